@@ -32,6 +32,9 @@ class Jira(JiraSite):
 
     def _finish(self, request: Request, response: Response) -> Response:
         self.limits.show(response)
+        if self.names_callers and not self.token_expired and response.status_code != 401:
+            name, value = ("X-AUSERNAME", self.bot.name) if self.data_center else ("X-AACCOUNTID", self.bot.account_id)
+            response.headers[name] = value
         return super()._finish(request, response)
 
     def _problem(self, status: int) -> Response:

@@ -5,9 +5,9 @@ import hashlib
 import itertools
 import time
 from abc import ABC
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from simulator.base_tracker import BaseTracker
 from simulator.clock import Clock, real_clock
@@ -48,6 +48,7 @@ class JiraSite(BaseTracker, ABC):
     Cloud tries a failed delivery again, up to five times, after `retry_delay()` seconds; the default waits for
     `webhooks.retry_now()`; `admin_webhooks.real_retry_delay` is the real one. Data Center never tries again.
     Webhooks that calls make are where `version` has them, signed where it `knows_secrets`.
+    `token_expired`: Cloud then answers as it answers a stranger. `names_callers`: responses name who called.
     `by_clock`: those seconds are the clock's, so that they pass as it is stepped (then call `webhooks.send_due`).
     """
 
@@ -82,6 +83,8 @@ class JiraSite(BaseTracker, ABC):
         self.hidden_ids: set[str] = set()
         self.denied: set[str] = set()
         self.is_admin = True
+        self.token_expired = False
+        self.names_callers = True
         self.version = "10.3.5" if data_center else "1001.0.0-SNAPSHOT"
         self.knows_secrets = True
         self.unknown_events: set[str] = set()
@@ -183,16 +186,6 @@ class JiraSite(BaseTracker, ABC):
             if name in (project.id, project.key.lower(), project.name.lower()):
                 return project
         return next((project for project in visible if name in map(str.lower, project.former_keys)), None)
-
-    def backup(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return a backup of all issues."""
-        with self.reading():
-            return self.issues.backup()
-
-    def restore(self, backup: Mapping[str, Mapping[str, Any]]) -> None:
-        """Restore all issues from a backup; no webhook reports it."""
-        with self.changing():
-            self.issues.restore(backup)
 
     def hide(self, *issues: Issue) -> None:
         """Hide issues from REST callers, as a security level does; webhooks still carry them."""

@@ -23,11 +23,15 @@ ATLASSIAN = Hosts()
 
 @dataclass(frozen=True, slots=True)
 class JiraAuth:
-    """Base URL and credentials; `version` of the REST API is 3 on Cloud and 2 on Data Center, which has only that."""
+    """Base URL and credentials; `version` of the REST API is 3 on Cloud and 2 on Data Center, which has only that.
+
+    `by_gateway`: Atlassian's gateway checks an OAuth token before each call, and answers no stranger.
+    """
 
     base: str
     version: int
     authorization: str = field(repr=False)
+    by_gateway: bool = False
 
     @property
     def rest_url(self) -> str:
@@ -58,7 +62,7 @@ def auth_of(connection: Connection, hosts: Hosts = ATLASSIAN) -> JiraAuth:
     if connection.client and not connection.site_id:
         raise Refused("the OAuth token names no site: connect again on the connection's page")
     if connection.client:
-        return JiraAuth(f"{hosts.api}/ex/jira/{connection.site_id}", 3, f"Bearer {connection.token}")
+        return JiraAuth(f"{hosts.api}/ex/jira/{connection.site_id}", 3, f"Bearer {connection.token}", by_gateway=True)
     api_site = connection.options.get("api_site")
     base = (api_site if isinstance(api_site, str) and api_site.strip() else connection.site).strip().rstrip("/")
     email = connection.options.get("email")

@@ -7,6 +7,7 @@ from typing import Any
 from connectors.http import HttpClient, Method
 from connectors.jira.api.auth import JiraAuth
 from connectors.jira.api.field_catalogue import FieldCatalogueCache, add_field_catalogue
+from connectors.jira.api.identity import WHO, check_account, names_account, needs_proof
 from connectors.jira.api.rate_limits import READ_BUCKET, raise_for_jira_response
 from connectors.json_fields import Json
 from connectors.responses import Response
@@ -41,7 +42,26 @@ class JiraClient:
         return self._successful(self.send("POST", path, json=body)).object()
 
     def send(self, method: Method, path: str, *, params: Mapping[str, str] | None = None, json: Any = None) -> Response:
-        """Send a request and return the response, whatever its status."""
+        """Send a request and return the response, whatever its status.
+
+        Raise `Stranger` when Jira answered without regard to the credentials. If the response does not name our
+        account, ask for it afterwards: credentials that work then worked before.
+        """
+        reply = self._call(method, path, params=params, json=json)
+        if needs_proof(reply) and not self.auth.by_gateway and not names_account(reply) and path != WHO:
+            self._prove_account()
+        return reply
+
+    def _prove_account(self) -> None:
+        """Raise `Stranger` when Jira does not know us, `Unavailable` when it can't say now."""
+        answer = self._call("GET", WHO)
+        check_account(answer)
+        if answer.status == 429 or answer.status >= 500:
+            self.raise_for_response(answer)
+
+    def _call(
+        self, method: Method, path: str, *, params: Mapping[str, str] | None = None, json: Any = None
+    ) -> Response:
         address, authorization = f"{self.auth.rest_url}{path}", self.auth.authorization
         return self.http.send(method, address, authorization=authorization, params=params, json=json)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
+from connectors.jira.api.identity import Stranger
 from connectors.json_fields import Json, exact_text, identifier, json_object, text
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
 
@@ -99,7 +100,8 @@ class FieldCatalogueCache:
         """Return the catalogue of a connection's site; `ask` fetches it when the cached one is not fresh.
 
         When the site does not show its fields, return a catalogue with a `problem`. Raise `Unavailable` when Jira can't
-        answer and nothing is cached.
+        answer and nothing is cached, and `Stranger` when it answers without regard to the credentials: a stranger sees
+        no custom fields.
         """
         key = (connection.slug, connection.site)
         at, cached = self._cached.get(key, (0.0, None))
@@ -111,6 +113,8 @@ class FieldCatalogueCache:
             if cached is None:
                 raise
             return cached
+        except Stranger:
+            raise
         except (Gone, Refused, Rejected) as error:
             # The caller goes on without the catalogue: if the credentials are bad, its next call says so.
             found = FieldCatalogue(problem=f"the site does not show its fields: {error}")

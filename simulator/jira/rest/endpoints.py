@@ -22,6 +22,7 @@ from simulator.jira.rest import (
 )
 from simulator.jira.rest import site as site_calls
 from simulator.jira.rest.problems import problem
+from simulator.jira.rest.stranger import answer_to_stranger
 from simulator.jira.site import JiraSite
 from simulator.rest_server import View
 
@@ -45,10 +46,12 @@ def views(site: JiraSite) -> Mapping[tuple[str, str], View]:
 
 
 def admit(site: JiraSite, request: Request) -> Response | None:
-    """Refuse a request without valid credentials."""
+    """Refuse a request without valid credentials; answer an expired token of Cloud as a stranger."""
     given = request.authorization
-    if given is None:
+    if given is None or (site.token_expired and site.data_center):
         return problem(401)
+    if site.token_expired:
+        return answer_to_stranger(site, request)
     if site.data_center:
         right = given.type == "bearer" and given.token == site.token
     else:
