@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -30,6 +31,7 @@ from sync_service.store.tables import query_listing
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.connections import Configured
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy
+from sync_service.tracker_sync.hidden_members import hidden_members, hidden_text, keep_hidden
 from sync_service.tracker_sync.match_queries import QueryMatcher, as_candidates, match, record_definite
 
 log = structlog.get_logger(__name__)
@@ -110,7 +112,9 @@ class QueryLister:
                     due.release(tx, query_listing, row, outcome=f"{run.seen} members seen so far")
                 return
         if run is not None:
-            self._end(row, revision, run)
+            fetch = partial(hidden_members, self.matcher.connectors[connection.kind], connection)
+            hidden = [] if run.run_incomplete_reason else keep_hidden(self.matcher.engine, row, run, fetch)
+            self._end(row, revision, run, hidden)
 
     def _current_run(self, row: Row[Any]) -> Run:
         """Return the run that is under way, or begin one."""
@@ -178,14 +182,15 @@ class QueryLister:
 
         return retry_on_conflict(save)
 
-    def _end(self, row: Row[Any], revision: Row[Any], run: Run) -> None:
+    def _end(self, row: Row[Any], revision: Row[Any], run: Run, hidden: Sequence[str]) -> None:
         """Change memberships to the result of the run, and make the revision count."""
         while retry_on_conflict(lambda: self._apply_some(row, revision, run)):
             pass
         complete, again = run.run_incomplete_reason is None, run.run_incomplete_reason in (None, row.incomplete_reason)
+        reason = run.run_incomplete_reason or (hidden_text(hidden) if hidden else None)
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self.matcher.engine) as tx:
-            query_listings.note_incomplete(tx, revision, run.run_incomplete_reason)
+            query_listings.note_incomplete(tx, revision, reason)
             is_contradicted = complete and query_members.is_contradicted(
                 tx, revision.id, run=run.number, began_at=run.began_at
             )
@@ -196,13 +201,11 @@ class QueryLister:
                 query_listing,
                 row,
                 wait=query_members.LAG if is_contradicted else INTERVAL if again else INCOMPLETE_RETRY,
-                outcome=f"{outcome}; {run.run_incomplete_reason}" if run.run_incomplete_reason else outcome,
+                outcome=f"{outcome}; {reason}" if reason else outcome,
                 cursor=None,
                 done_at=database_now(tx) if complete else row.done_at,
             )
-        log.info(
-            "listed a query", rule=revision.rule_slug, outcome=outcome, incomplete_reason=run.run_incomplete_reason
-        )
+        log.info("listed a query", rule=revision.rule_slug, outcome=outcome, incomplete_reason=reason)
 
     def _apply_some(self, row: Row[Any], revision: Row[Any], run: Run) -> bool:
         """Apply a chunk of the difference; return whether there may be more."""

@@ -18,7 +18,7 @@ from sync_service.domain.trackers.observations import (
     TermKind,
 )
 from tests.domain.factories import BILLING, at, snapshot
-from tests.domain.test_issue import DELETED, MOVED
+from tests.domain.test_merge import DELETED, MOVED
 
 OPEN = snapshot(0, labels=["checkout"])
 DONE = snapshot(1, labels=["checkout"], state=State.DONE, resolution="completed", closed_at=at(1))

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 
 from connectors.github import GitHub
 from connectors.github.query.parse import read_query
-from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError
-from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.domain.trackers.capabilities import FetchResult
+from sync_service.domain.trackers.connector import Connection, Connector, ConnectorError, Gone
+from sync_service.domain.trackers.observations import ScopeRef, Snapshot
 from sync_service.domain.trackers.queries import Candidate, MemberPage
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.runtime.wiring import utc_now
@@ -21,6 +22,7 @@ from sync_service.store.queue import query_candidates
 from sync_service.store.tables.instant import EPOCH
 from sync_service.tracker_sync.list_query_members import QueryLister
 from sync_service.tracker_sync.match_queries import QueryMatcher
+from tests.domain.factories import snapshot
 from tests.flows.harness import ServicesHarness
 from tests.support.config_file import GITHUB, okrs
 from tests.support.services import add_issue
@@ -37,6 +39,7 @@ class FakeQueryTracker(GitHub):
     evaluates_locally = False
     pages: list[MemberPage | Exception] = field(default_factory=list)
     answers: dict[str, bool | None] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
     error: ConnectorError | None = None
     meanwhile: Any = None
     matched_batches: list[Sequence[str]] = field(default_factory=list)
@@ -56,6 +59,18 @@ class FakeQueryTracker(GitHub):
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def fetch_issues(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, FetchResult]:
+        """Leave all of them to single fetches."""
+        del connection, wanted
+        return {}
+
+    def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
+        """Show every issue but the `hidden` ones."""
+        del connection
+        if identity in self.hidden:
+            raise Gone(f"{key} is hidden", proven=False)
+        return snapshot(identity=identity, key=key)
 
     def match(
         self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]

@@ -54,3 +54,21 @@ def test_webhooks_after_a_restart_with_an_expired_token_take_away_no_points(serv
         row = harness.rows(tables.issue)[0]
         assert (row.title, row.points) == ("Pay by card", 8)
         assert "as to a stranger" in str(harness.rows(tables.connection)[0].refused_reason)
+
+
+def test_a_member_that_the_credentials_may_no_longer_see_stays(jql: JqlHarness) -> None:
+    """A listing leaves it out as it leaves out one that no longer matches; the key result says which it is."""
+    jql.furnish()
+    hidden, leaving, staying = (jql.make(title, "checkout") for title in ("Hidden", "Leaving", "Staying"))
+    jql.list_now()
+    jql.jira.hide(hidden)
+    leaving.unlabel("checkout")
+    jql.list_later()
+    assert jql.linked() == [hidden.key, staying.key]
+    reason = jql.rows(tables.query_listing)[0].incomplete_reason
+    assert reason == f"{hidden.key} can't be seen with these credentials any more, so membership stays as it was"
+    jql.jira.hidden_ids.clear()
+    hidden.unlabel("checkout")
+    jql.list_later()
+    assert jql.linked() == [staying.key]
+    assert jql.rows(tables.query_listing)[0].incomplete_reason is None

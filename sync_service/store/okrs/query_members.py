@@ -104,6 +104,28 @@ def differing(
     return {row.identity: not row.holds for row in tx.execute(rows)}
 
 
+def leaving(
+    tx: Transaction, revision_id: int, *, run: int, began_at: datetime, after: str, limit: int
+) -> dict[str, str]:
+    """Return the next members, in the order of identity, that a complete run would remove: identity → key."""
+    rows = (
+        sa.select(query_member.c.identity, issue.c.key)
+        .join(rule_revision, rule_revision.c.id == query_member.c.revision_id)
+        .join(
+            issue,
+            sa.and_(
+                issue.c.connection_id == rule_revision.c.connection_id, issue.c.identity == query_member.c.identity
+            ),
+        )
+        .where(query_member.c.revision_id == revision_id, query_member.c.identity > after)
+        .where(_unmatched_since(began_at), _contradicts(run, complete=True), query_member.c.run != run)
+        .where(issue.c.gone_reason.is_(None))
+        .order_by(query_member.c.identity)
+        .limit(limit)
+    )
+    return {row.identity: row.key for row in tx.execute(rows)}
+
+
 def apply_run(
     tx: Transaction, revision_id: int, identities: Sequence[str], *, run: int, began_at: datetime, complete: bool
 ) -> None:
