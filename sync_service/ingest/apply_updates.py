@@ -120,6 +120,8 @@ class UpdateApplier:
     def _apply_updates(self, tx: Transaction, updates: Sequence[Update]) -> Outcomes:
         """Apply updates: issues, then links, then values with their history and notices."""
         ruleset = self.ruleset_cache.current(tx)
+        received = len(updates)
+        updates = [*updates, *about.relayed(ruleset, updates)]
         batch = IssueBatch.lock(tx, ruleset, about.identities(ruleset, updates))
         names = TermNames.read(tx, about.terms(batch, updates))
         outcomes = [
@@ -140,7 +142,7 @@ class UpdateApplier:
             )
         if gone := about.gone(updates):
             fetch_requests.restart_deleted(tx, gone)
-        return outcomes
+        return outcomes[:received]
 
     def _apply_observation(
         self, tx: Transaction, batch: IssueBatch, names: TermNames, update: Update, one: Observation

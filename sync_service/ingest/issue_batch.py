@@ -137,6 +137,8 @@ class IssueBatch:
     def merge_tombstone(self, tx: Connection, connection_id: int, tombstone: Tombstone, source: Source) -> str:
         """Apply a deletion or transfer; manual links follow the issue to its new key."""
         identity = (connection_id, tombstone.identity)
+        if identity not in self.rows:
+            return f"ignored, because {tombstone.key} is not known"
         before = self._issues.get(identity)
         after = merge_tombstone(before, tombstone)
         if after is not before:

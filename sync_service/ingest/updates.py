@@ -1,13 +1,16 @@
 """Updates: what a delivery, a fetch or a poll page says, and which issues, terms and scopes it names."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
 from sync_service.domain.trackers.observations import (
+    AccountSeen,
     CommentSeen,
     FetchNeeded,
+    Ignored,
+    Observation,
     ParentSeen,
     ParsedDelivery,
     ScopeRef,
@@ -34,7 +37,8 @@ class UpdateSource(Enum):
 class Update:
     """What a delivery, a fetch or a poll page says, received at `received_at`.
 
-    With `defer_compute` no key result is computed: the poll does that at its end.
+    With `defer_compute` no key result is computed: the poll does that at its end. `relayed`: another connection to the
+    same site received it.
     """
 
     connection_id: int
@@ -43,12 +47,25 @@ class Update:
     delivery_id: str | None = None
     via: UpdateSource = UpdateSource.WEBHOOK
     defer_compute: bool = False
+    relayed: bool = False
+
+    def relay(self, connection_id: int) -> "Update":
+        """Return what another connection to the same site learns from this: no requests, and no losses of access."""
+        observations = tuple(one for one in self.parsed.observations if _concerns_everybody(one))
+        parsed = replace(self.parsed, observations=observations)
+        return replace(self, connection_id=connection_id, parsed=parsed, defer_compute=False, relayed=True)
 
     @property
     def source(self) -> Source:
         """Return the delivery and the actor, for the history."""
         actor = self.parsed.actor.name if self.parsed.actor else None
         return Source(self.delivery_id, actor, self.received_at)
+
+
+def _concerns_everybody(one: Observation) -> bool:
+    if isinstance(one, ScopeSeen | AccountSeen):
+        return one.gone is None and not one.returned
+    return not isinstance(one, FetchNeeded | Ignored)
 
 
 Outcomes = list[list[str]]
@@ -58,6 +75,12 @@ Outcomes = list[list[str]]
 def outcome_text(outcomes: Sequence[str]) -> str:
     """Join the outcomes of an update to one text."""
     return "; ".join(outcomes) or "ignored, because it says nothing"
+
+
+def relayed(ruleset: Ruleset, updates: Sequence[Update]) -> list[Update]:
+    """Return what the siblings of the updates' connections learn from them."""
+    found = (update.relay(one) for update in updates for one in ruleset.siblings_of(update.connection_id))
+    return [update for update in found if update.parsed.observations]
 
 
 def gone(updates: Sequence[Update]) -> set[tuple[int, str]]:
@@ -102,6 +125,8 @@ def identities(ruleset: Ruleset, updates: Sequence[Update]) -> dict[Identity, st
                         wanted[connection_id, one.identity] = one.key
                     else:
                         wanted.setdefault((connection_id, one.identity), None)
+                case Tombstone() if update.relayed:
+                    wanted.setdefault((connection_id, one.identity), None)
                 case Tombstone():
                     wanted[connection_id, one.identity] = one.key
                     if one.successor:

@@ -128,10 +128,12 @@ class ConfigApplier:
         removed = sorted((one for one in other_changes if one.after is None), key=lambda one: -ORDER.index(one.section))
         for change in removed:
             consequences.before_removal(change)
-        for change in other_changes:
-            if change.after is not None:
-                saving.save(change)
-                consequences.after_saving(change)
+        saved = [change for change in other_changes if change.after is not None]
+        for change in saved:
+            saving.save(change)
+            consequences.after_saving(change)
+        for change in saved:  # a scope that moves to another connection was copied before
+            saving.stop_watching(change)
         for change in removed:
             saving.remove(change)
         consequences.make_due()

@@ -16,7 +16,7 @@ from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
 from sync_service.store.okrs import query_listings, rules
 from sync_service.store.queue import rate_limits, scheduled_tasks
-from sync_service.store.trackers import connections
+from sync_service.store.trackers import connections, siblings
 
 _TABLES: Mapping[str, sa.Table] = {
     "teams": t.team,
@@ -57,6 +57,14 @@ class ChangeWriter:
         else:
             table = _TABLES[change.section]
             self.tx.execute(sa.delete(table).where(_name_column(table) == change.key))
+
+    def stop_watching(self, change: Change) -> None:
+        """Stop watching the scopes that a connection no longer names."""
+        if change.section != "connections" or change.before is None or change.after is None:
+            return
+        lost = set(change.before["scopes"]) - set(change.after["scopes"])
+        connection_id = self.id_of("connections", str(change.key))
+        self.tx.execute(sa.delete(t.scope).where(t.scope.c.connection_id == connection_id, t.scope.c.name.in_(lost)))
 
     def id_of(self, section: str, name: str | None) -> int | None:
         """Return the row id of a named item; None when there is no name."""
@@ -122,20 +130,7 @@ class ChangeWriter:
         """Watch the scopes; clear the refusal of a connection whose credentials changed."""
         connection_id = self.id_of("connections", str(change.key))
         assert connection_id is not None
-        own_scopes = t.scope.c.connection_id == connection_id
-        covered = self.now if fields["earlier"] == "ignore" else None
-        before = (change.before or {}).get("scopes", ())
-        for name in before:
-            if name not in fields["scopes"]:
-                self.tx.execute(sa.delete(t.scope).where(own_scopes, t.scope.c.name == name))
-        added = [name for name in fields["scopes"] if name not in before]
-        if added:
-            rows = [{"connection_id": connection_id, "name": name, "covered_at": covered} for name in added]
-            self.tx.execute(sa.insert(t.scope), rows)
-        if covered and change.differs("earlier"):
-            self.tx.execute(
-                sa.update(t.scope).where(own_scopes, t.scope.c.covered_at.is_(None)).values(covered_at=covered)
-            )
+        self._watch_scopes(connection_id, change, fields)
         # When an OAuth authorisation has ended, only a new authorisation helps.
         clears_refusal = (*CREDENTIALS, "site") if fields["oauth"] else (*SECRET_FIELDS, "site", "options")
         if change.differs(*clears_refusal):
@@ -151,6 +146,22 @@ class ChangeWriter:
         query_listings.hurry(self.tx, connection_id)
         if fields["write_back"] and not (change.before or {}).get("write_back"):
             write_backs.switch_on(self.tx, connection_id)
+
+    def _watch_scopes(self, connection_id: int, change: Change, fields: Fields) -> None:
+        """Watch the new scopes, with what a sibling knows of them."""
+        own_scopes = t.scope.c.connection_id == connection_id
+        covered = self.now if fields["earlier"] == "ignore" else None
+        before = (change.before or {}).get("scopes", ())
+        added = [name for name in fields["scopes"] if name not in before]
+        if added:
+            rows = [{"connection_id": connection_id, "name": name, "covered_at": covered} for name in added]
+            self.tx.execute(sa.insert(t.scope), rows)
+            for name in added:
+                siblings.adopt_scope(self.tx, connection_id, name)
+        if covered and change.differs("earlier"):
+            self.tx.execute(
+                sa.update(t.scope).where(own_scopes, t.scope.c.covered_at.is_(None)).values(covered_at=covered)
+            )
 
     def _save_rule(self, slug: str, fields: Fields) -> None:
         connection_id = self.id_of("connections", fields["connection"])

@@ -1,5 +1,6 @@
 """Warnings of a plan: states that are allowed, but may not do what people expect."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from sync_service.config_file.plan.diff import Change
@@ -25,6 +26,7 @@ def warnings(wanted: State, changes: Iterable[Change], *, connectors: Mapping[st
                 f"connection {slug}: import from {fields['kind']} is not supported yet; key results with issues from a "
                 "scope that is not imported show as partly seen (with earlier: ignore they count only later changes)"
             )
+    yield from _watched_twice(wanted)
     for slug, fields in wanted["rules"].items():
         if fields["query"]:
             yield from _unlisted_queries(str(slug), fields, wanted["connections"].get(fields["connection"]), connectors)
@@ -33,6 +35,17 @@ def warnings(wanted: State, changes: Iterable[Change], *, connectors: Mapping[st
     for change in changes:
         if change.section == "connections" and change.differs("options"):
             yield f"connection {change.key}: the changed options apply to a known issue from its next delivery on"
+
+
+def _watched_twice(wanted: State) -> Iterator[str]:
+    """Yield which scopes several connections to one site watch."""
+    watching: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for slug, fields in wanted["connections"].items():
+        for name in fields["scopes"]:
+            watching[fields["kind"], fields["site"].rstrip("/").casefold(), name.casefold()].append(str(slug))
+    for (_, _, name), slugs in watching.items():
+        if len(slugs) > 1:
+            yield f"{name} is watched by {' and '.join(slugs)}: each of its issues counts once"
 
 
 def _unlisted_queries(

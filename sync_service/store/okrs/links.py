@@ -16,7 +16,7 @@ from sync_service.domain.trackers.observations import State
 from sync_service.store.engine.database import among
 from sync_service.store.tables import cycle, issue, key_result, link, manual_link, objective, rule_revision
 from sync_service.store.tables.columns import Id
-from sync_service.store.trackers import closing_links
+from sync_service.store.trackers import closing_links, siblings
 
 LinkKey = tuple[int, str, int]
 """(key result id, origin of the link, source: the id of a rule revision or manual link, 0 for a label)."""
@@ -128,7 +128,7 @@ class PreviewLinks:
     issue_ids: Sequence[int]
 
 
-def _linked(tx: Transaction, key_result_ids: Sequence[int], supposed: PreviewLinks | None) -> sa.FromClause:
+def _linked(tx: Transaction, key_result_ids: Sequence[int], supposed: PreviewLinks | None) -> sa.Subquery:
     """Return the links of key results that count: the present ones, or those of a preview."""
     columns = (link.c.key_result_id, link.c.issue_id, link.c.origin, link.c.weight)
     # A join, unlike `counts`: with many links, PostgreSQL would otherwise scan every revision.
@@ -142,7 +142,7 @@ def _linked(tx: Transaction, key_result_ids: Sequence[int], supposed: PreviewLin
         )
     )
     if supposed is None:
-        return kept.subquery()
+        return _each_issue_once(tx, kept.subquery())
     taken_out = sa.and_(link.c.origin == "rule", link.c.source.in_(supposed.without))
     matched = _as_table(tx, supposed.issue_ids)
     put_in = sa.select(
@@ -151,7 +151,17 @@ def _linked(tx: Transaction, key_result_ids: Sequence[int], supposed: PreviewLin
         sa.literal("rule").label("origin"),
         sa.literal(1.0).label("weight"),
     )
-    return kept.where(sa.not_(taken_out)).union_all(put_in).subquery()
+    return _each_issue_once(tx, kept.where(sa.not_(taken_out)).union_all(put_in).subquery())
+
+
+def _each_issue_once(tx: Transaction, linked: sa.Subquery) -> sa.Subquery:
+    """Return links where the rows that siblings have of one issue are one: the first of them."""
+    groups = siblings.groups(tx)
+    if not groups:
+        return linked
+    first = siblings.first_of_each(linked, groups).label("issue_id")
+    columns = (linked.c.key_result_id, first, linked.c.origin, linked.c.weight)
+    return sa.select(*columns).join(issue, issue.c.id == linked.c.issue_id).subquery()
 
 
 Pairs = Sequence[tuple[int, int]]

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -14,6 +14,7 @@ from sync_service.store.okrs import query_listings
 from sync_service.store.okrs.rules import MATCHES_NOTHING
 from sync_service.store.tables import connection, key_result, person, rule_revision, scope
 from sync_service.store.trackers.connections import has_credentials
+from sync_service.store.trackers.siblings import Groups, groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,12 @@ class Ruleset:
     key_results: Mapping[str, int]
     partial: Mapping[int, str]
     people: Mapping[tuple[str, str], Person]
+    sibling_groups: Groups = field(default_factory=dict)
+
+    def siblings_of(self, connection_id: int) -> list[int]:
+        """Return the other connections to the same site."""
+        first = self.sibling_groups.get(connection_id)
+        return [one for one, group in self.sibling_groups.items() if group == first and one != connection_id]
 
     def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
         """Return the watched scope of a snapshot: by its stable id, else by name while no id is known."""
@@ -140,6 +147,7 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         key_results=key_results,
         partial=partial,
         people=_people(tx),
+        sibling_groups=groups(tx),
     )
 
 

@@ -17,6 +17,7 @@ from sync_service.domain.trackers.observations import State, TermKind
 from sync_service.store import tables
 from sync_service.store.okrs.links import counting_through, counts
 from sync_service.store.queue.fetch_requests import UNREACHABLE
+from sync_service.store.trackers import siblings
 from sync_service.store.trackers.issues import TermKey, read_terms
 
 
@@ -67,13 +68,26 @@ def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
     grouped: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in tx.execute(_linked(key_result_id)):
         grouped[row.id].append(row)
-    through = counting_through(tx, key_result_id)
+    through, first = counting_through(tx, key_result_id), _first_rows(tx, grouped)
     names = _term_names(tx, [rows[0] for rows in grouped.values()])
     seen = [
-        _issue(rows, names, _why_not(rows[0], measure, span, through.get(issue_id)))
+        _issue(rows, names, first.get(issue_id) or _why_not(rows[0], measure, span, through.get(issue_id)))
         for issue_id, rows in grouped.items()
     ]
     return sorted(seen, key=_sort_key) + _waiting(tx, key_result_id)
+
+
+def _first_rows(tx: Transaction, grouped: Mapping[int, Sequence[Row[Any]]]) -> dict[int, str]:
+    """Return why rows do not count that siblings have of an issue which counts already, by the row's id."""
+    groups = siblings.groups(tx)
+    first: dict[tuple[int, str], Row[Any]] = {}
+    again: dict[int, str] = {}
+    for issue_id, (row, *_) in sorted(grouped.items()):
+        site = (groups.get(row.connection_id, row.connection_id), row.identity)
+        if site in first:
+            again[issue_id] = f"the same issue counts through connection {first[site].connection}"
+        first.setdefault(site, row)
+    return again
 
 
 def _linked(key_result_id: int) -> sa.Select[Any]:

@@ -1,0 +1,129 @@
+"""Two connections to one site: the same issue counts once, whichever of them hears of it; scopes move between them."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from sync_service.domain.trackers.observations import Account, CommentSeen, ParsedDelivery, Snapshot, State, Tombstone
+from sync_service.ingest.apply_updates import UpdateApplier
+from sync_service.ingest.updates import Update
+from sync_service.runtime.wiring import Services, utc_now
+from sync_service.store import tables
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs.ruleset import RulesetCache
+from sync_service.store.views.issues import issues_view
+from tests.domain.factories import CHECKOUT, at
+from tests.faults.oracle_check import furnish
+from tests.flows.harness import ServicesHarness
+from tests.flows.issue_factory import done, issue
+
+pytestmark = pytest.mark.both_databases
+
+ANA = Account("ana", "Ana")
+
+OKRS = """
+cycles: [{slug: q4, name: Q4, starts: 2026-10-01, ends: 2026-12-31}]
+people: [{email: ana@example.com, name: Ana Ruiz, role: admin, accounts: {github: ana}}]
+connections:
+  - {slug: old, kind: github, webhook_secrets: [a-secret-of-the-tests], earlier: ignore, scopes: [OLD]}
+  - {slug: new, kind: github, site: "https://api.github.com/", webhook_secrets: [another-secret-of-tests],
+     earlier: ignore, scopes: [NEW]}
+objectives:
+  - slug: o
+    title: Paying is effortless
+    cycle: q4
+    owner: ana@example.com
+    key_results:
+      - {slug: KR-1, title: Pay, target: 10, measure: {kind: done-count, within: ever}}
+rules:
+  - {slug: old-label, connection: RULE, key_result: KR-1, when: {field: labels, has: checkout}}
+"""
+
+
+def okrs(*, old: str, new: str, rule: str = "old", more: str = "") -> bytes:
+    """Return a configuration file: the scopes of both connections, and the connection of the rule."""
+    return (OKRS.replace("OLD", old).replace("NEW", new).replace("RULE", rule) + more).encode()
+
+
+class Siblings(ServicesHarness):
+    """Services with two connections to github.com."""
+
+    def hear(self, connection: str, *observations: Snapshot | Tombstone | CommentSeen) -> list[list[str]]:
+        """Apply what one of the connections receives; return the outcomes."""
+        with reading(self.services.engine) as tx:
+            found = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == connection)).one()
+        parsed = ParsedDelivery(name="test", observations=observations)
+        applier = UpdateApplier(
+            engine=self.services.engine,
+            connectors=self.services.connectors,
+            connections=self.services.connections,
+            ruleset_cache=RulesetCache(),
+            settle=timedelta(0),
+            now=utc_now,
+        )
+        outcomes: list[list[str]] = []
+        update = Update(connection_id=found, parsed=parsed, received_at=at(60))
+        applier.apply([update], lambda _tx, all_: outcomes.extend(all_))
+        return outcomes
+
+    def why_not(self) -> list[str | None]:
+        """Return why the issues linked to the key result do not count, in the order of their connections."""
+        with reading(self.services.engine) as tx:
+            return [one.why_not for one in issues_view(tx, self.key_result().id)]
+
+
+@pytest.fixture
+def siblings(services: Services) -> Siblings:
+    """Return the services."""
+    return Siblings(services)
+
+
+BOTH_RULES = "  - {slug: new-label, connection: new, key_result: KR-1, when: {field: labels, has: checkout}}\n"
+
+
+def test_an_issue_that_two_connections_watch_counts_once(siblings: Siblings) -> None:
+    """Heard by one, it is known to both; by both rules it counts once, and the page says why the other row does not."""
+    siblings.apply(okrs(old="acme/checkout", new="acme/checkout", more=BOTH_RULES))
+    siblings.drain()
+    assert siblings.hear("old", issue(1, 0)) == [["acme/checkout#1: applied, opened"]]
+    siblings.hear("new", done(1, 9))
+    siblings.hear("old", done(2, 9))
+    assert siblings.value() == 2
+    assert [row.state for row in siblings.rows(tables.issue)] == ["done"] * 4
+    assert sorted(filter(None, siblings.why_not())) == ["the same issue counts through connection old"] * 2
+    siblings.hear("new", Tombstone(identity="501#1", key="acme/checkout#1"))
+    assert siblings.value() == 1
+
+
+def test_a_deletion_of_an_issue_that_is_not_known_adds_no_row_for_the_sibling(siblings: Siblings) -> None:
+    """It may be in a scope that only one of them watches."""
+    siblings.apply(okrs(old="acme/checkout", new="acme/other"))
+    siblings.drain()
+    siblings.hear("old", Tombstone(identity="501#1", key="acme/checkout#1"))
+    assert len(siblings.rows(tables.issue)) == 1
+
+
+def test_a_scope_moves_to_another_connection_with_its_issues_links_and_history(siblings: Siblings) -> None:
+    """In one file: nothing has to be imported again, and a comment that asked for a link still does."""
+    siblings.apply(okrs(old="acme/checkout", new="acme/other"))
+    siblings.drain()
+    siblings.hear("old", done(1, 0), issue(2, 0), issue(3, 0, state=State.DONE, labels=()))
+    asks = CommentSeen(
+        identity="501#3", key="acme/checkout#3", scope=CHECKOUT, id="9", author=ANA, at=at(1), wants=("KR-1",)
+    )
+    siblings.hear("old", asks)
+    assert siblings.value() == 2
+    before = len(siblings.rows(tables.history))
+    siblings.apply(okrs(old="acme/other", new="acme/checkout", rule="new"))
+    siblings.drain()
+    assert siblings.value() == 2
+    assert len(siblings.linked()) == 3
+    assert len(siblings.rows(tables.history)) == before
+    siblings.hear("new", done(2, 9))
+    assert siblings.value() == 3
+    furnish(siblings.services, okrs(old="acme/other", new="acme/checkout", rule="new"))
+    with writing(siblings.services.engine) as tx:
+        tx.execute(sa.delete(tables.connection).where(tables.connection.c.slug == "old"))
+    siblings.hear("new", issue(2, 20))
+    assert siblings.value() == 2
