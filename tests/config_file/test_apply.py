@@ -93,7 +93,13 @@ def test_scopes_are_complete_at_once_if_earlier_issues_are_ignored(harness: Conf
 
 def test_a_tracker_without_a_list_of_changes_gives_an_import_warning() -> None:
     """The warning also says what follows."""
-    connection = {"kind": "trello", "webhook_secrets": ["s"], "earlier": "import", "scopes": ["board"]}
+    connection = {
+        "kind": "trello",
+        "site": "https://trello.example",
+        "webhook_secrets": ["s"],
+        "earlier": "import",
+        "scopes": ["board"],
+    }
     desired: State = {section: {} for section in ("connections", "rules")}
     desired["connections"]["cards"] = connection
     unlisting: Any = object()
