@@ -27,7 +27,8 @@ def test_a_delivery_moves_the_value_while_redis_is_away(tmp_path: Path, own_valk
     scenarios = trackers.scenarios["github"]
     try:
         with running(tmp_path, configuration(trackers), settings={"REDIS_URL": own_valkey.url}) as service:
-            trackers.hub.start()
+            for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
+                tracker.start()
             trackers.hub.add_hook(url=service.hook("github"), secret=SECRET)
             scenarios.create("one", slug)
             service.wait_for_value(slug, 0)
