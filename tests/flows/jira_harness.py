@@ -19,10 +19,7 @@ DAY = timedelta(days=1)
 
 @dataclass
 class JiraHarness(ServicesHarness):
-    """A Jira with two watched projects and one that is not watched, and services.
-
-    Webhooks arrive only by `receive_webhooks`.
-    """
+    """A Jira with two watched projects and one unwatched, and services; call `receive_webhooks` to deliver webhooks."""
 
     jira: Jira
     clock: SteppedClock
@@ -55,7 +52,7 @@ class JiraHarness(ServicesHarness):
 
 
 def labelled(number: int) -> BulkIssue:
-    """Return a sketch of an issue that counts."""
+    """Return an issue for bulk creation that counts; every fourth is done."""
     return BulkIssue(summary=f"Pay {number}", labels=("checkout",), status="Done" if number % 4 == 0 else "To Do")
 
 

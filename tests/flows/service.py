@@ -85,11 +85,11 @@ class RunningService(ServiceClient):
     service: Service
 
     def explain(self, slug: str) -> Any:
-        """Run the command."""
+        """Run `okr-sync explain --json`, and return its output."""
         return json.loads(self.service.run("explain", slug, "--json"))
 
     def sign_in_link(self) -> str:
-        """Run the command."""
+        """Create a sign-in link with a command."""
         return self.service.run("sign-in", ANA)
 
 
@@ -112,7 +112,7 @@ class InProcessService(ServiceClient):
         return ServiceClient.deliveries(self)
 
     def explain(self, slug: str) -> Any:
-        """Return what the command would print."""
+        """Return what the command would print, without running it."""
         with reading(self.services.engine) as tx:
             view = key_result_view(tx, slug, self.services.now())
             assert view is not None
@@ -145,7 +145,9 @@ def running(
     separate_processes: bool = False,
     by_commands: bool = False,
 ) -> Iterator[RunningService]:
-    """Start the service with an applied configuration file, and stop it; `parts` starts its processes one by one.
+    """Start the service with an applied configuration file, and stop it at the end.
+
+    With `separate_processes`, start web, worker and clock one by one.
 
     Migrate, apply the file and create the token in this process, or `by_commands` of `okr-sync`, which takes longer.
     """

@@ -137,13 +137,13 @@ def new_core(databases: Databases) -> Iterator[Callable[[], CoreHarness]]:
     max_examples=60 if ALL else 15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(changes, st.randoms(use_true_random=False), st.integers(1, 5))
-def test_any_order_ends_in_the_same_numbers(
+def test_any_order_ends_with_the_same_values(
     cores: tuple[CoreHarness, CoreHarness], history: list[Observation], chance: random.Random, batch: int
 ) -> None:
     """The oracle applies them in order, one by one; the other gets them shuffled, repeated and in batches."""
     oracle, core = cores
     for one in (oracle, core):
-        empty(one)
+        clear(one)
     for observation in history:
         oracle.receive_and_drain(observation)
     arriving = [*history, *chance.sample(history, k=len(history) // 2)]
@@ -158,7 +158,7 @@ def test_any_order_ends_in_the_same_numbers(
     assert history_is_continuous(oracle)
 
 
-def empty(core: CoreHarness) -> None:
+def clear(core: CoreHarness) -> None:
     """Delete all issues, so that one harness serves many examples."""
     with writing(core.engine) as tx:
         for table in (

@@ -83,7 +83,7 @@ def test_one_app_imports_and_fetches_from_all_its_installations(harness: AppHarn
     assert harness.fetch("umbrella/ledger").due_at is None
 
 
-def test_a_used_up_installation_stops_neither_another_one_nor_another_connection(harness: AppHarness) -> None:
+def test_a_used_up_limit_delays_only_its_own_installation(harness: AppHarness) -> None:
     """It is refused once; only rows that use it wait for the reset."""
     harness.poll_now()
     harness.hub.limits.switch_on(Rules(core=50))
@@ -105,7 +105,7 @@ def test_a_used_up_installation_stops_neither_another_one_nor_another_connection
     assert harness.fetch("umbrella/ledger").due_at is None
 
 
-def test_a_limit_without_a_time_is_waited_for_longer_each_time(harness: AppHarness) -> None:
+def test_a_limit_without_a_time_backs_off_longer_each_time(harness: AppHarness) -> None:
     """All rows that use the installation wait."""
     harness.poll_now()
     harness.hub.limits.block(86400, bucket=f"installation ID {harness.here.id}", retry_after=False)
@@ -118,7 +118,7 @@ def test_a_limit_without_a_time_is_waited_for_longer_each_time(harness: AppHarne
     assert harness.refused_calls() == 3
 
 
-def test_a_suspended_installation_of_several_leaves_the_connection_in_use(harness: AppHarness) -> None:
+def test_a_suspended_installation_does_not_refuse_the_connection(harness: AppHarness) -> None:
     """Its issues are unreachable and stay as they are; the others are fetched."""
     harness.poll_now()
     harness.here.suspend()
@@ -131,7 +131,7 @@ def test_a_suspended_installation_of_several_leaves_the_connection_in_use(harnes
     assert [row.refused_reason is not None for row in harness.rows(tables.connection)] == [True, False]
 
 
-def test_a_permission_that_one_installation_lacks_hides_its_repositories_alone(harness: AppHarness) -> None:
+def test_a_missing_permission_affects_only_its_installation(harness: AppHarness) -> None:
     """The reason has GitHub's message; the connection is not refused, and the rest works."""
     harness.here.permissions = {"metadata": "read"}
     harness.poll_now()

@@ -1,4 +1,4 @@
-"""Comments ask for links: of whom, in which order, and what is said where nothing comes of it."""
+"""Comments with `/okr` link issues: who may, which comment counts, and which outcome says that nothing was linked."""
 
 from itertools import permutations
 from typing import Any
@@ -24,7 +24,7 @@ KEY = "acme/checkout#1"
 
 @pytest.fixture
 def core(empty_core: CoreHarness) -> CoreHarness:
-    """Return a harness with two key results, in which Ana is an admin, Bo a member and Vic a viewer."""
+    """Return a harness with two key results; Ana is an admin, Bo a member and Vic a viewer."""
     with writing(empty_core.engine) as tx:
         tx.execute(sa.update(tables.person).values(accounts={"paper": "Ana"}))
         others = [("bo", "Bo Lind", "member", {"paper": "bo"}), ("vic", "Vic Ewer", "viewer", {"paper": "vic"})]
@@ -38,7 +38,7 @@ def core(empty_core: CoreHarness) -> CoreHarness:
 
 
 def comment(seconds: float, wants: tuple[str, ...] | None = ("KR-1",), /, **fields: Any) -> CommentSeen:
-    """Return a comment of Ana's on acme/checkout#1 so many seconds after noon."""
+    """Return a comment by Ana on acme/checkout#1, so many seconds after noon."""
     plain: dict[str, Any] = {
         "identity": "501#1",
         "key": KEY,
@@ -50,13 +50,13 @@ def comment(seconds: float, wants: tuple[str, ...] | None = ("KR-1",), /, **fiel
 
 
 def linked(core: CoreHarness) -> set[str]:
-    """Name the key results that are linked by comments."""
+    """Return the key results that comments link."""
     slugs = {row.id: row.slug for row in core.rows(tables.key_result)}
     return {slugs[row.key_result_id] for row in core.rows(tables.link, tables.link.c.origin == "comment")}
 
 
-def test_a_comment_links_its_issue_and_the_history_says_whose(core: CoreHarness) -> None:
-    """With the command as it was written."""
+def test_a_comment_links_its_issue_with_its_author_as_the_reason(core: CoreHarness) -> None:
+    """The reason has the command as it was written."""
     core.receive_and_drain(snapshot(0, state=State.DONE, closed_at=at(0)))
     delivery = core.receive_and_drain(comment(1, ("kr-1", "KR-9")))
     assert linked(core) == {"KR-1"}
@@ -65,8 +65,8 @@ def test_a_comment_links_its_issue_and_the_history_says_whose(core: CoreHarness)
     assert core.outcome(delivery) == f"{KEY}: /okr kr-1 KR-9, but there is no key result KR-9"
 
 
-def test_a_comment_on_an_issue_not_seen_yet_waits_for_it(core: CoreHarness) -> None:
-    """Nothing is lost by the order."""
+def test_a_comment_on_an_unknown_issue_waits_for_it(core: CoreHarness) -> None:
+    """Nothing is lost when the comment arrives first."""
     delivery = core.receive_and_drain(comment(1))
     assert linked(core) == set()
     assert "the issue is not known yet, and there are no credentials to fetch it with" in core.outcome(delivery)
@@ -75,8 +75,8 @@ def test_a_comment_on_an_issue_not_seen_yet_waits_for_it(core: CoreHarness) -> N
     assert core.reasons()[-1] == "first seen, already done, now linked by a comment of Ana Ruiz (/okr KR-1)"
 
 
-def test_the_newest_comment_stands_and_an_older_one_again_when_it_is_deleted(core: CoreHarness) -> None:
-    """By the tracker's time."""
+def test_the_newest_comment_counts_and_an_older_one_after_its_deletion(core: CoreHarness) -> None:
+    """The tracker's times decide."""
     core.receive_and_drain(snapshot(0))
     core.receive_and_drain(comment(5, ("KR-2",), id="8", author=Account("bo", "bo")))
     core.receive_and_drain(comment(1, ("KR-1",)))
@@ -85,7 +85,7 @@ def test_the_newest_comment_stands_and_an_older_one_again_when_it_is_deleted(cor
     assert linked(core) == {"KR-1"}
 
 
-def test_none_takes_the_links_by_comments_away_and_no_others(core: CoreHarness) -> None:
+def test_okr_none_removes_only_links_by_comments(core: CoreHarness) -> None:
     """The outcome says so."""
     core.receive_and_drain(snapshot(0, labels=["okr:KR-2"]))
     core.receive_and_drain(comment(1))
@@ -103,8 +103,10 @@ def test_none_takes_the_links_by_comments_away_and_no_others(core: CoreHarness) 
         (None, "nobody is named as its author"),
     ],
 )
-def test_whoever_may_not_makes_no_link_and_is_told_why(core: CoreHarness, author: Account | None, why: str) -> None:
-    """A link that somebody else made stays."""
+def test_a_comment_without_permission_makes_no_link_and_says_why(
+    core: CoreHarness, author: Account | None, why: str
+) -> None:
+    """A link by somebody else's comment stays."""
     core.receive_and_drain(snapshot(0))
     core.receive_and_drain(comment(1, ("KR-2",)))
     delivery = core.receive_and_drain(comment(2, id="8", author=author))
@@ -122,7 +124,7 @@ MADE, EDITED, TIE, ENDED = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("comments", "expected"),
     [
         ((MADE, EDITED), {"KR-2"}),
         ((MADE, comment(2, None, edited=True)), set()),
@@ -131,12 +133,12 @@ MADE, EDITED, TIE, ENDED = (
         ((MADE, TIE, EDITED), {"KR-2"}),
     ],
 )
-def test_any_order_and_any_repeat_end_alike(
-    core: CoreHarness, words: tuple[CommentSeen, ...], expected: set[str]
+def test_any_order_and_any_repeats_end_with_the_same_links(
+    core: CoreHarness, comments: tuple[CommentSeen, ...], expected: set[str]
 ) -> None:
-    """Also before the issue itself is known."""
-    told: list[Observation] = [snapshot(0), *words]
-    for number, order in enumerate(permutations(told)):
+    """The comment may arrive before its issue is known."""
+    observations: list[Observation] = [snapshot(0), *comments]
+    for number, order in enumerate(permutations(observations)):
         with writing(core.engine) as tx:
             for table in (tables.link, tables.link_comment, tables.issue):
                 tx.execute(sa.delete(table))
@@ -146,15 +148,15 @@ def test_any_order_and_any_repeat_end_alike(
         assert linked(core) == expected, number
 
 
-def test_what_is_not_watched_is_not_kept(core: CoreHarness) -> None:
-    """Nor is anything said of it but that."""
+def test_a_comment_in_an_unwatched_scope_is_not_stored(core: CoreHarness) -> None:
+    """The outcome only says that the scope is not watched."""
     delivery = core.receive_and_drain(comment(1, identity="502#1", scope=BILLING))
     assert core.outcome(delivery) == "ignored, because acme/billing is not watched"
     assert core.rows(tables.link_comment) == []
 
 
-def test_comments_go_where_their_issue_goes_in_either_order(core: CoreHarness) -> None:
-    """A comment told late is taken to where the issue is by then."""
+def test_comments_follow_their_transferred_issue(core: CoreHarness) -> None:
+    """A comment that arrives late is stored for the issue's new identity."""
     with writing(core.engine) as tx:
         core.add_scope(tx, "acme/billing")
         bump_rules(tx)
@@ -180,10 +182,10 @@ THROUGH = (
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_comments_and_links_follow_two_transfers_that_are_told_in_the_wrong_order(
+def test_comments_and_links_follow_two_transfers_received_in_the_wrong_order(
     core: CoreHarness, *, together: bool
 ) -> None:
-    """In one batch, where nothing of it is written down yet, or in two; a comment told after them goes there too."""
+    """Both arrive in one batch, with nothing stored yet, or in two; a later comment follows as well."""
     with writing(core.engine) as tx:
         for name in ("acme/billing", "acme/shipping"):
             core.add_scope(tx, name)
@@ -212,8 +214,8 @@ def test_comments_and_links_follow_two_transfers_that_are_told_in_the_wrong_orde
     assert linked(core) == {"KR-1", "KR-2"}
 
 
-def test_a_comment_that_names_no_scope_is_taken_where_its_issue_is_known(core: CoreHarness) -> None:
-    """As Jira's server tells of them: anywhere else nothing is asked or kept."""
+def test_a_comment_without_a_scope_needs_a_known_issue(core: CoreHarness) -> None:
+    """Jira Data Center sends such comments. For an unknown issue nothing is fetched or stored."""
     early = core.receive_and_drain(comment(1, scope=None))
     assert core.outcome(early) == f"ignored, because {KEY} is not known"
     assert core.rows(tables.link_comment) == []
@@ -225,8 +227,8 @@ def test_a_comment_that_names_no_scope_is_taken_where_its_issue_is_known(core: C
     assert linked(core) == set()
 
 
-def test_a_changed_comment_that_never_asked_is_no_news_and_outdoes_an_older_word(core: CoreHarness) -> None:
-    """Jira does not tell what a comment said before."""
+def test_an_edited_comment_without_a_command_replaces_its_older_version(core: CoreHarness) -> None:
+    """Jira does not send a comment's former text."""
     core.receive_and_drain(snapshot(0))
     first = core.receive_and_drain(comment(2, None, edited=True))
     assert core.outcome(first) == f"{KEY}: nothing new in the comment"
@@ -236,8 +238,8 @@ def test_a_changed_comment_that_never_asked_is_no_news_and_outdoes_an_older_word
     assert linked(core) == {"KR-1"}
 
 
-def test_a_link_is_said_to_come_from_the_comment_though_its_issue_is_told_of_with_it(core: CoreHarness) -> None:
-    """Jira's server tells of a comment, and then of its issue, in which nothing changed."""
+def test_a_comment_is_the_reason_even_if_its_issue_arrives_in_the_same_batch(core: CoreHarness) -> None:
+    """Jira Data Center sends a comment, and then its issue, in which nothing changed."""
     core.receive_and_drain(snapshot(0, state=State.DONE, closed_at=at(0)))
     core.post(comment(1, scope=None))
     core.post(snapshot(1, state=State.DONE, closed_at=at(0)))

@@ -45,7 +45,7 @@ def done(position: str, seconds: float, /, **fields: Any) -> Snapshot:
 
 
 def moved(start: str, end: str) -> Tombstone:
-    """Return the message of a transfer."""
+    """Return the tombstone of a transfer."""
     (identity, key, _), (successor, moved_to, _) = POSITIONS[start], POSITIONS[end]
     return Tombstone(identity=identity, key=key, successor=successor, moved_to=moved_to)
 

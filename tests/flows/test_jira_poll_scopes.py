@@ -1,4 +1,4 @@
-"""Asking a simulated Jira what changed: the first import, a day without webhooks, and what lists can't show."""
+"""Polls of a simulated Jira: the first import, a day without webhooks, and changes that a search does not show."""
 
 import random
 import re
@@ -31,7 +31,7 @@ OWNERS = {"KR-1": ANA["email"], "KR-2": ANA["email"], "KR-3": BO["email"]}
 
 @dataclass
 class JiraPollHarness(JiraHarness):
-    """A house whose key results count the same issues, and belong to two people."""
+    """Services whose key results count the same issues, and belong to two people."""
 
     def furnish(self) -> None:
         """Apply the configuration."""
@@ -41,8 +41,8 @@ class JiraPollHarness(JiraHarness):
         self.apply(okrs(connection, key_results=key_results, rules=rules, people=[ANA, BO]))
         self.drain("rule_revision", "recompute")
 
-    def be_away(self) -> None:
-        """Let all that we know be a day old."""
+    def age_everything(self) -> None:
+        """Move all times of polls and issues a day into the past."""
         with writing(self.services.engine) as tx:
             tx.execute(sa.update(tables.poll).values(done_at=utc_now() - DAY))
             tx.execute(sa.update(tables.issue).values(seen_at=utc_now() - DAY))
@@ -50,7 +50,7 @@ class JiraPollHarness(JiraHarness):
 
 @pytest.fixture
 def services(migrated_url: str, tmp_path: Path) -> Iterator[Services]:
-    """Yield a house on either database, whose notices wait for a quarter of an hour."""
+    """Yield services on either database whose notices wait for a quarter of an hour."""
     with open_services(migrated_url, tmp_path, OKR_SYNC_SETTLE_SECONDS=900) as made:
         yield made
 
@@ -63,13 +63,13 @@ def harness(services: Services, *, data_center: bool) -> Iterator[JiraPollHarnes
         yield JiraPollHarness(services, site, clock)
 
 
-def _said(harness: JiraPollHarness) -> str:
-    """Return what the last run over the first project says."""
+def poll_outcome(harness: JiraPollHarness) -> str:
+    """Return the outcome of the first project's last poll."""
     return str(harness.rows(tables.poll)[0].outcome)
 
 
-def test_a_first_import_counts_what_was_there_and_says_so_once(harness: JiraPollHarness) -> None:
-    """Its history has one entry for the whole import, and nobody gets a mail."""
+def test_a_first_import_counts_existing_issues_without_a_mail(harness: JiraPollHarness) -> None:
+    """The history has one entry for the whole import."""
     harness.shop.create_issues(250, labelled)
     harness.pay.create_issue("Refund", labels=["checkout"])
     harness.clock.step(DAY.total_seconds())
@@ -83,8 +83,8 @@ def test_a_first_import_counts_what_was_there_and_says_so_once(harness: JiraPoll
     assert [row.expected for row in harness.rows(tables.poll)] == [250, 1]
 
 
-def test_what_webhooks_did_not_bring_is_found_within_the_next_run(harness: JiraPollHarness) -> None:
-    """Also what the search learns of late: the next run looks back."""
+def test_the_next_polls_find_what_webhooks_did_not_deliver(harness: JiraPollHarness) -> None:
+    """A poll also covers the time before its cursor, because Jira's search index lags."""
     made = [harness.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(10)]
     harness.clock.step(600)
     harness.furnish()
@@ -100,8 +100,8 @@ def test_what_webhooks_did_not_bring_is_found_within_the_next_run(harness: JiraP
     assert harness.value() == pytest.approx(50)
 
 
-def test_a_search_that_lags_contradicts_no_fresh_webhook(harness: JiraPollHarness) -> None:
-    """It shows an older state, or none: neither undoes what the webhook told, nor calls the issue gone."""
+def test_a_lagging_search_does_not_undo_a_webhook(harness: JiraPollHarness) -> None:
+    """The search returns an older state, or no issue at all. Neither undoes the webhook or marks the issue as gone."""
     made = harness.shop.create_issue("Pay", labels=["checkout"])
     harness.clock.step(600)
     harness.furnish()
@@ -116,14 +116,14 @@ def test_a_search_that_lags_contradicts_no_fresh_webhook(harness: JiraPollHarnes
     assert harness.value() == 100
     for late in (True, False):
         harness.jira.index.shows_old_fields = late
-        harness.be_away()
+        harness.age_everything()
         harness.poll_now()
         assert harness.value() == 100
     assert [row.gone_reason for row in harness.rows(tables.issue)] == [None, None]
 
 
-def test_a_deletion_that_a_webhook_tells_is_one(harness: JiraPollHarness) -> None:
-    """Also where the list, which lags, still shows the issue."""
+def test_a_deletion_by_webhook_is_not_undone_by_a_lagging_search(harness: JiraPollHarness) -> None:
+    """The search still returns the issue."""
     made = [harness.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(2)]
     made[0].finish()
     harness.clock.step(600)
@@ -136,14 +136,14 @@ def test_a_deletion_that_a_webhook_tells_is_one(harness: JiraPollHarness) -> Non
     made[1].delete()
     harness.receive_webhooks()
     harness.drain()
-    harness.be_away()
+    harness.age_everything()
     harness.poll_now()
     assert harness.value() == 100
     assert [row.gone_reason for row in harness.rows(tables.issue)] == [None, "deleted"]
 
 
-def test_a_project_that_is_hidden_makes_its_key_results_stale_until_it_returns(harness: JiraPollHarness) -> None:
-    """Unreadable is not zero; and under another key it is the same project, as are its issues."""
+def test_a_hidden_project_keeps_its_values_until_it_returns(harness: JiraPollHarness) -> None:
+    """Unreadable is not zero. With a new key it is still the same project, with the same issues."""
     harness.shop.create_issue("Pay", labels=["checkout"]).finish()
     harness.clock.step(600)
     harness.furnish()
@@ -161,17 +161,17 @@ def test_a_project_that_is_hidden_makes_its_key_results_stale_until_it_returns(h
     assert harness.value() == 100
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(harness: JiraPollHarness, told: bool) -> None:  # noqa: FBT001
-    """For as long as it says, or for two seconds where it says nothing."""
+@pytest.mark.parametrize("with_headers", [True, False])
+def test_a_poll_waits_for_a_rate_limit_and_continues(harness: JiraPollHarness, with_headers: bool) -> None:  # noqa: FBT001
+    """It waits as long as Jira says, or two seconds if Jira gives no time."""
     harness.shop.create_issues(150, labelled)
     harness.clock.step(DAY.total_seconds())
     harness.furnish()
-    harness.jira.limits.block(30, reason="jira-quota-global-based", with_headers=told)
+    harness.jira.limits.block(30, reason="jira-quota-global-based", with_headers=with_headers)
     harness.drain()
-    (pause,) = harness.rows(tables.rate_limit)
-    assert pause.bucket == ""
-    assert (pause.seconds > 20) is told
+    (rate_limit,) = harness.rows(tables.rate_limit)
+    assert rate_limit.bucket == ""
+    assert (rate_limit.seconds > 20) is with_headers
     assert {call.status for call in harness.jira.rest.calls} == {429}
     assert harness.rows(tables.issue) == []
     harness.clock.step(31)
@@ -181,24 +181,24 @@ def test_a_tracker_that_asks_for_patience_gets_it_and_the_run_goes_on(harness: J
     assert len(harness.rows(tables.issue)) == 150
 
 
-def test_a_burst_of_one_connection_slows_no_other_and_no_writing(harness: JiraPollHarness) -> None:
-    """The pause is of the connection's reading alone."""
+def test_a_burst_limit_only_delays_reading_of_its_connection(harness: JiraPollHarness) -> None:
+    """Other connections, and on Cloud also writing, go on."""
     harness.shop.create_issues(5, labelled)
     harness.clock.step(DAY.total_seconds())
     harness.furnish()
     harness.jira.limits.block(30, reason="jira-burst-based")
     harness.drain()
-    (pause,) = harness.rows(tables.rate_limit)
-    assert pause.bucket == ("" if harness.jira.data_center else "reading")
+    (rate_limit,) = harness.rows(tables.rate_limit)
+    assert rate_limit.bucket == ("" if harness.jira.data_center else "reading")
     with reading(harness.services.engine) as tx:
-        assert rate_limits.blocked_for(tx, pause.connection_id + 1, "reading") == rate_limits.NONE
-        assert bool(rate_limits.blocked_for(tx, pause.connection_id, "writing/1")) is harness.jira.data_center
-        assert rate_limits.blocked_for(tx, pause.connection_id, "reading") > rate_limits.NONE
+        assert rate_limits.blocked_for(tx, rate_limit.connection_id + 1, "reading") == rate_limits.NONE
+        assert bool(rate_limits.blocked_for(tx, rate_limit.connection_id, "writing/1")) is harness.jira.data_center
+        assert rate_limits.blocked_for(tx, rate_limit.connection_id, "reading") > rate_limits.NONE
 
 
 @pytest.mark.only_in_test_all(data_center=True)
 def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times(harness: JiraPollHarness) -> None:
-    """And each owner gets one mail at most."""
+    """Each owner gets at most one mail."""
     harness.shop.create_issues(1000, lambda number: BulkIssue(summary=f"Pay {number}", labels=("checkout",)))
     harness.clock.step(DAY.total_seconds())
     harness.furnish()
@@ -221,8 +221,8 @@ def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times
     assert sorted(row.recipient for row in harness.rows(tables.mail)) == ["ana@example.com", "bo@example.com"]
 
 
-def test_an_import_goes_on_where_it_was_killed(harness: JiraPollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pages before the kill are not asked for again."""
+def test_a_killed_import_continues_at_its_cursor(harness: JiraPollHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages before the kill are not requested again."""
     monkeypatch.setattr("sync_service.tracker_sync.poll_scopes.DRAIN_SECONDS", -1.0)
     harness.shop.create_issues(450, labelled)
     harness.clock.step(DAY.total_seconds())
@@ -241,7 +241,7 @@ def test_an_import_goes_on_where_it_was_killed(harness: JiraPollHarness, monkeyp
 
 @pytest.mark.only_in_test_all(data_center=True)
 def test_after_a_day_without_webhooks_every_value_is_right(harness: JiraPollHarness) -> None:
-    """Five thousand changes, fifty deleted, fifty moved, fifty hidden: nothing that is hidden is counted as deleted."""
+    """There are 5,000 changes, and fifty issues each deleted, moved and hidden. No hidden issue counts as deleted."""
     chance = random.Random(5)  # noqa: S311 - a seed makes it repeatable
     harness.shop.create_issues(1000, labelled)
     harness.clock.step(DAY.total_seconds())
@@ -251,36 +251,38 @@ def test_after_a_day_without_webhooks_every_value_is_right(harness: JiraPollHarn
     harness.jira.webhooks.lose_next(100_000)
     issues = list(harness.jira.issues.values())
     chance.shuffle(issues)
-    deleted, hidden, to_pay, away = issues[:50], issues[50:100], issues[100:125], issues[125:150]
+    deleted, hidden, to_pay, to_attic = issues[:50], issues[50:100], issues[100:125], issues[125:150]
     last_known = [state(issue) for issue in deleted + hidden]
     harness.jira.hide(*hidden)
     for issue in deleted:
         harness.clock.step(5)
         issue.delete()
-    for number, issue in enumerate(to_pay + away):
+    for number, issue in enumerate(to_pay + to_attic):
         harness.clock.step(5)
         issue.move(harness.pay if number < 25 else harness.attic)
     for _ in range(5000):
         harness.clock.step(15)
         change(chance.choice(issues[50:]), chance)
     harness.clock.step(600)
-    harness.be_away()
+    harness.age_everything()
     harness.poll_now()
 
     seen = [state(issue) for issue in to_pay + issues[150:]]
     assert harness.value() == pytest.approx(share(seen + last_known))
-    held = {row.identity: row for row in harness.rows(tables.issue)}
-    assert [row.key for row in held.values() if row.gone_reason] == [], "without a webhook nothing proves a deletion"
-    assert {held[issue.id].key for issue in to_pay + away} == {issue.key for issue in to_pay + away}
+    rows_by_identity = {row.identity: row for row in harness.rows(tables.issue)}
+    assert [row.key for row in rows_by_identity.values() if row.gone_reason] == [], (
+        "without a webhook nothing proves a deletion"
+    )
+    assert {rows_by_identity[issue.id].key for issue in to_pay + to_attic} == {issue.key for issue in to_pay + to_attic}
     outcomes = Counter(row.outcome.partition(",")[0] for row in harness.rows(tables.fetch_request) if row.outcome)
     assert outcomes["unreachable"] == 100
     with reading(harness.services.engine) as tx:
         shown = {one.key for one in issues_view(tx, 1) if one.unreachable_since}
-    assert shown == {held[issue.id].key for issue in deleted + hidden}
-    said = re.fullmatch(
-        r"\d+ issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", _said(harness)
+    assert shown == {rows_by_identity[issue.id].key for issue in deleted + hidden}
+    match = re.fullmatch(
+        r"\d+ issues seen, (\d+) new or changed; (\d+) not seen for long, to be fetched", poll_outcome(harness)
     )
-    assert said is not None
-    assert int(said[1]) > 800
-    assert int(said[2]) >= 125, "what was deleted, hidden or moved away, and what nobody touched"
+    assert match is not None
+    assert int(match[1]) > 800
+    assert int(match[2]) >= 125, "what was deleted, hidden or moved away, and what nobody touched"
     assert {call.status for call in harness.jira.rest.calls} <= {200, 404}

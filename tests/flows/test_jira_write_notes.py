@@ -1,4 +1,4 @@
-"""Issues on a simulated Jira link to the key results they serve: once each, truly, and no longer than they do."""
+"""Notes on issues of a simulated Jira are remote links to the key results that they count toward."""
 
 from collections.abc import Iterator
 
@@ -27,8 +27,8 @@ def harness(services: Services, *, data_center: bool) -> Iterator[JiraWriteBackH
         yield made
 
 
-def test_a_linked_issue_links_to_its_key_result_within_seconds_and_moves_with_it(harness: JiraWriteBackHarness) -> None:
-    """Once an hour at most while it only stands otherwise; struck out when it is completed."""
+def test_a_linked_issue_gets_a_link_to_its_key_result_that_follows_its_value(harness: JiraWriteBackHarness) -> None:
+    """A changed value is written at most once an hour. A completed key result is marked as resolved."""
     harness.furnish()
     issue, other = (harness.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
     harness.receive_webhooks()
@@ -50,21 +50,21 @@ def test_a_linked_issue_links_to_its_key_result_within_seconds_and_moves_with_it
 
 
 def test_labels_and_comments_link_and_unlink_with_their_reasons_in_the_history(harness: JiraWriteBackHarness) -> None:
-    """A link is taken away with what it served; a comment counts once, though a server tells of it twice."""
+    """The remote link is removed with the link. A comment counts once, although Data Center sends it twice."""
     harness.furnish()
     issue = harness.shop.create_issue("Pay")
     issue.finish()
     harness.receive_webhooks()
     issue.label("okr:KR-1")
     harness.receive_and_write()
-    asked = issue.comment("Sure:\n/okr kr-2")
+    command = issue.comment("Sure:\n/okr kr-2")
     harness.receive_and_write()
     assert harness.titles(issue) == ["KR-1 Ship carts", "KR-2 Ship it"]
     assert len(harness.rows(tables.link_comment)) == 1
     issue.unlabel("okr:KR-1")
     harness.receive_webhooks()
     harness.clock.step(5)
-    asked.edit("{quote}\n/okr KR-2\n{quote}")
+    command.edit("{quote}\n/okr KR-2\n{quote}")
     harness.receive_and_write()
     assert harness.titles(issue) == []
     assert [
@@ -73,14 +73,14 @@ def test_labels_and_comments_link_and_unlink_with_their_reasons_in_the_history(h
 
 
 @pytest.mark.both_databases
-def test_a_deleted_comment_links_no_more_and_strangers_never_do(harness: JiraWriteBackHarness) -> None:
+def test_a_deleted_comment_and_a_strangers_comment_do_not_link(harness: JiraWriteBackHarness) -> None:
     """The outcome of a stranger's delivery says why."""
     harness.furnish()
     issue = harness.shop.create_issue("Pay")
-    asked = issue.comment("/okr KR-2")
+    command = issue.comment("/okr KR-2")
     harness.receive_webhooks()
     assert len(harness.rows(tables.link)) == 1
-    asked.delete()
+    command.delete()
     harness.receive_webhooks()
     assert harness.rows(tables.link) == []
     with harness.jira.acting_as("mallory"):
@@ -92,8 +92,8 @@ def test_a_deleted_comment_links_no_more_and_strangers_never_do(harness: JiraWri
     assert harness.writes() == []
 
 
-def test_our_own_links_make_nothing_of_themselves(harness: JiraWriteBackHarness) -> None:
-    """Though Jira should tell of them as of an updated issue."""
+def test_our_own_remote_links_cause_no_writes(harness: JiraWriteBackHarness) -> None:
+    """Jira may send an updated issue when we write a link."""
     harness.jira.remote_links.sends_webhooks = True
     harness.furnish()
     issue = harness.open_issue()
@@ -103,8 +103,8 @@ def test_our_own_links_make_nothing_of_themselves(harness: JiraWriteBackHarness)
     assert harness.titles(issue) == ["KR-1 Ship carts"]
 
 
-def test_what_is_switched_off_is_written_no_more(harness: JiraWriteBackHarness) -> None:
-    """The links that are there stay."""
+def test_nothing_is_written_after_write_back_is_switched_off(harness: JiraWriteBackHarness) -> None:
+    """Existing links stay."""
     harness.furnish()
     first = harness.open_issue()
     harness.furnish(on=False)
@@ -115,8 +115,8 @@ def test_what_is_switched_off_is_written_no_more(harness: JiraWriteBackHarness) 
     assert harness.titles(second) == []
 
 
-def test_without_the_permission_writes_wait_and_reading_goes_on(harness: JiraWriteBackHarness) -> None:
-    """Whichever of the two is missing; the connection is not refused, and goes on when it is mended."""
+def test_without_a_permission_only_writes_wait(harness: JiraWriteBackHarness) -> None:
+    """Either permission may be missing. The connection is not refused, and writes go on when it is granted."""
     harness.furnish()
     harness.jira.denied.add("LINK_ISSUES")
     issue = harness.shop.create_issue("Pay", labels=["checkout"])
@@ -133,8 +133,8 @@ def test_without_the_permission_writes_wait_and_reading_goes_on(harness: JiraWri
     assert harness.titles(issue) == ["KR-1 Ship carts"]
 
 
-def test_who_takes_a_link_away_wins_until_the_issue_serves_something_else(harness: JiraWriteBackHarness) -> None:
-    """Numbers that move bring it not back; an issue that is gone is not written to."""
+def test_a_removed_link_returns_only_with_a_new_key_result(harness: JiraWriteBackHarness) -> None:
+    """A changed value does not write it again, and a deleted issue is not written to."""
     harness.furnish()
     issue, other = (harness.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
     harness.receive_and_write(seconds=60)
@@ -152,8 +152,8 @@ def test_who_takes_a_link_away_wins_until_the_issue_serves_something_else(harnes
     assert harness.titles(other) == other_links
 
 
-def test_a_comment_says_it_too_where_that_is_wanted(harness: JiraWriteBackHarness) -> None:
-    """Once on an issue, edited in place; what Jira tells of it makes nothing more."""
+def test_with_write_comments_an_issue_gets_one_comment(harness: JiraWriteBackHarness) -> None:
+    """The comment is edited in place. Jira's webhook about it causes no further write."""
     harness.furnish(comments=True)
     issue, other = (harness.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
     harness.receive_and_write()
@@ -182,8 +182,8 @@ def test_a_comment_says_it_too_where_that_is_wanted(harness: JiraWriteBackHarnes
     assert "Ship it" in body
 
 
-def test_comments_are_switched_on_and_off_later(harness: JiraWriteBackHarness) -> None:
-    """Within an hour or so, and by an edit: whoever reads an old comment is led to the links."""
+def test_comments_can_be_switched_on_and_off(harness: JiraWriteBackHarness) -> None:
+    """It takes about an hour. A comment from before is edited: it refers to the links."""
     harness.furnish()
     issue = harness.open_issue()
     assert harness.comments(issue) == []
@@ -201,8 +201,8 @@ def test_comments_are_switched_on_and_off_later(harness: JiraWriteBackHarness) -
     assert harness.writes() == ["POST"]
 
 
-def test_without_the_permission_to_comment_links_go_on(harness: JiraWriteBackHarness) -> None:
-    """The row says what is missing, and comments once it is given."""
+def test_without_the_permission_to_comment_links_are_still_written(harness: JiraWriteBackHarness) -> None:
+    """The row says what is missing, and the comment is written when it is granted."""
     harness.jira.denied.add("ADD_COMMENTS")
     harness.furnish(comments=True)
     issue = harness.shop.create_issue("Pay", labels=["checkout"])
@@ -214,8 +214,8 @@ def test_without_the_permission_to_comment_links_go_on(harness: JiraWriteBackHar
     assert len(harness.comments(issue)) == 1
 
 
-def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(harness: JiraWriteBackHarness) -> None:
-    """Its links go on."""
+def test_a_removed_comment_returns_only_with_a_new_key_result(harness: JiraWriteBackHarness) -> None:
+    """Its links are still written."""
     harness.furnish(comments=True)
     issue, other = (harness.shop.create_issue(title, labels=["checkout"]) for title in ("Pay", "Pay again"))
     harness.receive_and_write(seconds=60)
@@ -228,8 +228,8 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(h
     assert len(harness.comments(issue)) == 1
 
 
-def test_hostile_titles_stay_texts_of_one_line(harness: JiraWriteBackHarness) -> None:
-    """Jira shows a title as it is; none is longer than it takes."""
+def test_hostile_titles_are_plain_text_on_one_line(harness: JiraWriteBackHarness) -> None:
+    """Jira shows a title as it is. A title is cut to the length that Jira accepts."""
     harness.furnish(title="[a|http://evil.example] {code} <b>x</b> " + "ж" * 220)
     issue = harness.open_issue()
     (title,) = harness.titles(issue)
@@ -240,7 +240,7 @@ def test_hostile_titles_stay_texts_of_one_line(harness: JiraWriteBackHarness) ->
 
 @pytest.mark.both_databases
 def test_two_workers_write_each_link_once(harness: JiraWriteBackHarness, other_services: Services) -> None:
-    """However their drains meet."""
+    """The two drain at the same time."""
     harness.furnish()
     issues = [harness.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(5)]
     harness.receive_webhooks()
@@ -249,20 +249,20 @@ def test_two_workers_write_each_link_once(harness: JiraWriteBackHarness, other_s
     assert harness.writes() == ["POST"] * 5
 
 
-def test_whoever_dies_while_writing_leaves_what_is_wanted(crashing_worker: CrashingWorker) -> None:
-    """One link for each key result, none that was wanted only when the worker died, and one comment for an issue."""
+def test_a_crash_while_writing_leaves_the_right_links(crashing_worker: CrashingWorker) -> None:
+    """There is one link for each key result, none for a former one, and one comment on each issue."""
     with open_jira_harness(crashing_worker.services) as harness:
         harness.furnish(comments=True)
-        kept = harness.shop.create_issue("Kept", labels=["checkout"])
+        linked_issue = harness.shop.create_issue("Kept", labels=["checkout"])
         harness.receive_and_write()
         for statements in range(1, 40, 3):
             issue = harness.shop.create_issue("Pay", labels=["checkout"])
-            kept.label("okr:KR-2")
+            linked_issue.label("okr:KR-2")
             harness.receive_webhooks()
             harness.crash_while_writing(crashing_worker, after=statements)
-            kept.unlabel("okr:KR-2")
+            linked_issue.unlabel("okr:KR-2")
             harness.receive_and_write(seconds=600)
             assert harness.titles(issue) == ["KR-1 Ship carts"], statements
-            assert harness.titles(kept) == ["KR-1 Ship carts"], statements
-            assert [len(harness.comments(one)) for one in (issue, kept)] == [1, 1], statements
+            assert harness.titles(linked_issue) == ["KR-1 Ship carts"], statements
+            assert [len(harness.comments(one)) for one in (issue, linked_issue)] == [1, 1], statements
     assert crashing_worker.crashes > 8

@@ -29,7 +29,7 @@ def harness(services: Services) -> QueryHarness:
     return QueryHarness(services, FakeQueryTracker())
 
 
-def test_a_page_from_before_a_change_adds_nothing_that_left(
+def test_a_page_from_before_a_change_adds_no_former_member(
     harness: QueryHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The listing began before the change, and ends after the second match."""
@@ -156,7 +156,7 @@ def test_a_worker_that_lost_its_lease_changes_nothing(harness: QueryHarness) -> 
     assert harness.linked() == [FIRST]
 
 
-def test_a_member_in_a_scope_that_is_hidden_stays(harness: QueryHarness) -> None:
+def test_a_member_in_a_hidden_scope_stays(harness: QueryHarness) -> None:
     """It may still match while it is hidden."""
     harness.furnish()
     harness.connector.pages = [FINDS_FIRST]
@@ -181,7 +181,7 @@ def test_a_row_of_a_retired_rule_settles(harness: QueryHarness) -> None:
 
 
 def test_a_page_of_a_rule_edited_meanwhile_is_dropped(harness: QueryHarness) -> None:
-    """The page was of the old query."""
+    """The page belongs to the old query."""
     harness.furnish()
 
     def edit() -> None:

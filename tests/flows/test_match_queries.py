@@ -20,7 +20,7 @@ from tests.flows.fake_query_tracker import FINDS_FIRST, FIRST, QUERY, SECOND, Fa
 pytestmark = pytest.mark.slow
 
 
-class Counted:
+class StatementCount:
     """Count the statements about members and candidates during the block."""
 
     def __init__(self, engine: Engine) -> None:
@@ -44,7 +44,7 @@ def harness(services: Services) -> QueryHarness:
     return QueryHarness(services, FakeQueryTracker())
 
 
-def test_an_issue_that_is_found_counts_at_once(harness: QueryHarness) -> None:
+def test_an_issue_that_matches_counts_at_once(harness: QueryHarness) -> None:
     """An issue that does not match, and did not before, stays unlinked."""
     harness.furnish()
     harness.list_again()
@@ -67,7 +67,7 @@ def test_an_issue_that_is_found_counts_at_once(harness: QueryHarness) -> None:
 def test_an_issue_that_no_longer_matches_is_matched_again_and_removed_by_the_listing(
     harness: QueryHarness,
 ) -> None:
-    """The index may not know of the change yet."""
+    """The index may not know the change yet."""
     harness.furnish()
     harness.connector.pages = [FINDS_FIRST]
     harness.list_again()
@@ -159,7 +159,7 @@ def test_an_issue_that_changes_during_the_match_is_matched_again(harness: QueryH
 
 
 def test_a_result_for_issues_that_all_changed_is_dropped(harness: QueryHarness) -> None:
-    """All issues of a batch changed meanwhile."""
+    """All issues of the batch changed meanwhile."""
     harness.furnish()
     harness.list_again()
     harness.connector.answers = {"1#1": True}
@@ -191,7 +191,7 @@ def test_without_queries_or_credentials_no_call_is_made(harness: QueryHarness) -
 
 
 @pytest.mark.parametrize("judges", [True, False])
-def test_many_queries_take_no_more_statements_than_one(
+def test_many_queries_need_no_more_statements_than_one(
     harness: QueryHarness, monkeypatch: pytest.MonkeyPatch, *, judges: bool
 ) -> None:
     """The results of a batch are read once and written once."""
@@ -203,7 +203,7 @@ def test_many_queries_take_no_more_statements_than_one(
         harness.connector.answers = {"1#1": True, "1#2": False}
         for _ in range(2):
             harness.change(1, 2)
-            with Counted(harness.services.engine) as counted:
+            with StatementCount(harness.services.engine) as counted:
                 harness.matcher.drain()
         counts.append(counted.statements)
     assert len({row.revision_id for row in harness.rows(tables.query_member)}) == 5

@@ -56,7 +56,7 @@ class RedeliveryHarness(GitHubHarness):
 
 @pytest.fixture
 def harness(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedeliveryHarness]:
-    """Set the stage on either database."""
+    """Yield the harness on either database."""
     monkeypatch.setattr("connectors.github.redelivery.redeliver.APART_SECONDS", 0)
     clock = clock_of(timedelta(hours=7))
     with (

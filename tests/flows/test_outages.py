@@ -1,4 +1,4 @@
-"""What a service must survive, and what it must not leave behind."""
+"""What a running service must survive, and which processes must not remain."""
 
 import signal
 from pathlib import Path
@@ -21,8 +21,8 @@ def stop(trackers: Trackers) -> None:
         tracker.stop()
 
 
-def test_a_delivery_moves_the_value_while_redis_is_away(tmp_path: Path, own_valkey: Valkey) -> None:
-    """Redis is killed under the running service and kept away; the rows are still there, and the clock drains them."""
+def test_a_delivery_changes_the_value_without_redis(tmp_path: Path, own_valkey: Valkey) -> None:
+    """Redis is killed under the running service. The rows stay, and the scheduler drains them."""
     trackers, slug = make_trackers(), slug_of("github", "closed")
     scenarios = trackers.scenarios["github"]
     try:
@@ -48,13 +48,13 @@ def test_a_delivery_moves_the_value_while_redis_is_away(tmp_path: Path, own_valk
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason=NOT_LINUX)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_up_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
-    """Web, worker, clock and the private Redis are gone when the command is."""
+    """Web, worker, scheduler and the private Redis end with the command."""
     trackers = make_trackers()
     stop(trackers)
     with running(tmp_path, configuration(trackers)) as service:
-        parts = " ".join(processes_in(tmp_path).values())
-        for bucket in (" up ", "okr-sync web]", "rq:worker", "okr-sync clock", "valkey"):
-            assert bucket in parts
+        command_lines = " ".join(processes_in(tmp_path).values())
+        for word in (" up ", "okr-sync web]", "rq:worker", "okr-sync clock", "valkey"):
+            assert word in command_lines
         process = service.service.process
         assert process is not None
         process.send_signal(number)
@@ -65,8 +65,8 @@ def test_up_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> No
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason=NOT_LINUX)
-def test_nothing_outlives_an_up_that_was_killed(tmp_path: Path) -> None:
-    """Killed outright, it can ask nobody to stop; the kernel does."""
+def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    """A killed supervisor can stop nothing, so the kernel signals its processes."""
     trackers = make_trackers()
     stop(trackers)
     with running(tmp_path, configuration(trackers)) as service:

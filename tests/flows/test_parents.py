@@ -1,4 +1,4 @@
-"""Parents as deliveries tell them: before and after the issue, in any order, and as rules see them."""
+"""Parents in deliveries: before and after the issue, in any order, and in rules."""
 
 from datetime import timedelta
 from itertools import permutations
@@ -21,7 +21,7 @@ def core(empty_core: CoreHarness) -> CoreHarness:
 
 
 def parent_seen(second: float, key: str | None, scope: ScopeRef = CHECKOUT) -> ParentSeen:
-    """Return the word on the parent of acme/checkout#1."""
+    """Return an observation of the parent of acme/checkout#1."""
     return ParentSeen(identity="501#1", key="acme/checkout#1", scope=scope, parent=Parent(key), at=at(second))
 
 
@@ -29,10 +29,10 @@ DONE = snapshot(1, state=State.DONE, closed_at=at(1))
 
 
 @pytest.mark.parametrize("order", list(permutations([parent_seen(3, "acme/epics#3"), DONE, snapshot(0)])))
-def test_a_child_counts_whichever_letter_came_first(
+def test_a_child_counts_in_any_order_of_its_deliveries(
     core: CoreHarness, order: tuple[ParentSeen | Snapshot, ...]
 ) -> None:
-    """The parent is known by its key alone, in letters of either size."""
+    """The parent is known only by its key, in any case."""
     for one in order:
         core.receive_and_drain(one)
     assert core.value() == 100
@@ -40,7 +40,7 @@ def test_a_child_counts_whichever_letter_came_first(
 
 
 def test_a_child_that_loses_its_parent_no_longer_counts(core: CoreHarness) -> None:
-    """And the history says why."""
+    """The history says why."""
     core.receive_and_drain(DONE, parent_seen(1, "acme/epics#3"))
     delivery = core.receive_and_drain(parent_seen(2, None))
     assert core.value() is None
@@ -48,8 +48,8 @@ def test_a_child_that_loses_its_parent_no_longer_counts(core: CoreHarness) -> No
     assert core.reasons()[-1] == "parent changed to none, no longer linked by rule children"
 
 
-def test_an_issue_known_only_as_a_child_is_no_known_issue(core: CoreHarness) -> None:
-    """Nothing of it can be shown or counted before a letter shows it."""
+def test_an_issue_with_only_a_parent_is_not_a_known_issue(core: CoreHarness) -> None:
+    """It can't be shown or counted before its first snapshot."""
     delivery = core.receive_and_drain(parent_seen(3, "acme/epics#3"))
     assert core.value() is None
     assert core.outcome(delivery) == ("acme/checkout#1: applied, parent is acme/epics#3, nothing else is known yet")
@@ -59,15 +59,15 @@ def test_an_issue_known_only_as_a_child_is_no_known_issue(core: CoreHarness) -> 
     assert core.outcome(shown) == "acme/checkout#1: applied, first seen, already done"
 
 
-def test_a_parent_of_an_issue_that_is_not_watched_is_ignored(core: CoreHarness) -> None:
-    """As its snapshots are."""
+def test_a_parent_of_an_unwatched_issue_is_ignored(core: CoreHarness) -> None:
+    """Its snapshots are ignored too."""
     delivery = core.receive_and_drain(parent_seen(3, "acme/epics#3", ScopeRef("999", "acme/attic")))
     assert core.outcome(delivery) == "ignored, because acme/attic is not watched"
     assert core.rows(tables.issue) == []
 
 
-def test_a_second_parent_at_the_same_time_is_looked_at_and_the_last_told_stands(core: CoreHarness) -> None:
-    """GitHub need not change an issue's time with its parent; received later, it most likely happened later."""
+def test_two_parents_at_the_same_time_put_the_issue_in_doubt(core: CoreHarness) -> None:
+    """GitHub may not change an issue's time with its parent. The parent received last is probably the newer one."""
     core.receive_and_drain(DONE, parent_seen(3, "acme/epics#3"))
     core.now += timedelta(seconds=5)
     delivery = core.receive_and_drain(parent_seen(3, "acme/other#4"))

@@ -1,4 +1,4 @@
-"""Points that stand in a project of a simulated GitHub, whose organization's webhook leads to us."""
+"""Points in a project of a simulated GitHub; the organization's webhook posts their changes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ from tests.support.config_file import github, okrs
 pytestmark = pytest.mark.slow
 
 BY_POINTS = {"slug": "KR-1", "measure": {"kind": "done-share", "weight": "points", "unestimated": 1}}
-RIGHTS = {"metadata": "read", "issues": "read", "pull_requests": "read"}
+PERMISSIONS = {"metadata": "read", "issues": "read", "pull_requests": "read"}
 
 
 @dataclass
 class ProjectHarness(GitHubHarness):
-    """A house that hears of an organization: of two linked issues in a project, and the second is done."""
+    """Services that receive an organization's webhooks. Two linked issues are in a project, and the second is done."""
 
     items: list[ProjectItem] = field(default_factory=list)
 
@@ -34,17 +34,17 @@ class ProjectHarness(GitHubHarness):
         connection = github(self.hub, token=token, earlier=earlier, points_field="Points")
         self.apply(okrs(connection, key_results=[BY_POINTS]))
 
-    def furnish(self, *, token: str | None) -> None:
-        """Apply the configuration, and let two issues come, each with an item of the project."""
+    def set_up(self, *, token: str | None) -> None:
+        """Apply the configuration, and open two issues, each with an item of the project."""
         self.configure(token=token)
         self.drain()
-        works = self.open_issues(2)
-        works[1].close()
-        self.items = [self.hub.project("Roadmap").add(work) for work in works]
+        issues = self.open_issues(2)
+        issues[1].close()
+        self.items = [self.hub.project("Roadmap").add(issue) for issue in issues]
         self.drain()
 
     def estimate(self, item: ProjectItem, points: float | None) -> None:
-        """Set points, and let all that follows happen."""
+        """Set the points of an item, and drain all that follows."""
         self.clock.step(5)
         item.set("Points", points, type="number")
         self.drain()
@@ -60,8 +60,8 @@ class ProjectHarness(GitHubHarness):
         """Return the points of the issues."""
         return [row.points for row in self.rows(tables.issue)]
 
-    def looks(self) -> dict[str, str]:
-        """Return the outcomes of looks by whom they were at."""
+    def fetch_outcomes(self) -> dict[str, str]:
+        """Return the outcomes of fetches by identity."""
         return {row.identity: row.outcome for row in self.rows(tables.fetch_request)}
 
 
@@ -75,139 +75,148 @@ def harness(services: Services) -> Iterator[ProjectHarness]:
 
 
 @pytest.fixture
-def told(harness: ProjectHarness) -> ProjectHarness:
-    """Return the stage with a token that may read everything."""
-    harness.furnish(token=harness.hub.token)
+def harness_with_token(harness: ProjectHarness) -> ProjectHarness:
+    """Return the harness with a token that may read everything."""
+    harness.set_up(token=harness.hub.token)
     assert harness.current == 50
     return harness
 
 
-def test_points_that_are_set_changed_and_cleared_move_the_key_result(told: ProjectHarness) -> None:
-    """Each at once, though the issue itself does not change; the history says how many there are now."""
-    told.estimate(told.items[1], 3)
-    assert (told.current, told.points) == (75, [None, 3])
-    told.estimate(told.items[0], 2)
-    assert told.current == 60
-    told.estimate(told.items[0], 7)
-    assert told.current == 30
-    told.estimate(told.items[0], None)
-    assert (told.current, told.points) == (75, [None, 3])
-    assert [entry.causes[0]["what"] for entry in told.rows(tables.history)[-2:]] == [
+def test_setting_changing_and_clearing_points_changes_the_key_result(harness_with_token: ProjectHarness) -> None:
+    """It takes effect at once, although the issue does not change. The history has the number of points."""
+    harness_with_token.estimate(harness_with_token.items[1], 3)
+    assert (harness_with_token.current, harness_with_token.points) == (75, [None, 3])
+    harness_with_token.estimate(harness_with_token.items[0], 2)
+    assert harness_with_token.current == 60
+    harness_with_token.estimate(harness_with_token.items[0], 7)
+    assert harness_with_token.current == 30
+    harness_with_token.estimate(harness_with_token.items[0], None)
+    assert (harness_with_token.current, harness_with_token.points) == (75, [None, 3])
+    assert [entry.causes[0]["what"] for entry in harness_with_token.rows(tables.history)[-2:]] == [
         "points 2 → 7",
         "points 7 → none",
     ]
-    assert all(entry.causes[0]["delivery"] for entry in told.rows(tables.history))
+    assert all(entry.causes[0]["delivery"] for entry in harness_with_token.rows(tables.history))
 
 
-def test_an_item_that_is_removed_takes_its_points_along(told: ProjectHarness) -> None:
-    """One that is archived keeps them."""
-    told.estimate(told.items[1], 3)
-    told.items[1].archive()
-    told.drain()
-    assert told.current == 75
-    told.items[1].delete()
-    told.drain()
-    assert (told.current, told.points) == (50, [None, None])
+def test_removing_an_item_removes_its_points(harness_with_token: ProjectHarness) -> None:
+    """An archived item keeps them."""
+    harness_with_token.estimate(harness_with_token.items[1], 3)
+    harness_with_token.items[1].archive()
+    harness_with_token.drain()
+    assert harness_with_token.current == 75
+    harness_with_token.items[1].delete()
+    harness_with_token.drain()
+    assert (harness_with_token.current, harness_with_token.points) == (50, [None, None])
 
 
-def test_the_project_of_the_highest_number_goes_first(told: ProjectHarness) -> None:
-    """Until its item is archived."""
-    told.estimate(told.items[1], 3)
-    second = told.hub.project("Next year").add(told.items[1].issue)
-    told.estimate(second, 9)
-    assert told.current == 90
+def test_the_project_with_the_highest_number_wins(harness_with_token: ProjectHarness) -> None:
+    """An archived item no longer wins."""
+    harness_with_token.estimate(harness_with_token.items[1], 3)
+    second = harness_with_token.hub.project("Next year").add(harness_with_token.items[1].issue)
+    harness_with_token.estimate(second, 9)
+    assert harness_with_token.current == 90
     second.archive()
-    told.drain()
-    assert told.current == 75
+    harness_with_token.drain()
+    assert harness_with_token.current == 75
     second.restore()
-    told.drain()
-    assert told.current == 90
+    harness_with_token.drain()
+    assert harness_with_token.current == 90
 
 
-def test_letters_of_the_issue_do_not_take_points_away(told: ProjectHarness) -> None:
-    """They do not tell them."""
-    told.estimate(told.items[0], 4)
-    told.clock.step(5)
-    told.items[0].issue.edit(title="Pay at once")
-    told.drain()
-    assert told.points == [4, None]
-    told.items[0].issue.close()
-    told.drain()
-    assert (told.points, told.current) == ([4, None], 100)
+def test_deliveries_about_the_issue_do_not_remove_points(harness_with_token: ProjectHarness) -> None:
+    """They do not have the project's points."""
+    harness_with_token.estimate(harness_with_token.items[0], 4)
+    harness_with_token.clock.step(5)
+    harness_with_token.items[0].issue.edit(title="Pay at once")
+    harness_with_token.drain()
+    assert harness_with_token.points == [4, None]
+    harness_with_token.items[0].issue.close()
+    harness_with_token.drain()
+    assert (harness_with_token.points, harness_with_token.current) == ([4, None], 100)
 
 
-def test_an_issue_s_own_field_wins_until_it_is_removed(told: ProjectHarness) -> None:
-    """Then the project's number is in force again."""
-    told.estimate(told.items[1], 3)
-    issue = told.items[1].issue
-    told.clock.step(5)
+def test_an_issue_s_own_field_wins_until_it_is_removed(harness_with_token: ProjectHarness) -> None:
+    """Then the project's points apply again."""
+    harness_with_token.estimate(harness_with_token.items[1], 3)
+    issue = harness_with_token.items[1].issue
+    harness_with_token.clock.step(5)
     issue.set_field("Points", 9)
-    told.drain()
-    assert told.current == 90
-    told.estimate(told.items[1], 4)
-    assert told.current == 90
-    told.clock.step(5)
+    harness_with_token.drain()
+    assert harness_with_token.current == 90
+    harness_with_token.estimate(harness_with_token.items[1], 4)
+    assert harness_with_token.current == 90
+    harness_with_token.clock.step(5)
     issue.clear_field("Points")
-    told.drain()
-    assert (told.current, told.points) == (80, [None, 4])
+    harness_with_token.drain()
+    assert (harness_with_token.current, harness_with_token.points) == (80, [None, 4])
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_the_order_of_deliveries_does_not_matter(told: ProjectHarness, order: tuple[int, ...]) -> None:
-    """Nor that one comes twice: a look shows what is so now."""
-    told.hub.webhooks.hold()
-    told.items[1].set("Points", 3, type="number")
-    told.clock.step(5)
-    told.items[1].issue.edit(title="Pay at once")
-    told.items[1].set("Points", 4, type="number")
-    told.hub.webhooks.release(order=order)
-    told.drain()
-    assert (told.current, told.points) == (80, [None, 4])
-    told.hub.redeliver(told.hub.webhooks.deliveries[-1])
-    told.drain()
-    assert told.current == 80
+def test_the_order_of_deliveries_does_not_matter(harness_with_token: ProjectHarness, order: tuple[int, ...]) -> None:
+    """A repeat does not matter either: a fetch returns the current state."""
+    harness_with_token.hub.webhooks.hold()
+    harness_with_token.items[1].set("Points", 3, type="number")
+    harness_with_token.clock.step(5)
+    harness_with_token.items[1].issue.edit(title="Pay at once")
+    harness_with_token.items[1].set("Points", 4, type="number")
+    harness_with_token.hub.webhooks.release(order=order)
+    harness_with_token.drain()
+    assert (harness_with_token.current, harness_with_token.points) == (80, [None, 4])
+    harness_with_token.hub.redeliver(harness_with_token.hub.webhooks.deliveries[-1])
+    harness_with_token.drain()
+    assert harness_with_token.current == 80
 
 
-def test_many_changes_are_found_and_looked_at_with_few_calls(told: ProjectHarness) -> None:
-    """However often one issue is told of, and without a row of its own for each delivery."""
-    items = [told.hub.project("Roadmap").add(told.repository.create_issue(f"Step {number}")) for number in range(30)]
-    told.drain()
-    told.hub.rest.calls.clear()
+def test_many_changes_are_fetched_with_few_calls(harness_with_token: ProjectHarness) -> None:
+    """An issue with several deliveries has one fetch request."""
+    items = [
+        harness_with_token.hub.project("Roadmap").add(harness_with_token.repository.create_issue(f"Step {number}"))
+        for number in range(30)
+    ]
+    harness_with_token.drain()
+    harness_with_token.hub.rest.calls.clear()
     for item in items:
         item.set("Points", 1, type="number")
         item.set("Points", 2, type="number")
-    told.drain()
-    assert told.points[2:] == [2] * 30
-    assert len(told.hub.rest.calls) <= 10
-    assert len(told.looks()) == 2 * 32
+    harness_with_token.drain()
+    assert harness_with_token.points[2:] == [2] * 30
+    assert len(harness_with_token.hub.rest.calls) <= 10
+    assert len(harness_with_token.fetch_outcomes()) == 2 * 32
 
 
-def test_a_repository_that_is_not_watched_is_left_alone(told: ProjectHarness) -> None:
-    """An organization's webhook tells of all its projects; no issue of it is fetched."""
-    work = told.hub.repository("elsewhere").create_issue("Secret")
-    told.estimate(told.hub.project("Roadmap").add(work), 5)
-    assert len(told.points) == 2
-    (outcome,) = [said for name, said in told.looks().items() if work.node_id in name]
+def test_issues_of_an_unwatched_repository_are_not_fetched(harness_with_token: ProjectHarness) -> None:
+    """An organization's webhook posts changes of all its projects."""
+    issue = harness_with_token.hub.repository("elsewhere").create_issue("Secret")
+    harness_with_token.estimate(harness_with_token.hub.project("Roadmap").add(issue), 5)
+    assert len(harness_with_token.points) == 2
+    (outcome,) = [
+        outcome for identity, outcome in harness_with_token.fetch_outcomes().items() if issue.node_id in identity
+    ]
     assert "ignored, because acme/elsewhere is not watched" in outcome
-    assert not any("/issues/" in call.path and str(work.repository.id) in call.path for call in told.hub.rest.calls)
+    assert not any(
+        "/issues/" in call.path and str(issue.repository.id) in call.path for call in harness_with_token.hub.rest.calls
+    )
 
 
-def test_an_issue_that_vanished_is_unreachable_and_changes_nothing(told: ProjectHarness) -> None:
-    """A node tells no proof."""
-    item = told.items[1]
-    told.hub.webhooks.hold()
+def test_a_missing_issue_is_unreachable_and_changes_nothing(harness_with_token: ProjectHarness) -> None:
+    """A node id that is not found does not prove a deletion."""
+    item = harness_with_token.items[1]
+    harness_with_token.hub.webhooks.hold()
     item.set("Points", 3, type="number")
     item.issue.delete()
-    told.hub.webhooks.release(order=[0])
-    told.drain()
-    (outcome,) = [said for name, said in told.looks().items() if item.issue.node_id in name]
+    harness_with_token.hub.webhooks.release(order=[0])
+    harness_with_token.drain()
+    (outcome,) = [
+        outcome for identity, outcome in harness_with_token.fetch_outcomes().items() if item.issue.node_id in identity
+    ]
     assert outcome.startswith("unreachable, so nothing changes")
-    assert told.current == 50
+    assert harness_with_token.current == 50
 
 
 def test_without_the_permission_points_are_unknown_and_the_rest_goes_on(harness: ProjectHarness) -> None:
     """The connection is not refused."""
-    harness.furnish(token=harness.hub.add_token("ana", permissions=RIGHTS).text)
+    harness.set_up(token=harness.hub.add_token("ana", permissions=PERMISSIONS).text)
     harness.estimate(harness.items[1], 3)
     assert (harness.current, harness.points) == (50, [None, None])
     harness.items[0].issue.close()
@@ -216,18 +225,18 @@ def test_without_the_permission_points_are_unknown_and_the_rest_goes_on(harness:
     assert harness.rows(tables.connection)[0].refused_reason is None
 
 
-def test_points_that_are_known_stay_when_the_permission_goes(told: ProjectHarness) -> None:
+def test_known_points_stay_without_the_permission(harness_with_token: ProjectHarness) -> None:
     """Unknown is not none."""
-    told.estimate(told.items[1], 3)
-    token = told.hub.add_token("ana", permissions=RIGHTS).text
-    told.configure(token=token)
-    told.estimate(told.items[1], 8)
-    assert (told.current, told.points) == (75, [None, 3])
+    harness_with_token.estimate(harness_with_token.items[1], 3)
+    token = harness_with_token.hub.add_token("ana", permissions=PERMISSIONS).text
+    harness_with_token.configure(token=token)
+    harness_with_token.estimate(harness_with_token.items[1], 8)
+    assert (harness_with_token.current, harness_with_token.points) == (75, [None, 3])
 
 
-def test_without_credentials_the_delivery_says_what_it_would_take(harness: ProjectHarness) -> None:
-    """And an issue's own fields count as ever."""
-    harness.furnish(token=None)
+def test_without_credentials_the_outcome_says_what_is_needed(harness: ProjectHarness) -> None:
+    """An issue's own fields still count."""
+    harness.set_up(token=None)
     harness.estimate(harness.items[1], 3)
     assert "needs a token or an app" in harness.rows(tables.delivery)[-1].outcome
     harness.items[1].issue.set_field("Points", 3)
@@ -240,13 +249,13 @@ def test_without_credentials_the_delivery_says_what_it_would_take(harness: Proje
 
 
 def test_an_import_brings_points_of_projects(harness: ProjectHarness) -> None:
-    """With the list itself: no issue is looked at."""
-    works = harness.open_issues(2)
-    works[1].close()
-    harness.hub.project("Roadmap").add(works[1]).set("Points", 9, type="number")
+    """The list has the points, so no issue is fetched."""
+    issues = harness.open_issues(2)
+    issues[1].close()
+    harness.hub.project("Roadmap").add(issues[1]).set("Points", 9, type="number")
     harness.configure(token=harness.hub.token, earlier="import")
     with writing(harness.services.engine) as tx:
         tx.execute(sa.delete(tables.delivery))
         tx.execute(sa.delete(tables.fetch_request))
     harness.drain()
-    assert (harness.current, harness.looks()) == (90, {})
+    assert (harness.current, harness.fetch_outcomes()) == (90, {})

@@ -163,7 +163,7 @@ def test_an_incomplete_search_adds_and_removes_nothing(harness: QueryRuleHarness
     assert harness.rows(tables.query_listing)[0].incomplete_reason is None
 
 
-def test_searches_have_a_limit_of_their_own(harness: QueryRuleHarness) -> None:
+def test_searches_have_their_own_rate_limit(harness: QueryRuleHarness) -> None:
     """When it is used up only the listing waits, and keeps its cursor."""
     harness.open_issues(250, apart=1)
     harness.hub.limits.switch_on(Rules(search=2))

@@ -1,4 +1,4 @@
-"""What must not come in: forged, mangled and monstrous bodies, against the service as it really listens."""
+"""Deliveries that must be refused: forged, malformed and oversized bodies, sent to the running service."""
 
 import contextlib
 import hashlib
@@ -19,12 +19,12 @@ from tests.support.wait_until import until
 pytestmark = pytest.mark.slow
 
 OVERSIZED = 26 * 1024 * 1024
-WITNESS = "a word that no log may hold"
+LOG_MARKER = "a word that no log may hold"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """Yield `okr-sync up` on its embedded default, with a connection to each tracker."""
+    """Yield `okr-sync up` with its embedded defaults and a connection to each tracker."""
     trackers = make_trackers()
     for tracker in (trackers.hub, trackers.cloud, trackers.data_center):
         tracker.stop()
@@ -33,24 +33,24 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 
 
 @pytest.fixture(autouse=True)
-def nothing_breaks(service: RunningService) -> Iterator[None]:
-    """After each test: the service still answers, and its log has no traceback, no 500 and no body."""
+def service_stays_healthy(service: RunningService) -> Iterator[None]:
+    """Check after each test that the service answers, and that its log has no traceback, no 500 and no body."""
     yield
     assert service.api("/key-results")["items"]
     log = service.service.log.read_text(errors="replace")
     assert "Traceback" not in log
     assert '" 500 ' not in log
-    assert WITNESS not in log
+    assert LOG_MARKER not in log
 
 
 def signature(body: bytes) -> str:
-    """Sign as both trackers do."""
+    """Return the signature that both trackers would send."""
     return "sha256=" + hmac.digest(SECRET.encode(), body, hashlib.sha256).hex()
 
 
-def headers_of(connection: str, body: bytes, *, signed: str | None = "") -> dict[str, str]:
-    """Return the headers of a new delivery; `signed` is another signature, or None for none."""
-    given = signature(body) if signed == "" else signed
+def headers_of(connection: str, body: bytes, *, signature_header: str | None = "") -> dict[str, str]:
+    """Return the headers of a new delivery; `signature_header` replaces the signature, None omits it."""
+    given = signature(body) if signature_header == "" else signature_header
     if connection == "github":
         headers = {"X-GitHub-Event": "issues", "X-GitHub-Delivery": str(uuid.uuid4())}
         name = "X-Hub-Signature-256"
@@ -60,9 +60,9 @@ def headers_of(connection: str, body: bytes, *, signed: str | None = "") -> dict
 
 
 def send(service: RunningService, path: str, body: bytes | Iterator[bytes], headers: Mapping[str, str]) -> int:
-    """POST and give the status, with `Content-Length` for bytes and in chunks for parts.
+    """POST and return the status; send bytes with `Content-Length`, and an iterator in chunks.
 
-    A service that refuses early may close while we still send; its answer is read all the same.
+    A service that refuses early may close the connection during the request; its response is still read.
     """
     connection = HTTPConnection("127.0.0.1", service.service.port, timeout=60)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -74,22 +74,27 @@ def send(service: RunningService, path: str, body: bytes | Iterator[bytes], head
 
 
 def payload() -> bytes:
-    """Write a payload of an issue that would count, with a word to look for in the log."""
-    return json.dumps({"action": "closed", "webhookEvent": "jira:issue_updated", "issue": {"title": WITNESS}}).encode()
+    """Return a payload of an issue that would count, with a word to search for in the log."""
+    return json.dumps(
+        {"action": "closed", "webhookEvent": "jira:issue_updated", "issue": {"title": LOG_MARKER}}
+    ).encode()
 
 
 HOOKS = ("github", "jira-cloud", "jira-data-center")
 
 
 @pytest.mark.parametrize("connection", HOOKS)
-@pytest.mark.parametrize("signed", ["sha256=" + "0" * 64, "sha256=", "sha1=" + "0" * 40, "nonsense", "sha256=ü", None])
-def test_what_is_forged_or_unsigned_gets_401_and_is_not_stored(
-    service: RunningService, connection: str, signed: str | None
+@pytest.mark.parametrize(
+    "signature_header", ["sha256=" + "0" * 64, "sha256=", "sha1=" + "0" * 40, "nonsense", "sha256=ü", None]
+)
+def test_forged_or_unsigned_deliveries_get_401_and_are_not_stored(
+    service: RunningService, connection: str, signature_header: str | None
 ) -> None:
-    """A wrong signature of any form, or none."""
+    """The signature is wrong in several forms, or missing."""
     before, body = len(service.deliveries()), payload()
     headers = {
-        name: text.encode().decode("latin-1") for name, text in headers_of(connection, body, signed=signed).items()
+        name: text.encode().decode("latin-1")
+        for name, text in headers_of(connection, body, signature_header=signature_header).items()
     }
     assert send(service, f"/hooks/{connection}", body, headers) == 401
     assert len(service.deliveries()) == before
@@ -97,10 +102,10 @@ def test_what_is_forged_or_unsigned_gets_401_and_is_not_stored(
 
 @pytest.mark.parametrize("connection", HOOKS)
 @pytest.mark.parametrize("chunked", [False, True])
-def test_what_is_oversized_gets_413_and_is_not_stored(
+def test_oversized_deliveries_get_413_and_are_not_stored(
     service: RunningService, connection: str, *, chunked: bool
 ) -> None:
-    """26 MB, well signed, announced or in chunks."""
+    """A body of 26 MB is refused with a valid signature, with its length announced or in chunks."""
     before, body = len(service.deliveries()), b" " * OVERSIZED
     headers = headers_of(connection, body)
     sent = (body[start : start + 65536] for start in range(0, OVERSIZED, 65536)) if chunked else body
@@ -110,24 +115,24 @@ def test_what_is_oversized_gets_413_and_is_not_stored(
     assert len(service.deliveries()) == before
 
 
-def test_a_body_cut_short_on_its_way_is_refused_and_not_stored(service: RunningService) -> None:
-    """It announces more than it brings; what was signed is the whole, so what came is not."""
+def test_a_truncated_body_is_refused_and_not_stored(service: RunningService) -> None:
+    """The body is shorter than announced, and the signature is of the whole body."""
     before, body = len(service.deliveries()), payload()
     lines = [f"{name}: {text}" for name, text in headers_of("github", body).items()]
     head = "\r\n".join(
         ["POST /hooks/github HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}", *lines, "", ""]
     )
-    with socket.create_connection(("127.0.0.1", service.service.port), timeout=60) as wire:
-        wire.sendall(head.encode() + body[: len(body) // 2])
-        wire.shutdown(socket.SHUT_WR)
-        answer = wire.recv(1000).decode()
-    assert answer.startswith(("HTTP/1.1 400 ", "HTTP/1.1 401 "))
+    with socket.create_connection(("127.0.0.1", service.service.port), timeout=60) as connection_socket:
+        connection_socket.sendall(head.encode() + body[: len(body) // 2])
+        connection_socket.shutdown(socket.SHUT_WR)
+        response = connection_socket.recv(1000).decode()
+    assert response.startswith(("HTTP/1.1 400 ", "HTTP/1.1 401 "))
     assert len(service.deliveries()) == before
 
 
 UNREADABLE = {
     "truncated JSON": payload()[:-10],
-    "no JSON": WITNESS.encode(),
+    "no JSON": LOG_MARKER.encode(),
     "nothing": b"",
     "not UTF-8": b'{"action": "closed", "issue": {"title": "\xff\xfe\xc3("}}',
     "deeply nested": b'{"issue": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
@@ -139,12 +144,12 @@ UNREADABLE = {
 
 @pytest.mark.parametrize("connection", HOOKS)
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_is_signed_but_unreadable_gets_202_and_is_buried_with_its_reason(
+def test_signed_but_unreadable_deliveries_get_202_and_are_buried_with_their_reason(
     service: RunningService, connection: str, name: str
 ) -> None:
-    """It is kept for a person to look at; the same without a signature is refused."""
+    """They are stored for a person to inspect. Without a signature they are refused."""
     body, before = UNREADABLE[name], service.deliveries()
-    assert send(service, f"/hooks/{connection}", body, headers_of(connection, body, signed=None)) == 401
+    assert send(service, f"/hooks/{connection}", body, headers_of(connection, body, signature_header=None)) == 401
     assert service.deliveries().keys() == before.keys()
     # Data Center sends no id, so its deliveries are told apart by their bodies; ours here have an id each.
     assert send(service, f"/hooks/{connection}", body, headers_of(connection, body)) == 202
@@ -157,23 +162,23 @@ def test_what_is_signed_but_unreadable_gets_202_and_is_buried_with_its_reason(
 
 
 def test_an_unknown_connection_gets_404(service: RunningService) -> None:
-    """Whatever is sent there, of whatever size."""
+    """The size of the body does not matter."""
     body = payload()
     assert send(service, "/hooks/nobody", body, headers_of("github", body)) == 404
     large = b" " * OVERSIZED
     assert send(service, "/hooks/nobody", large, headers_of("github", large)) == 404
 
 
-def test_what_the_simulated_github_forges_is_refused_and_its_redelivery_taken(service: RunningService) -> None:
-    """The same delivery, once spoiled and once whole."""
+def test_a_forged_delivery_is_refused_and_its_redelivery_accepted(service: RunningService) -> None:
+    """It is the same delivery, first with a wrong signature and then with the right one."""
     with GitHub("acme") as hub:
         hub.add_hook(url=service.hook("github"), secret=SECRET)
         hub.webhooks.forge_next()
         hub.repository("first").create_issue("Spoiled")
         hub.flush()
-        spoiled = hub.deliveries[-1]
-        assert spoiled.status == 401
-        again = hub.redeliver(spoiled)
+        forged = hub.deliveries[-1]
+        assert forged.status == 401
+        again = hub.redeliver(forged)
         hub.flush()
         assert again.status == 202
-        until(lambda: service.deliveries()[spoiled.request.id]["state"] == "settled", "the redelivery is applied")
+        until(lambda: service.deliveries()[forged.request.id]["state"] == "settled", "the redelivery is applied")

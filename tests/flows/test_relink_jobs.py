@@ -1,4 +1,4 @@
-"""Changes of settings reach the issues we know already, in chunks, and count all at once."""
+"""Changes of rules and settings reach known issues in chunks, and take effect all at once."""
 
 from datetime import timedelta
 
@@ -39,12 +39,12 @@ def core(empty_core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> CoreHarnes
 
 
 def linked(core: CoreHarness) -> int:
-    """Return the number of links that are kept."""
+    """Return the number of stored links."""
     return len(core.rows(tables.link))
 
 
-def test_a_new_rule_links_what_is_known(core: CoreHarness) -> None:
-    """In one step for everybody who looks, with the rule as the reason."""
+def test_a_new_rule_links_known_issues(core: CoreHarness) -> None:
+    """The value changes in one step, with the rule as the reason."""
     core.rule("bugs", core.key_result_row().id, BUGS)
     assert linked(core) == 6
     assert core.value() == pytest.approx(100 / 3, abs=1e-5)
@@ -52,8 +52,8 @@ def test_a_new_rule_links_what_is_known(core: CoreHarness) -> None:
     assert core.rows(tables.history)[0].causes[0]["actor"] == "Ana Ruiz"
 
 
-def test_nothing_counts_before_the_whole_rule_is_filled_in(core: CoreHarness) -> None:
-    """A half-filled rule would show a number that was never true."""
+def test_a_rule_counts_only_after_all_its_links_are_stored(core: CoreHarness) -> None:
+    """With half of the links the value would be one that was never true."""
     definition = definition_of(core, BUGS)
     with writing(core.engine) as tx:
         rules.save(tx, definition, changed_by="Ana Ruiz", now=core.now)
@@ -66,7 +66,7 @@ def test_nothing_counts_before_the_whole_rule_is_filled_in(core: CoreHarness) ->
 
 
 def definition_of(core: CoreHarness, condition: dict[str, str]) -> rules.Definition:
-    """Define the rule `bugs`."""
+    """Return a definition of the rule `bugs`."""
     return rules.Definition(
         slug="bugs",
         owner_id=core.person_id,
@@ -77,7 +77,7 @@ def definition_of(core: CoreHarness, condition: dict[str, str]) -> rules.Definit
 
 
 def test_a_delivery_between_two_chunks_is_not_missed(core: CoreHarness) -> None:
-    """New issues are linked with the unfinished revision in view."""
+    """Changed issues are linked with the pending revision too."""
     with writing(core.engine) as tx:
         rules.save(tx, definition_of(core, BUGS), changed_by="Ana Ruiz", now=core.now)
     core.drains.by_table["rule_revision"]()
@@ -92,7 +92,7 @@ def test_a_delivery_between_two_chunks_is_not_missed(core: CoreHarness) -> None:
 
 
 def test_an_edited_rule_replaces_its_links(core: CoreHarness) -> None:
-    """The old ones are swept away; the value moves once."""
+    """The old links are deleted, and the value changes once."""
     core.rule("bugs", core.key_result_row().id, BUGS)
     core.rule("bugs", core.key_result_row().id, STORIES)
     assert linked(core) == 6
@@ -100,8 +100,8 @@ def test_an_edited_rule_replaces_its_links(core: CoreHarness) -> None:
     assert len(core.reasons()) == 1  # a third of the stories is done too
 
 
-def test_an_edit_that_is_edited_again_before_it_took_effect_is_given_up(core: CoreHarness) -> None:
-    """Only the last word counts."""
+def test_an_edit_replaces_a_pending_edit(core: CoreHarness) -> None:
+    """Only the last edit counts."""
     for condition in (BUGS, STORIES):
         with writing(core.engine) as tx:
             rules.save(tx, definition_of(core, condition), changed_by="Ana Ruiz", now=core.now)
@@ -111,16 +111,16 @@ def test_an_edit_that_is_edited_again_before_it_took_effect_is_given_up(core: Co
     assert linked(core) == 6
 
 
-def test_a_rule_that_moves_to_another_key_result_moves_both(core: CoreHarness) -> None:
-    """What one loses the other gains."""
+def test_a_rule_that_moves_to_another_key_result_changes_both(core: CoreHarness) -> None:
+    """One key result loses the links that the other gains."""
     core.rule("bugs", core.key_result_row().id, BUGS)
     core.rule("bugs", core.key_result("KR-2"), BUGS)
     assert core.value() is None
     assert core.value("KR-2") == pytest.approx(100 / 3, abs=1e-5)
 
 
-def test_a_disabled_rule_and_a_removed_one_link_nothing(core: CoreHarness) -> None:
-    """And can be enabled again."""
+def test_disabled_and_removed_rules_link_nothing(core: CoreHarness) -> None:
+    """A disabled rule can be enabled again."""
     key_result_id = core.key_result_row().id
     core.rule("bugs", key_result_id, BUGS)
     core.rule("bugs", key_result_id, BUGS, enabled=False)
@@ -135,7 +135,7 @@ def test_a_disabled_rule_and_a_removed_one_link_nothing(core: CoreHarness) -> No
 
 
 def test_a_disabled_rule_reaches_no_scope(core: CoreHarness) -> None:
-    """So it makes nothing partly seen."""
+    """It makes no key result partial."""
     with writing(core.engine) as tx:
         core.add_scope(tx, "acme/elsewhere", covered=False)
         bump_rules(tx)
@@ -145,8 +145,8 @@ def test_a_disabled_rule_reaches_no_scope(core: CoreHarness) -> None:
     assert core.key_result_row().status == "no_data"
 
 
-def test_saving_a_rule_as_it_is_changes_nothing(core: CoreHarness) -> None:
-    """No revision, no history."""
+def test_saving_an_unchanged_rule_changes_nothing(core: CoreHarness) -> None:
+    """It makes no revision and no history."""
     core.rule("bugs", core.key_result_row().id, BUGS)
     with writing(core.engine) as tx:
         assert not rules.save(tx, definition_of(core, BUGS), changed_by="Ana Ruiz", now=core.now)
@@ -154,7 +154,7 @@ def test_saving_a_rule_as_it_is_changes_nothing(core: CoreHarness) -> None:
 
 
 def test_changed_settings_of_a_key_result_recompute_it(core: CoreHarness) -> None:
-    """With the change as the reason."""
+    """The change is the reason."""
     core.rule("bugs", core.key_result_row().id, BUGS)
     with writing(core.engine) as tx:
         tx.execute(sa.update(tables.key_result).values(measure={"kind": "open-count"}, start=10, target=0))
@@ -165,8 +165,8 @@ def test_changed_settings_of_a_key_result_recompute_it(core: CoreHarness) -> Non
     assert core.reasons()[-1] == "measure changed to open-count"
 
 
-def test_the_pace_is_judged_anew_each_day(core: CoreHarness) -> None:
-    """A key result on which nothing happens falls behind, and its owner hears why."""
+def test_the_status_is_recomputed_each_day(core: CoreHarness) -> None:
+    """A key result without changes falls behind, and its owner gets a notice with the reason."""
     core.now = at(-45 * 86400)
     core.rule("bugs", core.key_result_row().id, BUGS)
     assert core.key_result_row().status == "on_track"
@@ -179,8 +179,8 @@ def test_the_pace_is_judged_anew_each_day(core: CoreHarness) -> None:
     assert waiting.causes == [{"what": "another day of the cycle passed"}]
 
 
-def test_a_closed_cycle_stands_for_good(core: CoreHarness) -> None:
-    """Three days after its end nothing moves it."""
+def test_a_closed_cycle_does_not_change(core: CoreHarness) -> None:
+    """It is closed three days after its end."""
     core.rule("bugs", core.key_result_row().id, BUGS)
     core.now += timedelta(days=60)
     core.make_due(tables.recompute)

@@ -97,7 +97,7 @@ def harness(services: Services) -> ScheduledTaskHarness:
     return ScheduledTaskHarness(services, TaskConnector())
 
 
-def about(wait: timedelta) -> Any:
+def approximately(wait: timedelta) -> Any:
     """Return an approximate wait: the test takes some seconds."""
     return pytest.approx(wait.total_seconds(), abs=30)
 
@@ -111,8 +111,8 @@ def test_each_scheduled_task_runs_and_is_due_again(harness: ScheduledTaskHarness
     row = harness.row()
     assert (row.outcome, row.memory, row.settled_at, row.attempts) == ("swept", "broom", None, 0)
     assert row.ran_at is not None
-    assert harness.waits() == about(timedelta(minutes=10))
-    assert harness.waits(scheduled_tasks.CALLER) == about(CALL_INTERVAL)
+    assert harness.waits() == approximately(timedelta(minutes=10))
+    assert harness.waits(scheduled_tasks.CALLER) == approximately(CALL_INTERVAL)
     harness.hurry()
     harness.run()
     assert harness.connector.ran[1:] == [("sweep", scopes, "broom")]
@@ -130,7 +130,7 @@ def test_a_task_may_return_when_it_runs_next(harness: ScheduledTaskHarness) -> N
     assert 0 < harness.waits() <= 1
     harness.hurry()
     harness.run()
-    assert harness.waits() == about(due.LONGEST_POSTPONE)
+    assert harness.waits() == approximately(due.LONGEST_POSTPONE)
 
 
 def test_tasks_that_a_new_version_adds_or_removes_are_found(harness: ScheduledTaskHarness) -> None:
@@ -189,7 +189,7 @@ def test_a_failed_task_has_the_reason_and_is_retried(harness: ScheduledTaskHarne
     harness.connector.answers = [Rejected("a teapot")]
     harness.run()
     assert harness.row().outcome == "failed: a teapot"
-    assert harness.waits() == about(timedelta(minutes=10))
+    assert harness.waits() == approximately(timedelta(minutes=10))
     harness.connector.answers = [ZeroDivisionError("ours")]
     harness.hurry()
     harness.run()

@@ -1,4 +1,4 @@
-"""Scopes with a new name: their issues have keys after it, without a letter about each."""
+"""Renamed scopes: their issues get new keys without a delivery for each."""
 
 from datetime import datetime, timedelta
 
@@ -33,18 +33,18 @@ def core(empty_core: CoreHarness) -> CoreHarness:
     return empty_core
 
 
-def named(core: CoreHarness) -> list[tuple[str, str, str | None]]:
+def issue_keys(core: CoreHarness) -> list[tuple[str, str, str | None]]:
     """Return key, scope and parent of every issue."""
     return [(row.key, row.scope_name, row.parent_key) for row in core.rows(tables.issue)]
 
 
 @pytest.mark.both_databases
 def test_issues_of_a_renamed_project_have_new_keys_and_are_linked_by_them(core: CoreHarness) -> None:
-    """Those of other projects stay, but for the parents they name; what only begins alike is another's."""
+    """Issues of other projects only get their parents' new keys. A key that only starts the same stays."""
     assert core.value() is None
     delivery = core.receive_and_drain(ScopeSeen(scope=STORE))
     assert core.outcome(delivery) == "SHOP: is now called STORE"
-    assert named(core) == [
+    assert issue_keys(core) == [
         ("STORE-1", "STORE", None),
         ("STORE-2", "STORE", "STORE-1"),
         ("PAY-3", "PAY", "STORE-1"),
@@ -55,35 +55,35 @@ def test_issues_of_a_renamed_project_have_new_keys_and_are_linked_by_them(core: 
     assert [row.url for row in core.rows(tables.issue)][:2] == [f"{SITE}STORE-1", f"{SITE}STORE-2"]
 
 
-def test_a_second_rename_is_followed_from_where_the_first_led(core: CoreHarness) -> None:
-    """One after the other."""
+def test_a_second_rename_applies_after_the_first(core: CoreHarness) -> None:
+    """Both renames arrive in one batch."""
     core.receive_and_drain(ScopeSeen(scope=STORE), ScopeSeen(scope=MALL))
-    assert [key for key, _, _ in named(core)] == ["MALL-1", "MALL-2", "PAY-3", "PAY-4"]
+    assert [key for key, _, _ in issue_keys(core)] == ["MALL-1", "MALL-2", "PAY-3", "PAY-4"]
 
 
-def test_the_second_of_two_renames_may_be_followed_first(core: CoreHarness) -> None:
-    """Two workers may have one each: no issue is left at the name between."""
+def test_two_renames_may_be_applied_in_reverse_order(core: CoreHarness) -> None:
+    """Two workers may have one each. No issue keeps the name in between."""
     for scope in (STORE, MALL):
         core.post(ScopeSeen(scope=scope))
     core.drains.drain("delivery")
     first, second = core.rows(tables.relink_request, tables.relink_request.c.renamed.isnot(None))
-    hold(core, first.id, EPOCH + timedelta(days=100_000))
+    postpone(core, first.id, EPOCH + timedelta(days=100_000))
     core.drain()
     assert core.rows(tables.relink_request, tables.relink_request.c.id == second.id)[0].outcome == "done"
-    hold(core, first.id, EPOCH)
+    postpone(core, first.id, EPOCH)
     core.drain()
-    assert [key for key, _, _ in named(core)] == ["MALL-1", "MALL-2", "PAY-3", "PAY-4"]
-    assert [parent for _, _, parent in named(core)] == [None, "MALL-1", "MALL-1", "SHOPPING-1"]
+    assert [key for key, _, _ in issue_keys(core)] == ["MALL-1", "MALL-2", "PAY-3", "PAY-4"]
+    assert [parent for _, _, parent in issue_keys(core)] == [None, "MALL-1", "MALL-1", "SHOPPING-1"]
 
 
-def hold(core: CoreHarness, relink_id: int, until: datetime) -> None:
-    """Let a request to link again wait."""
+def postpone(core: CoreHarness, relink_id: int, until: datetime) -> None:
+    """Set when a relink request is due."""
     with writing(core.engine) as tx:
         tx.execute(sa.update(tables.relink_request).where(tables.relink_request.c.id == relink_id).values(due_at=until))
 
 
-def test_a_link_by_hand_by_the_new_key_finds_its_issue(core: CoreHarness) -> None:
-    """It waited for it."""
+def test_a_manual_link_with_the_new_key_finds_its_issue(core: CoreHarness) -> None:
+    """The link was made before the rename was received."""
     key_result_id = core.key_result("KR-2")
     with core.engine.begin() as tx:
         values = {"key_result_id": key_result_id, "connection_id": core.connection_id, "key": "STORE-2", "weight": 1}
@@ -92,29 +92,29 @@ def test_a_link_by_hand_by_the_new_key_finds_its_issue(core: CoreHarness) -> Non
     assert core.value("KR-2") == 0
 
 
-def test_other_requests_to_link_again_rename_nothing(core: CoreHarness) -> None:
-    """Issues may know the new name before the project tells it."""
+def test_other_relink_requests_rename_nothing(core: CoreHarness) -> None:
+    """An issue may have the new name before the project's rename is received."""
     core.receive_and_drain(snapshot(5, identity="1", key="STORE-1", scope=STORE))
     core.key_result("KR-2")
-    assert named(core)[0] == ("STORE-1", "STORE", None)
+    assert issue_keys(core)[0] == ("STORE-1", "STORE", None)
     core.receive_and_drain(ScopeSeen(scope=STORE))
-    assert [key for key, _, _ in named(core)][:2] == ["STORE-1", "STORE-2"]
+    assert [key for key, _, _ in issue_keys(core)][:2] == ["STORE-1", "STORE-2"]
 
 
 @pytest.mark.both_databases
-def test_a_project_that_does_not_tell_its_key_keeps_it(core: CoreHarness) -> None:
-    """Only what became of it is told."""
+def test_a_project_without_a_key_in_its_delivery_keeps_its_key(core: CoreHarness) -> None:
+    """The outcome only has what happened to the project."""
     delivery = core.receive_and_drain(ScopeSeen(scope=ScopeRef("501", ""), gone="the project was archived"))
     assert core.outcome(delivery) == "SHOP: the project was archived"
     assert (
         core.outcome(core.receive_and_drain(ScopeSeen(scope=ScopeRef("777", ""))))
         == "ignored, because 777 is not watched"
     )
-    assert named(core)[0] == ("SHOP-1", "SHOP", None)
+    assert issue_keys(core)[0] == ("SHOP-1", "SHOP", None)
 
 
-def test_a_link_by_hand_stays_with_an_issue_that_is_moved_to_another_project(core: CoreHarness) -> None:
-    """Same id, new key: also where the project is not watched in between."""
+def test_a_manual_link_stays_with_an_issue_that_moves_to_another_project(core: CoreHarness) -> None:
+    """The id stays and the key changes, even if the issue was in an unwatched project in between."""
     key_result_id = core.key_result("KR-2")
     with core.engine.begin() as tx:
         values = {"key_result_id": key_result_id, "connection_id": core.connection_id, "key": "SHOP-2", "weight": 1}
@@ -128,4 +128,4 @@ def test_a_link_by_hand_stays_with_an_issue_that_is_moved_to_another_project(cor
     done = snapshot(3, identity="2", key="PAY-9", scope=PAY, came_from=attic, state=State.DONE, closed_at=at(3))
     core.receive_and_drain(done)
     assert core.value("KR-2") == 100
-    assert named(core)[1] == ("PAY-9", "PAY", "SHOP-1")
+    assert issue_keys(core)[1] == ("PAY-9", "PAY", "SHOP-1")

@@ -25,23 +25,23 @@ def core(core: CoreHarness) -> CoreHarness:
 
 
 def stale(core: CoreHarness, slug: str = "KR-1") -> Stale | None:
-    """Return whether a key result is stale."""
+    """Return why a key result is stale, if it is."""
     with reading(core.engine) as tx:
         view = key_result_view(tx, slug, core.now)
     assert view is not None
     return view.stale
 
 
-def test_what_reaches_a_deleted_repository_keeps_its_value_and_is_stale(core: CoreHarness) -> None:
-    """Unreadable is not zero."""
+def test_a_deleted_repository_makes_its_key_results_stale(core: CoreHarness) -> None:
+    """Their values stay: unreadable is not zero."""
     delivery = core.receive_and_drain(DELETED)
     assert core.outcome(delivery) == "acme/checkout: the repository was deleted"
     assert core.value() == 0
     assert stale(core) == Stale(NOW, "paper: acme/checkout: the repository was deleted")
 
 
-def test_only_what_reaches_it_is_stale(core: CoreHarness) -> None:
-    """By a linked issue, or by a rule that holds there or anywhere; not by a rule for another scope."""
+def test_only_key_results_with_issues_or_rules_in_the_scope_are_stale(core: CoreHarness) -> None:
+    """A rule for the scope or for any scope counts, a rule for another scope or a disabled one does not."""
     with writing(core.engine) as tx:
         core.add_scope(tx, "acme/billing")
     core.rule("here", core.key_result("KR-2"), {"field": "scope", "is": "Acme/Checkout"})
@@ -53,16 +53,16 @@ def test_only_what_reaches_it_is_stale(core: CoreHarness) -> None:
     assert stale(core, "KR-1") is None
 
 
-def test_a_linked_issue_is_enough(core: CoreHarness) -> None:
-    """Here its label links it, and no rule reaches the scope."""
+def test_a_linked_issue_in_a_deleted_scope_makes_its_key_result_stale(core: CoreHarness) -> None:
+    """It is linked by its label, and no rule covers the scope."""
     core.key_result("KR-5")
     core.receive_and_drain(snapshot(1, labels=["okr:KR-5"]), DELETED)
     assert stale(core, "KR-5") is not None
 
 
 @pytest.mark.both_databases
-def test_no_later_word_brings_a_deleted_repository_back(core: CoreHarness) -> None:
-    """A letter may be late."""
+def test_no_later_delivery_restores_a_deleted_repository(core: CoreHarness) -> None:
+    """A delivery may be late."""
     core.receive_and_drain(DELETED)
     for late in (ScopeSeen(scope=CHECKOUT), ScopeSeen(scope=CHECKOUT, returned=True), SUSPENDED):
         delivery = core.receive_and_drain(late)
@@ -70,35 +70,35 @@ def test_no_later_word_brings_a_deleted_repository_back(core: CoreHarness) -> No
     assert stale(core) == Stale(NOW, "paper: acme/checkout: the repository was deleted")
 
 
-def told(core: CoreHarness, *words: Observation) -> None:
-    """Tell one word after the other, a second apart."""
-    for word in words:
+def receive_in_order(core: CoreHarness, *observations: Observation) -> None:
+    """Receive these observations one after the other, a second apart."""
+    for observation in observations:
         core.now += timedelta(seconds=1)
-        core.receive_and_drain(word)
+        core.receive_and_drain(observation)
 
 
-def test_an_app_that_may_see_again_ends_it(core: CoreHarness) -> None:
-    """By the same kind of word: for one repository, or for all of an account."""
-    told(core, ScopeSeen(scope=CHECKOUT, gone="the GitHub app may no longer see it"))
+def test_restored_access_of_an_app_ends_staleness(core: CoreHarness) -> None:
+    """Access may be restored for one repository, or for an account."""
+    receive_in_order(core, ScopeSeen(scope=CHECKOUT, gone="the GitHub app may no longer see it"))
     assert stale(core) == Stale(NOW + timedelta(seconds=1), "paper: acme/checkout: the GitHub app may no longer see it")
-    told(core, ScopeSeen(scope=CHECKOUT, returned=True))
+    receive_in_order(core, ScopeSeen(scope=CHECKOUT, returned=True))
     assert stale(core) is None
-    told(core, AccountSeen(name="ACME", gone="the GitHub app was uninstalled"))
+    receive_in_order(core, AccountSeen(name="ACME", gone="the GitHub app was uninstalled"))
     assert stale(core) is not None
-    told(core, AccountSeen(name="acme", returned=True))
+    receive_in_order(core, AccountSeen(name="acme", returned=True))
     assert stale(core) is None
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("order", list(permutations([SUSPENDED, AccountSeen(name="acme", returned=True, at=at(9))])))
-def test_a_suspension_that_comes_late_does_not_undo_its_end(core: CoreHarness, order: tuple[AccountSeen, ...]) -> None:
-    """The tracker's own times decide."""
-    told(core, *order)
+def test_a_late_suspension_does_not_undo_its_end(core: CoreHarness, order: tuple[AccountSeen, ...]) -> None:
+    """The tracker's times decide."""
+    receive_in_order(core, *order)
     assert stale(core) is None
 
 
-def test_letters_that_still_arrive_are_taken_and_the_scope_stays_away(core: CoreHarness) -> None:
-    """GitHub goes on for a while after an app was uninstalled."""
+def test_later_deliveries_are_applied_although_the_scope_stays_stale(core: CoreHarness) -> None:
+    """GitHub sends deliveries for a while after an app was uninstalled."""
     core.receive_and_drain(AccountSeen(name="acme", gone="the GitHub app was uninstalled"))
     delivery = core.receive_and_drain(snapshot(3, labels=["checkout"], state=State.DONE, closed_at=at(3)))
     assert core.outcome(delivery) == "acme/checkout#1: applied, closed as done"
@@ -106,8 +106,8 @@ def test_letters_that_still_arrive_are_taken_and_the_scope_stays_away(core: Core
     assert stale(core) is not None
 
 
-def test_of_several_reasons_the_longest_stands(core: CoreHarness) -> None:
-    """Each has its own since."""
+def test_the_oldest_of_several_reasons_is_shown(core: CoreHarness) -> None:
+    """Each reason has its own start."""
     with writing(core.engine) as tx:
         refused = {"refused_at": NOW - timedelta(days=1), "refused_reason": "401"}
         tx.execute(tables.connection.update().values(refused))
@@ -116,13 +116,13 @@ def test_of_several_reasons_the_longest_stands(core: CoreHarness) -> None:
 
 
 def scope_of(core: CoreHarness, name: str) -> tuple[str | None, str | None]:
-    """Return the id and the present name of a watched scope."""
+    """Return the id and the current name of a watched scope."""
     (row,) = core.rows(tables.scope, tables.scope.c.name == name)
     return row.external_id, row.current_name
 
 
-def test_a_repository_that_was_renamed_before_it_was_seen_is_found_by_its_old_name(core: CoreHarness) -> None:
-    """It was configured by name, and no letter had told its id."""
+def test_a_rename_finds_a_scope_without_an_id_by_its_old_name(core: CoreHarness) -> None:
+    """The scope was configured by name, and no delivery had its id yet."""
     with writing(core.engine) as tx:
         core.add_scope(tx, "acme/billing")
     core.receive_and_drain(ScopeSeen(scope=ScopeRef("502", "acme/invoices"), was="acme/billing"))
@@ -133,8 +133,8 @@ def test_a_repository_that_was_renamed_before_it_was_seen_is_found_by_its_old_na
     assert core.outcome(shown) == "acme/invoices#9: applied, opened"
 
 
-def test_issues_take_the_new_name_of_a_scope_that_was_configured_in_other_letters(core: CoreHarness) -> None:
-    """No tracker tells capitals apart in names; the configuration may write another than the tracker shows."""
+def test_a_rename_applies_to_a_scope_configured_in_another_case(core: CoreHarness) -> None:
+    """Trackers ignore the case of names, so the configuration may write a name differently."""
     with writing(core.engine) as tx:
         core.add_scope(tx, "Acme/Billing")
     billing, invoices = ScopeRef("502", "acme/billing"), ScopeRef("502", "acme/invoices")
@@ -144,8 +144,8 @@ def test_issues_take_the_new_name_of_a_scope_that_was_configured_in_other_letter
     assert (issue.key, issue.scope_name) == ("acme/invoices#9", "acme/invoices")
 
 
-def test_an_account_that_was_renamed_takes_its_repositories_along(core: CoreHarness) -> None:
-    """One that was never seen is found by its new name from then on; rules keep the name of the configuration."""
+def test_a_renamed_account_renames_its_repositories(core: CoreHarness) -> None:
+    """A repository without an id is found by its new name from then on. Rules keep the configured name."""
     with writing(core.engine) as tx:
         core.add_scope(tx, "acme/billing")
         core.add_scope(tx, "emca/attic")
@@ -160,16 +160,16 @@ def test_an_account_that_was_renamed_takes_its_repositories_along(core: CoreHarn
     assert stale(core) is None
 
 
-def test_an_account_that_gets_its_old_name_back_has_no_other_name(core: CoreHarness) -> None:
-    """A repeat says nothing new."""
-    told(core, AccountSeen(name="acme-corp", was="acme"), AccountSeen(name="acme", was="acme-corp"))
+def test_an_account_renamed_back_has_its_configured_name(core: CoreHarness) -> None:
+    """A repeated rename changes nothing."""
+    receive_in_order(core, AccountSeen(name="acme-corp", was="acme"), AccountSeen(name="acme", was="acme-corp"))
     assert scope_of(core, "acme/checkout") == ("501", None)
     again = core.receive_and_drain(AccountSeen(name="acme", was="acme-corp"))
     assert core.outcome(again) == "acme/checkout: nothing new"
 
 
 @pytest.mark.both_databases
-def test_an_account_of_which_nothing_is_watched_is_ignored(core: CoreHarness) -> None:
-    """With a reason."""
+def test_an_account_without_watched_scopes_is_ignored(core: CoreHarness) -> None:
+    """The outcome says why."""
     delivery = core.receive_and_drain(AccountSeen(name="other", gone="the GitHub app was uninstalled"))
     assert core.outcome(delivery) == "ignored, because no repository of other is watched"

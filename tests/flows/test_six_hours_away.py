@@ -1,4 +1,4 @@
-"""The service was away for six hours in which a simulated GitHub changed hundreds of times: what it finds by itself.
+"""After six hours without the service and hundreds of changes in a simulated GitHub, all values become right again.
 
 `make faults` has 5,000 changes.
 """
@@ -34,7 +34,7 @@ ISSUES = 600 if LONG else 60
 def harness(
     services: Services, hub: GitHub, clock: SteppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[GitHubHarness]:
-    """Set the stage, with an address of the house that a webhook may lead to."""
+    """Yield the harness, with a base URL to which webhooks can be posted."""
     monkeypatch.setattr("connectors.github.redelivery.redeliver.APART_SECONDS", 0)
     if not LONG:
         monkeypatch.setattr("connectors.github.redelivery.redeliver.MOST_PAGES", 2)
@@ -43,26 +43,26 @@ def harness(
         yield GitHubHarness(services, hub, clock)
 
 
-def work(harness: GitHubHarness, issues: list[Issue], chance: random.Random) -> Counter[str]:
-    """Change something that nobody hears of, again and again for six hours; give how often what."""
+def make_changes(harness: GitHubHarness, issues: list[Issue], chance: random.Random) -> Counter[str]:
+    """Make random changes that are not delivered, for six hours; return the number of changes by kind."""
     attic, done = harness.hub.repository("attic"), Counter[str]()
     harness.hub.webhooks.lose_next(3 * CHANGES)
     for number in range(CHANGES):
         harness.clock.step(AWAY.total_seconds() / CHANGES)
-        issue, act = chance.choice(issues), chance.random()
-        if act < 0.01:
+        issue, chance_value = chance.choice(issues), chance.random()
+        if chance_value < 0.01:
             done["deleted"] += 1
             issues.remove(issue)
             issue.delete()
-        elif act < 0.02:
+        elif chance_value < 0.02:
             done["transferred"] += 1
             issues.remove(issue)
             issue.transfer(attic)
-        elif act < 0.2:
+        elif chance_value < 0.2:
             done["relabelled"] += 1
-            carried = "checkout" in {label.name for label in issue.labels}
-            (issue.unlabel if carried else issue.label)("checkout")
-        elif act < 0.3:
+            has_label = "checkout" in {label.name for label in issue.labels}
+            (issue.unlabel if has_label else issue.label)("checkout")
+        elif chance_value < 0.3:
             done["renamed"] += 1
             issue.edit(title=f"Pay, and {number}")
         elif issue.state == "closed":
@@ -78,14 +78,14 @@ def work(harness: GitHubHarness, issues: list[Issue], chance: random.Random) -> 
 
 
 def expected(issues: list[Issue]) -> float:
-    """Count what the key result must come to, by GitHub's own state."""
+    """Return the expected value of the key result, from GitHub's own state."""
     counted = [one for one in issues if "checkout" in {label.name for label in one.labels}]
     counted = [one for one in counted if one.state_reason not in ("not_planned", "duplicate")]
     return 100 * sum(one.state == "closed" for one in counted) / len(counted)
 
 
-def test_after_six_hours_away_every_value_is_right_within_githubs_limits(harness: GitHubHarness) -> None:
-    """By one run, its looks and an errand; the outcomes say what was missed and found."""
+def test_after_six_hours_away_every_value_is_right_within_the_rate_limits(harness: GitHubHarness) -> None:
+    """One poll, its fetches and one redelivery are enough. The outcomes have the number of missed changes."""
     chance = random.Random(4)  # noqa: S311 - a seed makes it repeatable
     issues = harness.open_issues(ISSUES)
     issues[0].label("spare")
@@ -97,7 +97,7 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(harness
         six_hours_ago = utc_now() - AWAY
         tx.execute(sa.update(tables.poll).values(done_at=six_hours_ago))
         tx.execute(sa.update(tables.issue).values(seen_at=six_hours_ago))
-    done = work(harness, issues, chance)
+    done = make_changes(harness, issues, chance)
     harness.hub.webhooks._faults.clear()
     harness.hub.limits.switch_on()
     harness.hub.rest.calls.clear()
@@ -118,14 +118,14 @@ def test_after_six_hours_away_every_value_is_right_within_githubs_limits(harness
     assert found
     assert int(found[2]) > ISSUES / 2
     assert int(found[3]) >= done["deleted"] + done["transferred"]
-    said = next(str(row.outcome) for row in harness.rows(tables.scheduled_task) if row.name == "redeliver")
-    missed = re.match(r"8 failed deliveries requested again, (\d+) still missing, 0 given up", said)
-    assert missed
-    assert int(missed[1]) > 0.38 * CHANGES
-    assert said.endswith("; the list is longer, and is read once these have arrived")
+    outcome = next(str(row.outcome) for row in harness.rows(tables.scheduled_task) if row.name == "redeliver")
+    missing = re.match(r"8 failed deliveries requested again, (\d+) still missing, 0 given up", outcome)
+    assert missing
+    assert int(missing[1]) > 0.38 * CHANGES
+    assert outcome.endswith("; the list is longer, and is read once these have arrived")
     with writing(harness.services.engine) as tx:
         scheduled_tasks.hurry(tx)
     harness.drain()
-    said = next(str(row.outcome) for row in harness.rows(tables.scheduled_task) if row.name == "redeliver")
-    assert "; 8 have arrived since" in said
+    outcome = next(str(row.outcome) for row in harness.rows(tables.scheduled_task) if row.name == "redeliver")
+    assert "; 8 have arrived since" in outcome
     assert harness.key_result().current == pytest.approx(expected(issues)), "old letters change nothing"

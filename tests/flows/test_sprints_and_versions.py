@@ -1,4 +1,4 @@
-"""Components, versions and sprints: kept by id, matched by the names they have now, unknown apart from none."""
+"""Components, versions and sprints are stored by id and matched by their current names; unknown differs from none."""
 
 import pytest
 
@@ -15,13 +15,13 @@ DONE = snapshot(0, state=State.DONE, closed_at=at(0), versions=(V1,), components
 
 @pytest.fixture
 def core(empty_core: CoreHarness) -> CoreHarness:
-    """Return a harness in which what is to be fixed in version 2.0 counts toward KR-1."""
+    """Return a harness in which issues with the fix version 2.0 count toward KR-1."""
     empty_core.rule("next-version", empty_core.key_result(), {"field": "versions", "has": "2.0"})
     return empty_core
 
 
-def test_an_issue_that_enters_and_leaves_a_version_comes_and_goes(core: CoreHarness) -> None:
-    """And the history says why."""
+def test_adding_and_removing_a_version_links_and_unlinks_the_issue(core: CoreHarness) -> None:
+    """The history says why."""
     core.receive_and_drain(DONE)
     assert core.value() is None
     core.receive_and_drain(snapshot(1, state=State.DONE, closed_at=at(0), versions=(V1, V2)))
@@ -31,15 +31,15 @@ def test_an_issue_that_enters_and_leaves_a_version_comes_and_goes(core: CoreHarn
     assert core.value() is None
 
 
-def test_a_letter_that_leaves_the_versions_out_takes_none_away(core: CoreHarness) -> None:
+def test_a_delivery_without_versions_removes_none(core: CoreHarness) -> None:
     """Unknown is not none."""
     core.receive_and_drain(snapshot(1, state=State.DONE, closed_at=at(0), versions=(V2,)))
     core.receive_and_drain(snapshot(2, state=State.DONE, closed_at=at(0)))
     assert core.value() == 100
 
 
-def test_a_version_that_is_renamed_is_matched_by_its_new_name(core: CoreHarness) -> None:
-    """Whichever of two renames is told first: the tracker's time decides."""
+def test_a_renamed_version_is_matched_by_its_new_name(core: CoreHarness) -> None:
+    """Of two renames, the tracker's times decide, in any order."""
     core.receive_and_drain(DONE)
     newest = TermSeen(kind=TermKind.VERSION, id="901", name="2.0", at=at(20))
     delivery = core.receive_and_drain(newest)
@@ -48,23 +48,23 @@ def test_a_version_that_is_renamed_is_matched_by_its_new_name(core: CoreHarness)
     assert core.value() == 100
 
 
-def test_a_version_that_is_merged_goes_by_the_other_s_name(core: CoreHarness) -> None:
-    """No letter about its issues need come."""
+def test_a_merged_version_has_the_name_of_its_target(core: CoreHarness) -> None:
+    """No delivery about its issues is needed."""
     core.receive_and_drain(DONE, snapshot(0, identity="501#2", key="acme/checkout#2", versions=(V2,)))
     assert core.value() == 0
     delivery = core.receive_and_drain(TermSeen(kind=TermKind.VERSION, id="901", name=None, merged_into="902", at=at(9)))
     assert (core.value(), core.outcome(delivery)) == (50, "version 901 merged into 902")
 
 
-def test_a_version_that_is_merged_into_one_nobody_knows_is_deleted(core: CoreHarness) -> None:
-    """Until its issues tell what they are in now."""
+def test_a_version_merged_into_an_unknown_one_is_deleted(core: CoreHarness) -> None:
+    """Deliveries about its issues will have the new version."""
     core.receive_and_drain(snapshot(1, state=State.DONE, closed_at=at(0), versions=(V2,)))
     core.receive_and_drain(TermSeen(kind=TermKind.VERSION, id="902", name=None, merged_into="77", at=at(9)))
     assert core.value() is None
 
 
-def test_a_deleted_version_is_no_longer_there(core: CoreHarness) -> None:
-    """Also where the tracker gives no time of it."""
+def test_a_deleted_version_no_longer_matches(core: CoreHarness) -> None:
+    """The tracker may not send the time of a deletion."""
     core.receive_and_drain(snapshot(1, state=State.DONE, closed_at=at(0), versions=(V2,)))
     assert (
         core.outcome(core.receive_and_drain(TermSeen(kind=TermKind.VERSION, id="902", name=None)))
@@ -73,8 +73,8 @@ def test_a_deleted_version_is_no_longer_there(core: CoreHarness) -> None:
     assert core.value() is None
 
 
-def test_ids_of_different_kinds_of_terms_are_told_apart(core: CoreHarness) -> None:
-    """Jira counts versions and components each from their own beginning."""
+def test_versions_components_and_sprints_may_have_the_same_id(core: CoreHarness) -> None:
+    """Jira counts each kind from its own start."""
     core.receive_and_drain(
         snapshot(1, versions=(Term("31", "2.0"),), components=(Term("31", "App"),), sprints=(Term("31", "S"),))
     )
@@ -85,8 +85,8 @@ def test_ids_of_different_kinds_of_terms_are_told_apart(core: CoreHarness) -> No
 
 
 @pytest.mark.both_databases
-def test_numbers_are_kept_with_their_times(core: CoreHarness) -> None:
-    """None is kept, too: it is not unknown."""
+def test_numbers_are_stored_with_their_times(core: CoreHarness) -> None:
+    """None is stored too: it is not unknown."""
     core.receive_and_drain(snapshot(1, numbers=(Number("Effort", 2.5), Number("Größe", None))))
     core.receive_and_drain(snapshot(2, numbers=(Number("Effort", 3.0),)))
     (row,) = core.rows(tables.issue)

@@ -53,8 +53,8 @@ def output(directory: Path) -> str:
     return (directory / "told").read_text()
 
 
-def test_the_demo_played_once_is_as_expected_and_leaves_nothing(tmp_path: Path) -> None:
-    """It exits 0, prints the key results, the mails and the times, and nothing of it runs any more."""
+def test_the_demo_with_once_ends_as_expected_and_leaves_nothing(tmp_path: Path) -> None:
+    """It exits with 0, prints the key results, the mails and the times, and leaves no process."""
     with demo(tmp_path, "--once") as process:
         process.wait(300)
         text = output(tmp_path)
@@ -69,9 +69,9 @@ def test_the_demo_played_once_is_as_expected_and_leaves_nothing(tmp_path: Path) 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM] if ALL else [signal.SIGINT])
 def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C ends the service and the trackers without a failure; with `TESTS=all` in the middle of the story.
+    """Ctrl-C stops the service and the trackers without an error; with `TESTS=all` in the middle of the story.
 
-    A second demo beside it says so and touches nothing: it would remove the directory of the first one.
+    A second demo in the same directory fails and changes nothing: it would remove the first one's directory.
     """
     with demo(tmp_path) as process:
         until((tmp_path / "var" / "demo" / "up.log").exists, "the first one runs", seconds=60)
@@ -95,7 +95,7 @@ def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -
     assert "Stopped; nothing is left running." in output(tmp_path)
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
     """A port that the user chose is used, or the error names it."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

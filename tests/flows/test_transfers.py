@@ -1,4 +1,4 @@
-"""An issue that is linked by hand is transferred on a simulated GitHub, and not all of it is told."""
+"""A manually linked issue is transferred on a simulated GitHub, and some deliveries are lost."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,33 +18,33 @@ from tests.support.config_file import github, okrs
 
 pytestmark = pytest.mark.slow
 
-HERE = ["acme/checkout#1", "acme/checkout#2"]
+KEYS = ["acme/checkout#1", "acme/checkout#2"]
 
 
 @dataclass
 class TransferHarness(GitHubHarness):
-    """A house that hears of two repositories, of which one has two linked issues; the second is done."""
+    """Services that receive webhooks of two repositories; one has two linked issues, the second of them done."""
 
     issue: Issue
 
     def transfer(self, target: str, *, opened_first: bool, lost: int | None) -> Issue:
-        """Transfer the first issue, and let one of the two messages, or both (2), be lost on the way."""
+        """Transfer the first issue; `lost` is the delivery that is lost, 2 for both."""
         self.clock.step(60)
         self.hub.webhooks.hold()
         moved = self.issue.transfer(self.hub.repository(target), opened_first=opened_first)
-        order = [place for place in range(len(self.hub.webhooks.held)) if lost not in (2, place)]
+        order = [number for number in range(len(self.hub.webhooks.held)) if lost not in (2, number)]
         self.hub.webhooks.release(order=order)
         self.drain()
         return moved
 
-    def reconcile(self) -> None:
-        """Let a day pass in which nothing more was told, and ask."""
+    def poll_after_a_day(self) -> None:
+        """Poll, as if all issues had last been seen two days ago."""
         with writing(self.services.engine) as tx:
             tx.execute(sa.update(tables.issue).values(seen_at=utc_now() - timedelta(days=2)))
         self.poll_now()
 
-    def reasons(self) -> list[str]:
-        """Say what moved it, for each entry of the history."""
+    def history_reasons(self) -> list[str]:
+        """Return the causes of each history entry, as one text."""
         return ["; ".join(cause["what"] for cause in row.causes) for row in self.rows(tables.history)]
 
 
@@ -61,9 +61,9 @@ def harness(services: Services) -> Iterator[TransferHarness]:
             hub.add_hook(hub.repository(name), url=f"{address}/hooks/gh", secret="hush")
         connection = github(hub, scopes=["acme/checkout", "acme/payments"], earlier="import")
         made = TransferHarness(services, hub, clock, first)
-        made.apply(okrs(connection, rules=[], links=[{"key_result": "KR-1", "issue": f"gh:{key}"} for key in HERE]))
+        made.apply(okrs(connection, rules=[], links=[{"key_result": "KR-1", "issue": f"gh:{key}"} for key in KEYS]))
         made.drain()
-        assert (made.value(), made.linked()) == (50, HERE)
+        assert (made.value(), made.linked()) == (50, KEYS)
         yield made
 
 
@@ -72,14 +72,14 @@ ORDERS = pytest.mark.parametrize("opened_first", [False, True], ids=["transferre
 
 @ORDERS
 @pytest.mark.parametrize("lost", [None, 0, 1, 2], ids=["none", "first", "second", "both"])
-def test_between_two_watched_repositories_the_link_follows(
+def test_a_manual_link_follows_a_transfer_between_watched_repositories(
     harness: TransferHarness, lost: int | None, *, opened_first: bool
 ) -> None:
-    """In each order, with either message lost, and with both: then once the old place is looked at."""
+    """The deliveries arrive in either order, and either may be lost; if both are, the next poll fetches the issue."""
     moved = harness.transfer("payments", opened_first=opened_first, lost=lost)
     if lost == 2:
-        assert harness.linked() == HERE
-        harness.reconcile()
+        assert harness.linked() == KEYS
+        harness.poll_after_a_day()
     assert harness.linked() == ["acme/checkout#2", "acme/payments#1"]
     harness.clock.step(60)
     moved.close()
@@ -89,13 +89,13 @@ def test_between_two_watched_repositories_the_link_follows(
 
 @ORDERS
 @pytest.mark.parametrize("lost", [False, True], ids=["told", "lost"])
-def test_to_an_unwatched_repository_it_stops_counting_and_the_history_says_why(
+def test_an_issue_transferred_to_an_unwatched_repository_no_longer_counts(
     harness: TransferHarness, *, lost: bool, opened_first: bool
 ) -> None:
-    """The message of the other repository reaches nobody here."""
+    """The delivery of the other repository has no receiver. The history says where the issue went."""
     harness.transfer("attic", opened_first=opened_first, lost=2 if lost else None)
     if lost:
         assert harness.value() == 50
-        harness.reconcile()
+        harness.poll_after_a_day()
     assert harness.value() == 100
-    assert harness.reasons()[-1] == "moved to acme/attic#1"
+    assert harness.history_reasons()[-1] == "moved to acme/attic#1"

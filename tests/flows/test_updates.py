@@ -17,7 +17,7 @@ from tests.support.fake_tracker import CoreHarness, bump_rules
 
 
 def test_late_and_repeated_deliveries_change_nothing(core: CoreHarness) -> None:
-    """The history does not grow either."""
+    """They make no history either."""
     core.receive_and_drain(issue(1, 0))
     core.receive_and_drain(done(1, 9))
     history = core.reasons()
@@ -68,7 +68,7 @@ def test_a_scope_watched_later_is_identified_by_its_id_too(core: CoreHarness) ->
 
 
 def test_one_lost_lease_does_not_stop_the_batch(core: CoreHarness) -> None:
-    """The others are applied one by one."""
+    """The other rows are applied one by one."""
     for number in range(3):
         core.post(issue(number, 0))
     claim = due.claim
@@ -95,7 +95,7 @@ def test_ignored_deliveries_are_settled_with_their_reason(core: CoreHarness) -> 
 
 
 def test_a_poison_delivery_is_buried_alone(core: CoreHarness) -> None:
-    """Its neighbours in the batch are applied."""
+    """The other deliveries of the batch are applied."""
     core.post(issue(1, 0))
     core.post(ValueError("poison"))
     core.post(done(1, 5))

@@ -1,4 +1,4 @@
-"""What befalls writing on issues of a simulated GitHub: limits, locks, deaths, and who takes our comments away."""
+"""Errors when writing on issues of a simulated GitHub: rate limits, locked issues, crashes, and deleted comments."""
 
 from collections.abc import Iterator
 
@@ -23,8 +23,8 @@ def harness(services: Services) -> Iterator[GitHubWriteBackHarness]:
         yield made
 
 
-def test_many_linked_issues_are_told_of_within_the_limits(harness: GitHubWriteBackHarness) -> None:
-    """A switch thrown over all of them fills in the background; GitHub never has to refuse a call."""
+def test_notes_on_many_issues_stay_within_the_rate_limits(harness: GitHubWriteBackHarness) -> None:
+    """When write-back is switched on, notes are written in the background. GitHub refuses no call."""
     harness.hub.limits.switch_on(Rules(writes_per_hour=250))
     harness.furnish(on=False)
     issues = [harness.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(60)]
@@ -43,15 +43,15 @@ def test_many_linked_issues_are_told_of_within_the_limits(harness: GitHubWriteBa
     assert not [call for call in harness.hub.rest.calls if call.status in (403, 429)]
 
 
-def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(harness: GitHubWriteBackHarness) -> None:
-    """Numbers that move bring it not back."""
+def test_a_deleted_comment_returns_only_with_a_new_key_result(harness: GitHubWriteBackHarness) -> None:
+    """A changed value does not write it again."""
     harness.furnish()
     issue = harness.repository.create_issue("Pay", labels=["checkout"])
     other = harness.repository.create_issue("Pay more", labels=["checkout"])
     harness.receive_and_write(seconds=60)
     harness.our_comment_objects(issue)[0].delete()
-    for moving in (other.close, other.reopen):
-        moving()
+    for change_value in (other.close, other.reopen):
+        change_value()
         harness.receive_and_write(seconds=2 * HOUR)
     assert harness.our_comment_texts(issue) == []
     assert "deleted the note" in harness.row(issue).outcome
@@ -60,24 +60,24 @@ def test_who_takes_the_comment_away_wins_until_the_issue_serves_something_else(h
     assert len(harness.our_comment_texts(issue)) == 1
 
 
-def test_a_memory_that_was_lost_is_found_again_by_the_mark(harness: GitHubWriteBackHarness) -> None:
-    """And a second comment of ours, which a crash may leave, is taken away; a stranger's copy of the mark is not."""
+def test_our_comment_is_found_by_its_marker(harness: GitHubWriteBackHarness) -> None:
+    """A second comment of ours, which a crash may leave, is deleted; a stranger's copy of the marker is not."""
     harness.furnish()
     issue = harness.open_issue()
-    (ours,) = harness.our_comment_objects(issue)
+    (comment,) = harness.our_comment_objects(issue)
     with harness.hub.acting_as(harness.hub.user("mallory")):
-        copied = issue.comment(ours.body)
-    issue.comment(ours.body)
+        copied = issue.comment(comment.body)
+    issue.comment(comment.body)
     with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.write_back).values(memory=None, written_at=None, digest="", serves=""))
     issue.label("okr:KR-2")
     harness.receive_and_write()
-    assert harness.our_comment_objects(issue) == [ours, copied]
-    assert "KR\\-2" in ours.body
+    assert harness.our_comment_objects(issue) == [comment, copied]
+    assert "KR\\-2" in comment.body
 
 
-def test_a_locked_issue_is_put_aside_and_nothing_else_is(harness: GitHubWriteBackHarness) -> None:
-    """It is tried again when what it serves changes."""
+def test_a_locked_issue_is_buried_and_no_other(harness: GitHubWriteBackHarness) -> None:
+    """It is retried when its key results change."""
     harness.furnish()
     locked, free = (harness.repository.create_issue(title, labels=["checkout"]) for title in ("Locked", "Free"))
     locked.lock()
@@ -92,8 +92,8 @@ def test_a_locked_issue_is_put_aside_and_nothing_else_is(harness: GitHubWriteBac
     assert len(harness.our_comment_texts(locked)) == 1
 
 
-def test_without_the_permission_writes_wait_and_reading_goes_on(harness: GitHubWriteBackHarness) -> None:
-    """For an hour, with the reason; the connection is not refused."""
+def test_without_the_permission_only_writes_wait(harness: GitHubWriteBackHarness) -> None:
+    """They wait for an hour, with the reason. The connection is not refused."""
     token = harness.hub.add_token("bo", permissions={"issues": "read", "pull_requests": "read", "metadata": "read"})
     harness.credentials = {"token": token.text}
     harness.furnish()
@@ -107,8 +107,8 @@ def test_without_the_permission_writes_wait_and_reading_goes_on(harness: GitHubW
     assert "core/writes" in {row.bucket.removeprefix("token/") for row in harness.rows(tables.rate_limit)}
 
 
-def test_a_block_of_writes_is_waited_for(harness: GitHubWriteBackHarness) -> None:
-    """As long as GitHub says, by all that would write with the same credential, and by nothing else."""
+def test_notes_wait_for_a_rate_limit_of_writes(harness: GitHubWriteBackHarness) -> None:
+    """All writes with the same credential wait as long as GitHub says; nothing else waits."""
     harness.furnish()
     harness.hub.limits.block(300, writes_only=True)
     issues = [harness.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(3)]
@@ -118,8 +118,8 @@ def test_a_block_of_writes_is_waited_for(harness: GitHubWriteBackHarness) -> Non
     assert all(len(harness.our_comment_texts(issue)) == 1 for issue in issues)
 
 
-def test_whoever_dies_between_writing_and_noting_leaves_one_comment(crashing_worker: CrashingWorker) -> None:
-    """Or anywhere else: after each of the statements of a write."""
+def test_a_crash_between_writing_and_storing_leaves_one_comment(crashing_worker: CrashingWorker) -> None:
+    """A crash after any other statement of a write does so too."""
     with open_github_harness(crashing_worker.services) as harness:
         harness.furnish()
         for statements in range(1, 50, 2):
@@ -135,7 +135,7 @@ def test_whoever_dies_between_writing_and_noting_leaves_one_comment(crashing_wor
 def test_two_workers_write_one_after_the_other_and_each_comment_once(
     harness: GitHubWriteBackHarness, other_services: Services
 ) -> None:
-    """However their drains meet."""
+    """The two drain at the same time."""
     harness.furnish()
     issues = [harness.repository.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(6)]
     harness.receive_webhooks()

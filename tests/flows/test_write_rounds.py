@@ -98,7 +98,7 @@ def test_a_round_runs_in_chunks_and_ends_when_write_back_is_off(
     assert (round_.outcome, round_.due_at) == ("write-back is switched off", None)
 
 
-def test_a_moved_key_result_wakes_the_round(write_back: FakeWriteBackHarness) -> None:
+def test_a_changed_value_makes_the_round_due_soon(write_back: FakeWriteBackHarness) -> None:
     """It runs in five minutes, not in an hour."""
     write_back.core.receive_and_drain(snapshot(0, labels=["okr:KR-1"]))
     with writing(write_back.core.engine) as tx:

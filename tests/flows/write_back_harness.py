@@ -42,12 +42,12 @@ class WriteBackHarness(ServicesHarness):
         self.drain()
 
     def receive_and_write(self, *, seconds: float = 10) -> None:
-        """Receive the tracker's webhooks, and move time forward so that the resulting notes are written."""
+        """Receive the tracker's webhooks, and advance time so that the resulting notes are written."""
         self.receive_webhooks()
         self.write(seconds=seconds)
 
     def advance(self, seconds: float) -> None:
-        """Move time forward, for the tracker and for waiting write-back rows; drain."""
+        """Advance time, for the tracker and for waiting write-back rows; drain."""
         self.clock.step(seconds)
         moved = round(seconds * 1_000_000)
         with writing(self.services.engine) as tx:
@@ -58,7 +58,7 @@ class WriteBackHarness(ServicesHarness):
         self.drain()
 
     def write(self, *, seconds: float = HOUR) -> None:
-        """Move time forward so that all waiting notes are written."""
+        """Advance time so that all waiting notes are written."""
         left = seconds
         while (wait := self._next_write()) is not None and wait < left:
             self.advance(wait + 0.05)
