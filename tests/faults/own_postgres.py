@@ -27,8 +27,10 @@ class OwnPostgres:
     @property
     def url(self) -> str:
         """The URL of its database, for `DATABASE_URL`."""
-        parts = URL.create("postgresql", username="postgres", database="postgres", query={"host": str(self.directory)})
-        return parts.render_as_string()
+        database_url = URL.create(
+            "postgresql", username="postgres", database="postgres", query={"host": str(self.directory)}
+        )
+        return database_url.render_as_string()
 
     def start(self) -> None:
         """Create and start it. Commits must survive a crash of the server, but not a power failure."""

@@ -89,7 +89,7 @@ def test_a_reused_key_removes_no_manual_link(core: CoreHarness) -> None:
     add_manual_link(core, "acme/checkout#1")
     core.receive_and_drain(done("a", 0))
     core.receive_and_drain(issue("b", 1, key="acme/checkout#1"))
-    core.key_result("KR-2")  # links everything again
+    core.key_result("KR-2")  # relinks all issues
     assert core.value() == 100
 
 
@@ -186,7 +186,7 @@ def test_a_rate_limited_tracker_is_not_called(core: CoreHarness, monkeypatch: py
         core.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the delivery is partial"))
         core.receive_and_drain(FetchNeeded(identity=identity, key=key, reason="the delivery is partial"))
     assert len(fetched) == 1
-    core.now += timedelta(hours=2)  # our own clock does not matter, the database's does
+    core.now += timedelta(hours=2)  # only the database's clock matters
     core.make_due(tables.fetch_request)
     core.drains.by_table["fetch_request"]()
     assert len(fetched) == 1

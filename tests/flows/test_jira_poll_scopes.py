@@ -284,5 +284,5 @@ def test_after_a_day_without_webhooks_every_value_is_right(harness: JiraPollHarn
     )
     assert match is not None
     assert int(match[1]) > 800
-    assert int(match[2]) >= 125, "what was deleted, hidden or moved away, and what nobody touched"
+    assert int(match[2]) >= 125, "deleted, hidden, moved and unchanged issues"
     assert {call.status for call in harness.jira.rest.calls} <= {200, 404}

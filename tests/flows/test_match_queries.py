@@ -83,7 +83,7 @@ def test_an_issue_that_no_longer_matches_is_matched_again_and_removed_by_the_lis
     assert harness.linked() == []
 
 
-def test_a_lagging_index_is_asked_again_a_minute_later(harness: QueryHarness) -> None:
+def test_a_lagging_index_is_queried_again_a_minute_later(harness: QueryHarness) -> None:
     """An issue that began to match counts then, without a listing."""
     harness.furnish()
     harness.list_again()

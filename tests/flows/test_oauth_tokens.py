@@ -74,8 +74,8 @@ class OAuthHarness(ServicesHarness):
     def consent(self) -> OAuthTokens:
         """Grant access as a person does, and return the tokens for the code."""
         view = self.connection.view
-        asked = requests.get(self.connector.authorization_url(view, redirect=REDIRECT, state="s"), timeout=10)
-        assert "Accept" in asked.text
+        page = requests.get(self.connector.authorization_url(view, redirect=REDIRECT, state="s"), timeout=10)
+        assert "Accept" in page.text
         answer = requests.post(
             f"{self.atlassian.url}/authorize",
             data={"redirect_uri": REDIRECT, "state": "s"},

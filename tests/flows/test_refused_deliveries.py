@@ -1,4 +1,4 @@
-"""Deliveries that must be refused: forged, malformed and oversized bodies, sent to the running service."""
+"""Deliveries that must be refused: badly signed, malformed and oversized bodies, sent to the running service."""
 
 import contextlib
 import hashlib
@@ -87,7 +87,7 @@ HOOKS = ("github", "jira-cloud", "jira-data-center")
 @pytest.mark.parametrize(
     "signature_header", ["sha256=" + "0" * 64, "sha256=", "sha1=" + "0" * 40, "nonsense", "sha256=ü", None]
 )
-def test_forged_or_unsigned_deliveries_get_401_and_are_not_stored(
+def test_deliveries_without_a_valid_signature_get_401_and_are_not_stored(
     service: RunningService, connection: str, signature_header: str | None
 ) -> None:
     """The signature is wrong in several forms, or missing."""
@@ -169,16 +169,16 @@ def test_an_unknown_connection_gets_404(service: RunningService) -> None:
     assert send(service, "/hooks/nobody", large, headers_of("github", large)) == 404
 
 
-def test_a_forged_delivery_is_refused_and_its_redelivery_accepted(service: RunningService) -> None:
+def test_a_redelivery_of_a_rejected_delivery_is_accepted(service: RunningService) -> None:
     """It is the same delivery, first with a wrong signature and then with the right one."""
     with GitHub("acme") as hub:
         hub.add_hook(url=service.hook("github"), secret=SECRET)
         hub.webhooks.forge_next()
         hub.repository("first").create_issue("Spoiled")
         hub.flush()
-        forged = hub.deliveries[-1]
-        assert forged.status == 401
-        again = hub.redeliver(forged)
+        rejected = hub.deliveries[-1]
+        assert rejected.status == 401
+        again = hub.redeliver(rejected)
         hub.flush()
         assert again.status == 202
-        until(lambda: service.deliveries()[forged.request.id]["state"] == "settled", "the redelivery is applied")
+        until(lambda: service.deliveries()[rejected.request.id]["state"] == "settled", "the redelivery is applied")
