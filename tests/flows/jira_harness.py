@@ -40,12 +40,12 @@ class JiraHarness(ServicesHarness):
             {
                 "connection_id": self.rows(tables.connection)[0].id,
                 "delivery_id": request.id,
-                "received_at": now,
+                "received_at": now + timedelta(microseconds=number),
                 "due_at": now - timedelta(seconds=1),
                 "headers": {name.lower(): value for name, value in request.headers.items()},
                 "body": request.body,
             }
-            for request in requests
+            for number, request in enumerate(requests)
         ]
         with writing(self.services.engine) as tx:
             tx.execute(sa.insert(tables.delivery), rows)
