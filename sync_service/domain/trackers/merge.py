@@ -12,6 +12,7 @@ from typing import Any
 from sync_service.domain.trackers.closing_date import TICK, ClosedSeen
 from sync_service.domain.trackers.issue import MOVED, MULTI_VALUED_TERMS, Issue, TimedNumber
 from sync_service.domain.trackers.observations import CLOSED, Closing, Parent, ParentSeen, Snapshot, Tombstone
+from sync_service.domain.trackers.plausible_times import was_ahead
 
 MAX_POINTS = 1e6
 """An estimate above this, or below zero, counts as no estimate."""
@@ -49,15 +50,17 @@ class _Found:
 
 
 def _is_overruled(issue: Issue, found: _Found) -> bool:
-    """Return whether a fetch shows an older change than we hold, although it was asked for long after that.
+    """Return whether a snapshot overrules what we hold, although it shows an older change.
 
-    A time that equals the time of receipt was ahead of our clock, and was set back to it: any later fetch overrules it.
+    What had a time ahead of our clock is overruled by everything that we receive later; anything else only by a fetch
+    that was asked for long after it.
     """
-    if not found.fetched or found.received_at is None or issue.updated_at is None or issue.received_at is None:
+    if found.received_at is None or issue.updated_at is None or issue.received_at is None:
         return False
-    if found.snapshot.updated_at < issue.updated_at == issue.received_at:
-        return issue.received_at < found.received_at + CLOCK_DIFFERENCE
-    return is_outdated(issue, found.snapshot, found.received_at)
+    asked_later = found.fetched and issue.received_at < found.received_at + CLOCK_DIFFERENCE
+    if found.snapshot.updated_at < issue.updated_at and was_ahead(issue.updated_at, issue.received_at):
+        return asked_later or issue.received_at < found.received_at
+    return found.fetched and is_outdated(issue, found.snapshot, found.received_at)
 
 
 def is_outdated(issue: Issue, snapshot: Snapshot, received_at: datetime) -> bool:
