@@ -7,11 +7,23 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from connectors.webhook import decode_object, decode_objects
+from connectors.webhook import NotJson, decode_object, decode_objects
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected, Unavailable
 
 _MIN_WAIT = timedelta(seconds=60)
 _MAX_WAIT = timedelta(days=7)
+
+_TRY_AGAIN = frozenset({407, 408, 421, 425})
+"""Other statuses that say nothing about what was requested: a proxy, a timeout, a wrong or too early connection."""
+
+_HIDDEN = {
+    404: "finds nothing there (404): deleted, or hidden from these credentials",
+    410: "no longer shows it (410)",
+    451: "may not show it for legal reasons (451)",
+}
+"""Statuses of something that can't be seen. None proves that one issue was deleted: 410 may be about all issues."""
+
+_SAYS_NOTHING = frozenset({"", "not found", "gone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +46,35 @@ class Response:
         return self.headers.get(name, "").strip()
 
     def object(self) -> dict[str, Any]:
-        """Decode a JSON object; raise `Rejected` for anything else."""
+        """Decode a JSON object; raise `Unavailable` for a body that is not JSON, `Rejected` for other JSON."""
         try:
             return decode_object(self.body)
         except Rejected as error:
             raise self._unreadable(error) from None
 
     def objects(self) -> list[dict[str, Any]]:
-        """Decode a JSON list of objects; raise `Rejected` for anything else."""
+        """Decode a JSON list of objects; raise `Unavailable` for a body that is not JSON, `Rejected` for other JSON."""
         try:
             return decode_objects(self.body)
         except Rejected as error:
             raise self._unreadable(error) from None
 
-    def _unreadable(self, error: Rejected) -> Rejected:
-        return Rejected(f"{self.shown_host} sends a reply that can't be read: {error}")
+    def object_or_empty(self) -> dict[str, Any]:
+        """Decode a JSON object, such as an error's; return {} for anything else."""
+        try:
+            return decode_object(self.body)
+        except Rejected:
+            return {}
+
+    def _unreadable(self, error: Rejected) -> Unavailable | Rejected:
+        """Return the error for a body that can't be read. One that is not JSON is not the tracker's own: try again."""
+        if self._is_web_page():
+            return Unavailable(f"{self.shown_host} answers with a web page in place of JSON ({self.status})")
+        message = f"{self.shown_host} sends a reply that can't be read: {error}"
+        return Unavailable(message) if isinstance(error, NotJson) else Rejected(message)
+
+    def _is_web_page(self) -> bool:
+        return self.body.lstrip()[:1] == b"<" or self.header("Content-Type").lower().startswith("text/html")
 
     def date(self) -> datetime | None:
         """Return the tracker's own time from the header `Date`; None when it is absent or invalid."""
@@ -62,8 +88,8 @@ class Response:
 def raise_for_response(reply: Response, *, now: datetime, bucket_owner: str = "", words: str = "") -> None:
     """Return for status 2xx; raise a `ConnectorError` for any other.
 
-    Raise `Unavailable` for 5xx, 408 and rate limits (429, some 403), `Refused` for 401 and other 403, `Gone` for 404
-    (not proven) and 410 (proven), `Rejected` for anything else. `bucket_owner` names the credential that was
+    Raise `Unavailable` for 5xx, 407, 408, 421, 425 and rate limits (429, some 403), `Refused` for 401 and other 403,
+    `Gone`, not proven, for 404, 410 and 451, `Rejected` for anything else. `bucket_owner` names the credential that was
     used, because rate limits count per credential; `words` is the tracker's own error text, for people.
     """
     status, host = reply.status, reply.shown_host
@@ -71,9 +97,9 @@ def raise_for_response(reply: Response, *, now: datetime, bucket_owner: str = ""
         return
     if status == 429 or (status == 403 and _is_rate_limit(reply)):
         _raise_rate_limit(reply, now=now, bucket_owner=bucket_owner)
-    if status >= 500 or status == 408:
+    if status >= 500 or status in _TRY_AGAIN:
         raise Unavailable(f"{host} can't answer now ({status})", retry_after(reply, now))
-    _raise_for(status, host, f": {words}" if words else "")
+    _raise_for(status, host, "" if words.lower().strip(" .") in _SAYS_NOTHING else f": {words}")
 
 
 def _is_rate_limit(reply: Response) -> bool:
@@ -145,10 +171,8 @@ def _raise_for(status: int, host: str, words: str) -> NoReturn:
         raise Refused(f"{host} does not accept the credentials (401){words}")
     if status == 403:
         raise Refused(f"{host} does not permit this with these credentials (403){words}")
-    if status == 404:
-        raise Gone(f"{host} finds nothing there (404): deleted, or hidden from these credentials", proven=False)
-    if status == 410:
-        raise Gone(f"{host} says that it was deleted (410)", proven=True)
+    if status in _HIDDEN:
+        raise Gone(f"{host} {_HIDDEN[status]}{words}", proven=False)
     raise Rejected(f"{host} refuses the request ({status}){words}")
 
 

@@ -58,6 +58,10 @@ def delivery_id(body: bytes, *, given: str | None) -> str:
     return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
+class NotJson(Rejected):
+    """A body that is not JSON."""
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
@@ -87,6 +91,6 @@ def _decoded(body: bytes) -> Any:
     except RecursionError:
         raise Rejected("the body is nested too deeply to be read") from None
     except UnicodeDecodeError:
-        raise Rejected("the body is not UTF-8") from None
+        raise NotJson("the body is not UTF-8") from None
     except ValueError as error:
-        raise Rejected(f"the body is not JSON: {str(error)[:200]}") from None
+        raise NotJson(f"the body is not JSON: {str(error)[:200]}") from None

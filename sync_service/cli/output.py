@@ -189,6 +189,7 @@ def _issue_line(issue: IssueView) -> str:
     origin = {"manual": "by hand", "label": "by its label", "comment": "by a comment"}.get(issue.origin, by_rules)
     counts = "" if issue.counts else f"; does not count: {issue.why_not}"
     unreachable = f"; cannot be reached since {issue.unreachable_since:%Y-%m-%d}" if issue.unreachable_since else ""
+    unreachable += f" ({issue.unreachable_reason})" if issue.unreachable_reason else ""
     title = f"  {issue.title}" if issue.title else ""
     closed = f", {_closing_date(issue)}" if issue.closed_at else ""
     why = f"{origin}{closed}{counts}{unreachable}"

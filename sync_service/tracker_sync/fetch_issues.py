@@ -17,13 +17,13 @@ from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.capabilities import BatchFetch, FetchResult
-from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, ResolvedTo, Unavailable
+from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected, ResolvedTo, Unavailable
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot, Tombstone
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.updates import Outcomes, Update, UpdateSource, outcome_text
 from sync_service.store.queue import due
 from sync_service.store.queue.fetch_requests import UNREACHABLE
-from sync_service.store.queue.retry import Rows
+from sync_service.store.queue.retry import Rows, bury
 from sync_service.store.tables import fetch_request
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.tracker_sync.call_policy import CallPolicy, bucket_for
@@ -167,6 +167,8 @@ class IssueFetcher:
             self._apply([(row, Tombstone(identity=row.identity, key=row.key, **moved))], asked_at)
         elif isinstance(seen, Gone):
             self._policy.settle(row, f"{UNREACHABLE}, so nothing changes: {seen}")
+        elif isinstance(seen, Rejected):
+            bury(self.engine, fetch_request, row, reason=f"{UNREACHABLE}: {seen}")
         elif isinstance(seen, ConnectorError):
             self._policy.handle_error(row, connection, seen)
         else:

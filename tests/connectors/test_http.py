@@ -11,10 +11,12 @@ from sync_service.domain.trackers.connector import ConnectorError, Gone, Refused
 from tests.connectors.fake_http import NOW, URL, get
 
 
-def error_of(status: int, headers: dict[str, str] | None = None, body: str = "{}") -> ConnectorError:
+def error_of(
+    status: int, headers: dict[str, str] | None = None, body: str | bytes = "{}", content_type: str = "application/json"
+) -> ConnectorError:
     """Return the error that this response raises."""
     with responses.RequestsMock() as mock:
-        mock.get(URL, status=status, headers=headers, body=body)
+        mock.get(URL, status=status, headers=headers, body=body, content_type=content_type)
         with pytest.raises(ConnectorError) as caught:
             get()
     return caught.value
@@ -35,7 +37,8 @@ def test_a_response_is_parsed_as_json(mock: responses.RequestsMock) -> None:
 @pytest.mark.parametrize(
     ("status", "error"),
     [(401, Refused), (403, Refused), (400, Rejected), (422, Rejected), (418, Rejected),
-     (408, Unavailable), (500, Unavailable), (502, Unavailable), (503, Unavailable)],
+     (407, Unavailable), (408, Unavailable), (421, Unavailable), (425, Unavailable),
+     (500, Unavailable), (502, Unavailable), (503, Unavailable)],
 )  # fmt: skip
 def test_each_status_raises_its_error(status: int, error: type[ConnectorError]) -> None:
     """Each status has exactly one error, and the message names the host."""
@@ -45,12 +48,13 @@ def test_each_status_raises_its_error(status: int, error: type[ConnectorError]) 
     assert getattr(found, "retry_at", None) is None
 
 
-@pytest.mark.parametrize(("status", "proven"), [(404, False), (410, True)])
-def test_only_410_proves_a_deletion(status: int, proven: bool) -> None:  # noqa: FBT001  a table's column
-    """A 404 may mean hidden."""
+@pytest.mark.parametrize("status", [404, 410, 451])
+def test_no_status_alone_proves_a_deletion(status: int) -> None:
+    """A 404 may mean hidden, a 410 that all issues are switched off, a 451 that a court forbids to show them."""
     found = error_of(status)
     assert isinstance(found, Gone)
-    assert found.proven is proven
+    assert not found.proven
+    assert str(status) in str(found)
 
 
 AT_NINE = str(int(datetime(2026, 10, 5, 12, 9, tzinfo=UTC).timestamp()))
@@ -129,9 +133,29 @@ def test_a_post_is_redirected_with_method_and_body(mock: responses.RequestsMock)
     assert [call.request.body for call in mock.calls] == [b'{"query": "{}"}'] * 2
 
 
-@pytest.mark.parametrize("body", ["", "<html>", "[]", '{"a": NaN}', "[" * 100_000])
-def test_an_unreadable_response_is_rejected(body: str) -> None:
-    """A login page is not an issue."""
+@pytest.mark.parametrize("body", ["[]", "7", "[" * 100_000])
+def test_json_of_another_form_is_rejected(body: str) -> None:
+    """The tracker's own answer will be the same the next time."""
     found = error_of(200, body=body)
     assert isinstance(found, Rejected)
     assert "tracker.example sends a reply that can't be read" in str(found)
+
+
+@pytest.mark.parametrize("body", ["", '{"a": NaN}', '{"a": 1', "upstream says no", b"\xff\xfe"])
+def test_an_answer_that_is_not_json_is_tried_again(body: str | bytes) -> None:
+    """Something between us and the tracker made it."""
+    found = error_of(200, body=body)
+    assert isinstance(found, Unavailable)
+    assert found.retry_at is None
+    assert "tracker.example sends a reply that can't be read" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [("<!doctype html><title>Sign in</title>", "text/html"), ("\n<html>", "application/json"), ("Wait", "Text/HTML")],
+)
+def test_a_web_page_with_status_200_is_tried_again(body: str, content_type: str) -> None:
+    """A proxy's sign-in page is not an issue, and says nothing about one."""
+    found = error_of(200, body=body, content_type=content_type)
+    assert isinstance(found, Unavailable)
+    assert str(found) == "tracker.example answers with a web page in place of JSON (200)"

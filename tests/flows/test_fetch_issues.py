@@ -67,7 +67,7 @@ FETCH_NEEDED = FetchNeeded(identity="501#1", key="acme/checkout#1", reason="the 
     [
         (Gone("410", proven=True), None, "acme/checkout#1: deleted"),
         (Gone("404", proven=False), 0, "unreachable, so nothing changes: 404"),
-        (Rejected("400"), 0, "400"),
+        (Rejected("400"), 0, "unreachable: 400"),
         (Unavailable("503"), 0, "503"),
         (Unavailable("429 in the past", at(0)), 0, "429 in the past"),
         (Refused("401"), 0, "401"),

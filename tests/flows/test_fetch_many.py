@@ -179,7 +179,7 @@ def test_a_bulk_fetch_may_have_an_error_for_one_issue(harness: FetchHarness) -> 
     assert harness.calls("/issues/") == 0
     outcomes = [row.outcome for row in harness.rows(tables.fetch_request)]
     assert "deleted" in outcomes[0]
-    assert outcomes[1:3] == ["unreachable, so nothing changes: hidden", "a teapot"]
+    assert outcomes[1:3] == ["unreachable, so nothing changes: hidden", "unreachable: a teapot"]
     assert [row.buried_at is not None for row in harness.rows(tables.fetch_request)] == [
         False,
         False,

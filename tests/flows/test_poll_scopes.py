@@ -7,9 +7,12 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import GitHub, SteppedClock
+from sync_service.domain.trackers.observations import FetchNeeded
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
-from sync_service.store.engine.database import writing
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.queue.fetch_requests import add
+from sync_service.store.views.issues import issues_view
 from tests.flows.harness import GitHubHarness
 from tests.support.config_file import github, okrs
 
@@ -212,6 +215,36 @@ def test_an_unreachable_issue_is_fetched_once_a_day(harness: PollHarness) -> Non
     assert row.outcome.startswith("unreachable")
     old = f"/repositories/{harness.repository.id}/issues/1"
     assert [call.status for call in harness.hub.rest.calls if call.path == old] == [301]
+
+
+@pytest.mark.parametrize(
+    ("hiding", "words"),
+    [
+        ("has_issues", "no longer shows it (410): Issues has been disabled in this repository."),
+        ("blocked", "may not show it for legal reasons (451): Repository access blocked"),
+    ],
+)
+def test_issues_that_github_hides_count_as_last_seen_and_say_why(harness: PollHarness, hiding: str, words: str) -> None:
+    """They are neither deleted nor forgotten: a 410 may be about the repository's settings, a 451 about the law."""
+    issues = harness.open_issues(2)
+    issues[0].close()
+    harness.furnish(earlier="import")
+    harness.drain()
+    setattr(harness.repository, hiding, hiding == "blocked")
+    with writing(harness.services.engine) as tx:
+        add(tx, {(row.connection_id, row.identity): (FetchNeeded(identity=row.identity, key=row.key, reason="a test"), None)
+                 for row in harness.rows(tables.issue)})  # fmt: skip
+    harness.drain("fetch_request")
+    assert harness.key_result().current == 50
+    with reading(harness.services.engine) as tx:
+        shown = issues_view(tx, harness.key_result().id)
+    assert [one.counts for one in shown] == [True, True]
+    assert all(words in str(one.unreachable_reason) for one in shown)
+    setattr(harness.repository, hiding, hiding != "blocked")
+    harness.clock.step(600)
+    issues[1].close()
+    harness.poll_now()
+    assert harness.key_result().current == 100
 
 
 def test_deliveries_are_applied_before_an_import_continues(

@@ -209,6 +209,21 @@ def test_an_unreachable_issue_still_counts_and_shows_since_when(
     assert (one.counts, one.unreachable_since) == (True, shown)
 
 
+@pytest.mark.parametrize(
+    ("seen", "reason"), [(NOW - timedelta(days=1), "tracker: blocked (451)"), (NOW + timedelta(days=1), None)]
+)
+def test_an_issue_whose_fetch_was_buried_is_marked_with_the_tracker_s_words(
+    tx: Connection, seen: datetime, reason: str | None
+) -> None:
+    """Until the tracker shows it again."""
+    add_link(tx, add_issue(tx, 1, State.DONE, seen_at=seen, identity="7#1"), "label", 0)
+    values = {"connection_id": 1, "identity": "7#1", "key": "acme/app#1", "reason": "not seen for long"}
+    buried = {"outcome": "unreachable: tracker: blocked (451)", "buried_at": NOW}
+    tx.execute(sa.insert(t.fetch_request).values(**values, **buried))
+    (one,) = issues_view(tx, 1)
+    assert (one.counts, one.unreachable_reason) == (True, reason)
+
+
 def test_issues_that_do_not_count_say_why_and_open_ones_come_first(tx: Connection) -> None:
     """Dropped, closed outside the cycle, or not seen yet."""
     early = STARTS - timedelta(days=1)

@@ -17,6 +17,7 @@ from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected, Unavailable
 
 FORBIDDEN = 403
+GONE = 410
 
 WRITE_BUCKET = "core/writes"
 """The write bucket of a credential: blocked together with its resource `core`, or alone."""
@@ -27,6 +28,7 @@ PERMISSION_RETRY = timedelta(hours=1)
 _WRITE_LIMIT = "content creation"
 _MISSING_PERMISSION = "not accessible by"
 _SUSPENDED = "suspended"
+_DELETED = "issue was deleted"
 _ME = "/user"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", re.ASCII)
 _REPOSITORY = re.compile(r"/(?:repositories/([0-9]+)|repos/([^/]+/[^/]+))(?:/|\Z)")
@@ -53,6 +55,20 @@ class GitHubClient:
         """Fetch an object of a repository."""
         reply = self._get(path)
         return JsonResponse(reply.url, reply.object())
+
+    def get_issue(self, repository: str, number: str) -> JsonResponse:
+        """Fetch an issue by its repository's id. Raise `Gone`, proven, only when GitHub says that it was deleted.
+
+        GitHub answers 410 also where a repository's issues are switched off; then the issue is only hidden.
+        https://docs.github.com/en/rest/issues/issues#get-an-issue
+        """
+        path = f"/repositories/{repository}/issues/{number}"
+        sent = self._use("GET", path, repository=repository)
+        words = error_text(sent.reply)
+        if sent.reply.status == GONE and _DELETED in words.lower():
+            raise Gone(f"{sent.reply.shown_host} says: {words} (410)", proven=True)
+        self._raise_for(sent, path)
+        return JsonResponse(sent.reply.url, sent.reply.object())
 
     def list(self, path: str, params: Mapping[str, str]) -> builtins.list[dict[str, Any]]:
         """Fetch a page of a list of a repository."""
@@ -161,6 +177,10 @@ class GitHubClient:
     ) -> tuple[Response, str]:
         """Call about a repository. A 403 raises `Gone`: the same credentials may see other repositories."""
         sent = self._use(method, path, repository=repository, params=params, json=json)
+        self._raise_for(sent, path)
+        return sent.reply, sent.bucket_owner
+
+    def _raise_for(self, sent: AttributedReply, path: str) -> None:
         words = error_text(sent.reply)
         try:
             raise_for_response(sent.reply, now=self.now(), bucket_owner=sent.bucket_owner, words=words)
@@ -168,7 +188,6 @@ class GitHubClient:
             if sent.reply.status != FORBIDDEN or path == _ME or _SUSPENDED in words.lower():
                 raise
             raise Gone(str(error), proven=False) from None
-        return sent.reply, sent.bucket_owner
 
     def _use(
         self,

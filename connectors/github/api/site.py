@@ -10,7 +10,6 @@ from typing import Any
 from connectors.http import HttpClient, Method
 from connectors.json_fields import text
 from connectors.responses import Response
-from sync_service.domain.trackers.connector import Rejected
 
 API_VERSION = "2026-03-10"
 """https://docs.github.com/en/rest/about-the-rest-api/api-versions"""
@@ -93,10 +92,7 @@ def error_text(reply: Response) -> str:
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """
-    try:
-        words = text(reply.object().get("message"), 200) or ""
-    except Rejected:
-        words = ""
+    words = text(reply.object_or_empty().get("message"), 200) or ""
     needed = text(reply.header("X-Accepted-GitHub-Permissions"), 200)
     if reply.status != 403 or not needed:
         return words

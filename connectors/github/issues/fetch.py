@@ -50,7 +50,7 @@ class _Fetch:
 
     def seen(self) -> Snapshot | FetchNeeded:
         """Fetch the issue; for a pull request also the pull request, because only that says whether it was merged."""
-        answer = self.calls.get(f"/repositories/{self.repository_id}/issues/{self.count}")
+        answer = self.calls.get_issue(self.repository_id, self.count)
         scope = self._scope(answer)
         if answer.body.get("pull_request"):
             pull = self.calls.get(f"/repositories/{self.repository_id}/pulls/{self.count}").body

@@ -125,8 +125,5 @@ class WebhookCreator:
 
 def _error_texts(reply: Response) -> str:
     """Return GitHub's error text for a request that it rejects, including the list `errors`."""
-    try:
-        errors = json_objects(reply.object().get("errors"))
-    except Rejected:
-        errors = []
+    errors = json_objects(reply.object_or_empty().get("errors"))
     return "; ".join(filter(None, (error_text(reply), *(text(one.get("message"), 200) for one in errors))))

@@ -42,7 +42,7 @@ class CommentTarget:
         try:
             self.calls.write("PATCH", self.comment(comment_id), {"body": body})
         except Gone:
-            self.calls.get(f"/repositories/{self.repository}/issues/{self.number}")
+            self.calls.get_issue(self.repository, self.number)
             return False
         return True
 

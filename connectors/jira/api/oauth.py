@@ -97,10 +97,7 @@ def _refusal(reply: Response) -> Refused | Unavailable:
 
     https://www.rfc-editor.org/rfc/rfc6749#section-5.2
     """
-    try:
-        body = reply.object()
-    except Rejected:
-        body = {}
+    body = reply.object_or_empty()
     errors = [exact_text(body.get(name), 200) for name in ("error", "error_description")]
     if errors[0] is None:
         return Unavailable(f"{reply.shown_host} answers {reply.status} without an OAuth error")

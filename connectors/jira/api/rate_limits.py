@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from connectors.json_fields import text
 from connectors.responses import Response, raise_for_response, reset_at, retry_after
-from sync_service.domain.trackers.connector import Rejected, Unavailable
+from sync_service.domain.trackers.connector import Unavailable
 
 READ_BUCKET = "reading"
 """The bucket of calls that change nothing."""
@@ -61,10 +61,7 @@ def _interval(reply: Response, now: datetime) -> datetime | None:
 
 def error_text(reply: Response) -> str:
     """Return Jira's error text, or its gateway's, for people; "" when there is none."""
-    try:
-        body = reply.object()
-    except Rejected:
-        return ""
+    body = reply.object_or_empty()
     messages, by_field = body.get("errorMessages"), body.get("errors")
     lines = [
         *(messages if isinstance(messages, list) else ()),

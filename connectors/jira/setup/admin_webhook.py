@@ -54,12 +54,11 @@ def read_hooks(reply: Response) -> list[Json] | None:
         return None
     try:
         return [*reply.objects()]
-    except Rejected:
-        pass
-    try:
-        return json_objects(reply.object().get("values"))
-    except Rejected:
+    except Unavailable:
         return None
+    except Rejected:
+        found = reply.object_or_empty()
+        return json_objects(found.get("values")) if found else None
 
 
 def is_our_url(url: object, *, to: str) -> bool:
@@ -125,10 +124,7 @@ class WebhookCreator:
             if reply.status != 400:
                 break
         self._raise_for_reply(reply, WRITE_BUCKET)
-        try:
-            return reply.object()
-        except Rejected:
-            return {}
+        return reply.object_or_empty()
 
     def _name(self) -> str:
         return f"OKR Sync ({self.calls.connection.slug})"
@@ -186,10 +182,7 @@ def _addresses(calls: JiraClient) -> tuple[str, ...]:
 
 def _major(reply: Response) -> int:
     """Return the major version of a server; 10 when it does not say."""
-    try:
-        numbers = reply.object().get("versionNumbers") if reply.status == 200 else None
-    except Rejected:
-        numbers = None
+    numbers = reply.object_or_empty().get("versionNumbers") if reply.status == 200 else None
     first = numbers[0] if isinstance(numbers, list) and numbers else None
     return first if isinstance(first, int) else _FIRST_NEWER
 

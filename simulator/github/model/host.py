@@ -96,7 +96,8 @@ class Host(Protocol):
 class RepositoryIdentity(ABC):
     """Who a repository is: what JSON, hooks and apps need to know of it.
 
-    `former_names` are full names, as in `acme/checkout`.
+    `former_names` are full names, as in `acme/checkout`. `has_issues`: its issues are not switched off. `blocked`: it
+    may not be shown for legal reasons.
     """
 
     hub: Host
@@ -108,6 +109,8 @@ class RepositoryIdentity(ABC):
     default_branch: str = DEFAULT_BRANCH
     visible: bool = True
     archived: bool = False
+    has_issues: bool = True
+    blocked: bool = False
     former_names: list[str] = field(default_factory=list)
 
     @property

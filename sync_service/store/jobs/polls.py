@@ -88,7 +88,12 @@ def request_unseen(tx: Transaction, polled: PollScope, connection_id: int, *, be
     # An unreachable issue is requested as often as any other, not in each run.
     same = sa.and_(fetch_request.c.connection_id == issue.c.connection_id, fetch_request.c.identity == issue.c.identity)
     recently_requested = sa.exists().where(
-        same, sa.or_(fetch_request.c.settled_at >= before, fetch_request.c.due_at.isnot(None))
+        same,
+        sa.or_(
+            fetch_request.c.settled_at >= before,
+            fetch_request.c.buried_at >= before,
+            fetch_request.c.due_at.isnot(None),
+        ),
     )
     unseen = (
         sa.select(issue.c.identity, issue.c.key)

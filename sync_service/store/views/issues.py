@@ -27,6 +27,7 @@ class IssueView:
 
     `state` is None for a manual link whose issue is not known yet. `why_not` says why it does not count.
     `unreachable_since` is when it was last seen, if a later fetch found nothing: deleted without a delivery, or hidden.
+    `unreachable_reason` is what the tracker said then.
     """
 
     connection: str
@@ -53,6 +54,7 @@ class IssueView:
     closed_at_source: ClosingSource | None = None
     rules: tuple[str, ...] = ()
     unreachable_since: datetime | None = None
+    unreachable_reason: str | None = None
 
 
 def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
@@ -109,12 +111,14 @@ def _linked(key_result_id: int) -> sa.Select[Any]:
     )
 
 
-def _unreachable() -> sa.Exists:
-    """Return the SQL condition that the last fetch of an issue found nothing, and that it was not seen since."""
+def _unreachable() -> sa.ScalarSelect[str]:
+    """Return SQL for the outcome of an issue's last fetch, if it found nothing and the issue was not seen since."""
     i, f = tables.issue, tables.fetch_request
     same = sa.and_(f.c.connection_id == i.c.connection_id, f.c.identity == i.c.identity)
-    later = sa.or_(f.c.settled_at.is_(None), i.c.seen_at.is_(None), f.c.settled_at > i.c.seen_at)
-    return sa.exists().where(same, f.c.outcome.startswith(UNREACHABLE), later, i.c.gone_reason.is_(None))
+    ended = sa.func.coalesce(f.c.settled_at, f.c.buried_at)
+    later = sa.or_(ended.is_(None), i.c.seen_at.is_(None), ended > i.c.seen_at)
+    found_nothing = sa.and_(f.c.outcome.startswith(UNREACHABLE), later, i.c.gone_reason.is_(None))
+    return sa.select(f.c.outcome).where(same, found_nothing).scalar_subquery()
 
 
 _TERMS = {"components": TermKind.COMPONENT, "versions": TermKind.VERSION, "sprints": TermKind.SPRINT}
@@ -170,6 +174,7 @@ def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_no
         counts=why_not is None,
         why_not=why_not,
         unreachable_since=(row.seen_at or row.updated_at) if row.unreachable else None,
+        unreachable_reason=row.unreachable.partition(": ")[2] or None if row.unreachable else None,
     )
 
 

@@ -136,6 +136,10 @@ class Issue(FromView):
     unreachable_since: Moment | None = Field(
         description="when the issue was last seen, if the tracker no longer shows it (deleted or hidden); else null"
     )
+    unreachable_reason: str | None = Field(
+        description="what the tracker said when it did not show the issue; null when it shows it",
+        examples=["api.github.com no longer shows it (410): Issues has been disabled in this repository."],
+    )
 
 
 class Cause(FromView):

@@ -9,7 +9,7 @@ import responses
 
 from connectors.github import GitHub
 from sync_service.domain.trackers.capabilities import ChangesRequest
-from sync_service.domain.trackers.connector import Gone, Refused, Rejected
+from sync_service.domain.trackers.connector import Gone, Refused, Rejected, Unavailable
 from sync_service.domain.trackers.observations import Kind, Parent, ScopeRef, Snapshot, State
 from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LEDGER, closed, delivery, issue, merged, pull
 
@@ -110,13 +110,36 @@ def test_a_redirect_to_an_equal_number_elsewhere_proves_a_deletion(github: respo
         assert caught.value.proven
 
 
-@pytest.mark.parametrize(("status", "proven"), [(404, False), (410, True)])
-def test_a_missing_issue_is_gone(github: responses.RequestsMock, status: int, proven: bool) -> None:  # noqa: FBT001  a table's column
-    """A deletion is proven; a hidden issue may still exist."""
-    github.get(ISSUE, status=status, json={})
-    with pytest.raises(Gone) as caught:
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (404, "Not Found"),
+        (410, ""),
+        (410, "Issues has been disabled in this repository."),
+        (410, "Issues are disabled for this repo"),
+        (451, "Repository access blocked"),
+    ],
+)
+def test_only_githubs_word_that_this_issue_was_deleted_proves_a_deletion(
+    github: responses.RequestsMock, status: int, words: str
+) -> None:
+    """Any other answer means that the issue can't be seen, and says why in GitHub's words."""
+    github.get(ISSUE, status=status, json={"message": words} if words else {})
+    with pytest.raises(Gone) as hidden:
         fetch_issue()
-    assert caught.value.proven is proven
+    assert not hidden.value.proven
+    assert (f": {words}" in str(hidden.value)) is (words not in ("", "Not Found"))
+    github.replace(responses.GET, ISSUE, status=410, json={"message": "This issue was deleted", "status": "410"})
+    with pytest.raises(Gone, match="This issue was deleted") as deleted:
+        fetch_issue()
+    assert deleted.value.proven
+
+
+def test_a_web_page_in_place_of_an_issue_is_asked_for_again(github: responses.RequestsMock) -> None:
+    """It may be a proxy's."""
+    github.get(ISSUE, body="<html>Please wait</html>", content_type="text/html")
+    with pytest.raises(Unavailable, match="a web page in place of JSON"):
+        fetch_issue()
 
 
 def test_an_incomplete_response_is_rejected(github: responses.RequestsMock) -> None:

@@ -111,7 +111,7 @@ def test_a_removed_comment_is_written_again_only_if_requested(github: responses.
     assert write("7") == "8"
 
 
-@pytest.mark.parametrize(("status", "proven"), [(403, False), (404, False), (410, True)])
+@pytest.mark.parametrize(("status", "proven"), [(403, False), (404, False), (410, True), (451, False)])
 def test_a_comment_of_a_deleted_issue_does_not_count_as_removed(
     github: responses.RequestsMock,
     status: int,
@@ -119,7 +119,7 @@ def test_a_comment_of_a_deleted_issue_does_not_count_as_removed(
 ) -> None:
     """Otherwise the issue would get no comment if it became visible again."""
     github.patch(f"{ONE}/7", status=404, json={})
-    github.get(WHOLE, status=status, json={})
+    github.get(WHOLE, status=status, json={"message": "This issue was deleted"} if proven else {})
     with pytest.raises(Gone) as caught:
         write("7")
     assert caught.value.proven is proven

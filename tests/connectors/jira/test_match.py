@@ -89,7 +89,6 @@ def matching_body(request: Any) -> dict[str, list[Any]]:
         {"status": 403},
         {"status": 404},
         {"status": 410},
-        {"body": "<html>"},
         {"json": {"matches": []}},
         {"json": {"matches": [{"errors": []}]}},
         {"json": {"matches": [{"matchedIssues": [7], "errors": ["no"]}]}},

@@ -110,6 +110,7 @@ def test_issues_show_whether_they_count_and_why_not(api: ApiHarness, token: str)
         "counts": True,
         "why_not": None,
         "unreachable_since": None,
+        "unreachable_reason": None,
     }
     assert (dropped["counts"], dropped["why_not"]) == (False, "dropped: not planned")
     assert dropped["closed_at"] == "2026-11-02T12:00:00.000Z"

@@ -46,6 +46,8 @@ def repository_route(
     def answer(request: Request, repository: Repository | None, path_args: Mapping[str, object]) -> Response:
         if repository is None or not caller(request).can_see(repository):
             return problem(404)
+        if repository.blocked:
+            return problem(451, "Repository access blocked")
         if refusal := missing_permission(caller(request), needs):
             return refusal
         if repository.archived and method != "GET":
@@ -67,9 +69,14 @@ def issue_route(
     needs: tuple[Right, ...] = READ_WORK,
     follows: bool = True,
 ) -> Views:
-    """Answer a path under an issue: a deleted one is 410, a transferred one 301, or 404 where GitHub leaves it so."""
+    """Answer a path under an issue: a deleted one is 410, a transferred one 301, or 404 where GitHub leaves it so.
+
+    All are 410, with another message, where the repository's issues are switched off.
+    """
 
     def at(request: Request, repository: Repository, number: int, **path_args: object) -> Response:
+        if not repository.has_issues:
+            return problem(410, "Issues has been disabled in this repository.")
         if number in repository.issues:
             return view(request, repository.issues[number], **path_args)
         target = repository.removed_issues.get(number)
