@@ -232,8 +232,9 @@ def test_issues_that_github_hides_count_as_last_seen_and_say_why(harness: PollHa
     harness.drain()
     setattr(harness.repository, hiding, hiding == "blocked")
     with writing(harness.services.engine) as tx:
-        add(tx, {(row.connection_id, row.identity): (FetchNeeded(identity=row.identity, key=row.key, reason="a test"), None)
-                 for row in harness.rows(tables.issue)})  # fmt: skip
+        held = harness.rows(tables.issue)
+        rows = [(row, FetchNeeded(identity=row.identity, key=row.key, reason="a test")) for row in held]
+        add(tx, {(row.connection_id, row.identity): (fetch, None) for row, fetch in rows})
     harness.drain("fetch_request")
     assert harness.key_result().current == 50
     with reading(harness.services.engine) as tx:

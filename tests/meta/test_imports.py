@@ -73,7 +73,7 @@ CLI: Mapping[str, str] = {
     "cli": "cli.doctor cli.output cli.startup web runtime config_file store domain config",
 }
 
-SHARED = "connectors.http connectors.responses connectors.webhook connectors.json_fields"
+SHARED = "connectors.http connectors.responses connectors.webhook connectors.json_fields connectors.markdown"
 
 
 def connector(name: str, *, without: Collection[str] = ()) -> Mapping[str, str]:
@@ -102,6 +102,7 @@ def connector(name: str, *, without: Collection[str] = ()) -> Mapping[str, str]:
 
 CONNECTORS: Mapping[str, str] = {
     "connectors.json_fields": "domain",
+    "connectors.markdown": "",
     "connectors.webhook": "connectors.json_fields domain",
     "connectors.responses": "connectors.webhook connectors.json_fields domain",
     "connectors.http": "connectors.responses connectors.webhook connectors.json_fields domain",
@@ -225,10 +226,16 @@ def test_the_core_knows_only_the_standard_library() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "rooms"), [("flask", {"web"}), ("sqlalchemy", None), ("requests", {"connectors.http"})]
+    ("library", "rooms"),
+    [
+        ("flask", {"web"}),
+        ("sqlalchemy", None),
+        ("requests", {"connectors.http"}),
+        ("markdown_it", {"connectors.markdown"}),
+    ],
 )
 def test_a_library_stays_in_its_room(library: str, rooms: set[str] | None) -> None:
-    """Flask in the web, HTTP calls in one module, and no connector uses the database."""
+    """Flask in the web, HTTP calls and CommonMark in one module each, and no connector uses the database."""
     users = [name for name, file in modules(*OURS).items() if any(_top(one) == library for one in imports(file))]
     found = {name.removeprefix("sync_service.") for name in users}
     if rooms is None:

@@ -7,7 +7,8 @@ from connectors.github.model.snapshots import account, identity_and_key, scope_o
 from connectors.github.webhook.parse_issues import repository_of
 from connectors.github.write_back.comment import is_by_app, is_marked
 from connectors.json_fields import Json, identifier, json_object, required, timestamp
-from sync_service.domain.trackers.comment_commands import parse_markdown
+from connectors.markdown import own_lines
+from sync_service.domain.trackers.comment_commands import parse_lines
 from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.observations import CommentSeen, Ignored, Observation
 
@@ -48,4 +49,4 @@ def read_comment(payload: Json, connection: Connection) -> tuple[Observation, ..
 
 
 def _asked_for(body: object) -> tuple[str, ...] | None:
-    return parse_markdown(body) if isinstance(body, str) else None
+    return parse_lines(own_lines(body)) if isinstance(body, str) else None

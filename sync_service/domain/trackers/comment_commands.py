@@ -1,32 +1,30 @@
 """Comment commands: parse `/okr KR-1 KR-2`, which asks for links, and `/okr none`, which asks for none."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 MAX_KEY_RESULTS = 20
 """How many key results one comment may name; the rest is ignored."""
 
-_COMMAND = re.compile(r" {0,3}/okr[ \t]+(\S.*)", re.IGNORECASE)
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_COMMAND = re.compile(r"\s*/okr\s+(\S.*)", re.IGNORECASE)
 _SLUG_LENGTH = 100
 
-
-def parse_markdown(body: str) -> tuple[str, ...] | None:
-    """Return what a comment in Markdown asks for; see `parse_lines`.
-
-    Code, quotes and HTML comments (common in templates) do not count.
-    """
-    return parse_lines(_visible_lines(body))
+_TYPED = str.maketrans(
+    {"\u00ad": None, "\u200b": None, "\u200e": None, "\u200f": None, "\u2060": None, "\ufeff": None,
+     "\u2010": "-", "\u2011": "-"}
+)  # fmt: skip
+"""What editors write unseen: marks without width are left out, other hyphens become the common one."""
 
 
 def parse_lines(lines: Iterable[str]) -> tuple[str, ...] | None:
-    """Return the slugs that these lines of plain text ask for, as written.
+    """Return the slugs that the lines of a comment ask for, as written. The lines are plain text, without code.
 
-    () for `none`, None when no line is a command. Several commands add up; `none` cancels those before it.
+    () for `none`, None when no line is a command. Several commands add up; `none` cancels those before it. Blanks of
+    any kind separate words: some editors write no-break spaces.
     """
     slugs: list[str] | None = None
     for line in lines:
-        found = _COMMAND.fullmatch(line)
+        found = _COMMAND.fullmatch(line.translate(_TYPED))
         if found is None:
             continue
         names = [name for word in re.split(r"[\s,]+", found[1]) if (name := word.strip(".;:!`")[:_SLUG_LENGTH])]
@@ -35,34 +33,3 @@ def parse_lines(lines: Iterable[str]) -> tuple[str, ...] | None:
         elif names:
             slugs = [*(slugs or []), *names]
     return None if slugs is None else tuple(dict.fromkeys(slugs))[:MAX_KEY_RESULTS]
-
-
-def _visible_lines(body: str) -> Iterator[str]:
-    """Yield the lines that people read as text: no fenced code, no HTML comments."""
-    fence, hidden = "", False
-    for line in body.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        if fence:
-            marks = line.strip()
-            if len(marks) >= len(fence) and set(marks) == {fence[0]}:
-                fence = ""
-            continue
-        visible, hidden = _without_html_comments(line, hidden=hidden)
-        opening = _FENCE.match(visible)
-        if opening:
-            fence = opening[1]
-        else:
-            yield visible
-
-
-def _without_html_comments(line: str, *, hidden: bool) -> tuple[str, bool]:
-    """Remove HTML comments from a line; return also whether the line ends within one."""
-    kept = ""
-    while line:
-        if hidden:
-            _, closing, line = line.partition("-->")
-            hidden = not closing
-        else:
-            before, opening, line = line.partition("<!--")
-            kept += before
-            hidden = bool(opening)
-    return kept, hidden

@@ -143,6 +143,8 @@ def test_a_comment_without_an_id_or_any_time_is_rejected() -> None:
         ("/okr KR-1", ("KR-1",)),
         ("Sure:\r\n  /OKR KR-1, KR\\-2\r\nThanks", ("KR-1", "KR-2")),
         ("/okr none", ()),
+        ("/okr\u00a0KR-1\u202fKR-2", ("KR-1", "KR-2")),
+        (paragraph(words("\u00a0/okr\u00a0KR-1")), ("KR-1",)),
         ("* /okr KR-1", None),
         ("bq. /okr KR-1", None),
         ("{{/okr KR-1}}", None),
