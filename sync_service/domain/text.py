@@ -23,6 +23,16 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", "".join(kept)).strip()
 
 
+def folded(text: str) -> str:
+    """Return a text for comparison: without case, and composed (NFC), since keyboards write one letter in two ways.
+
+    https://www.unicode.org/reports/tr15/
+    """
+    if text.isascii():
+        return text.casefold()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
 def clipped(text: str, most: int) -> str:
     """Shorten a text to `most` characters."""
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import CommentSeen
 from sync_service.store.okrs.ruleset import Ruleset
 
@@ -16,7 +17,7 @@ from sync_service.store.okrs.ruleset import Ruleset
 def why_may_not_link(ruleset: Ruleset, connection_id: int, author: str) -> str | None:
     """Return why an account may make no links; None where it may."""
     kind = ruleset.trackers[connection_id].kind
-    person = ruleset.people.get((kind, author.casefold()))
+    person = ruleset.people.get((kind, folded(author)))
     if person is None:
         return f"no person has the {kind} account {author}" if author else "nobody is named as its author"
     return None if person.may_link else f"{person.name} is a viewer, and viewers make no links"
@@ -35,7 +36,7 @@ def comment_that_counts(ruleset: Ruleset, connection_id: int, rows: Sequence[Row
 
 def requested_key_results(ruleset: Ruleset, row: Row[Any]) -> list[int]:
     """Return the ids of the key results that a comment asks for, without those that do not exist."""
-    slugs = (slug.casefold() for slug in row.wants)
+    slugs = (folded(slug) for slug in row.wants)
     return [ruleset.key_results[slug] for slug in slugs if slug in ruleset.key_results]
 
 
@@ -58,5 +59,5 @@ def comment_outcome(ruleset: Ruleset, connection_id: int, seen: CommentSeen) -> 
         return f"{command} makes no link, because {refused}"
     if not seen.wants:
         return f"{command}: no comment links it any more"
-    unknown = [slug for slug in seen.wants if slug.casefold() not in ruleset.key_results]
+    unknown = [slug for slug in seen.wants if folded(slug) not in ruleset.key_results]
     return command + (f", but there is no key result {', '.join(unknown)}" if unknown else "")

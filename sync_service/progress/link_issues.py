@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.rules.conditions import CompiledRule, Subject
-from sync_service.domain.text import number
+from sync_service.domain.text import folded, number
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import TermKind
@@ -50,21 +50,21 @@ def subject_of(issue: Issue, scope: Scope, connection_id: int, names: TermNames)
     named = partial(_folded_names, names, connection_id)
     milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
     return Subject(
-        scope=scope.name.casefold(),
+        scope=folded(scope.name),
         kind=issue.kind,
         state=issue.state or "",
-        type=(issue.type or "").casefold(),
-        title=issue.title.casefold(),
-        milestone=(milestone or "").casefold(),
-        parent=(issue.parent_key or "").casefold(),
-        priority=(issue.priority or "").casefold(),
-        resolution=(issue.resolution or "").casefold(),
-        author=issue.author.id.casefold() if issue.author else "",
+        type=folded(issue.type or ""),
+        title=folded(issue.title),
+        milestone=folded(milestone or ""),
+        parent=folded(issue.parent_key or ""),
+        priority=folded(issue.priority or ""),
+        resolution=folded(issue.resolution or ""),
+        author=folded(issue.author.id) if issue.author else "",
         labels=named(TermKind.LABEL, issue.labels),
         components=named(TermKind.COMPONENT, issue.components),
         versions=named(TermKind.VERSION, issue.versions),
         sprint=named(TermKind.SPRINT, issue.sprints),
-        assignee=frozenset(account.id.casefold() for account in issue.assignees),
+        assignee=frozenset(folded(account.id) for account in issue.assignees),
     )
 
 
@@ -75,7 +75,7 @@ def _folded_names(names: TermNames, connection_id: int, kind: TermKind, ids: Seq
     if not ids:
         return _NONE
     found = (names.name(connection_id, kind, term_id) for term_id in ids)
-    return frozenset(name.casefold() for name in found if name)
+    return frozenset(folded(name) for name in found if name)
 
 
 def wanted_links(

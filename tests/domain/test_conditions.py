@@ -1,5 +1,7 @@
 """Conditions: what they match, what they refuse, and which scopes they can match."""
 
+import unicodedata
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from sync_service.domain.rules.conditions import (
     describe,
     possible_scopes,
 )
+from sync_service.domain.text import folded
 
 ISSUE = Subject(
     scope="acme/checkout",
@@ -209,3 +212,24 @@ def test_a_condition_is_described_in_words() -> None:
         "(labels has checkout and (scope is Acme/A or type is bug)) and (none of (type is bug))"
     )
     assert describe({"field": "assignee", "is": None}) == "assignee is nothing"
+
+
+LETTERS = st.text("aeÉéñüåकिがẞſİ한ά\u0301\u0308\u0327", min_size=1, max_size=8)
+
+
+@given(LETTERS)
+def test_names_that_look_alike_match_in_every_unicode_form(name: str) -> None:
+    """A label typed on a Mac is often decomposed (NFD), a rule from another keyboard composed (NFC)."""
+    forms = [unicodedata.normalize(form, name) for form in ("NFC", "NFD")]
+    for written in forms:
+        for typed in (written, written.upper()):
+            for form in forms:
+                subject = replace(BARE, labels=frozenset({folded(form)}), title=folded(f"x {form} y"))
+                assert compile_condition({"field": "labels", "has": typed})(subject)
+                assert compile_condition({"field": "title", "contains": typed})(subject)
+
+
+def test_letters_that_look_different_do_not_match() -> None:
+    """An accent is no decoration, and a width is another character."""
+    for typed in ("resume", "résumè", "ＲÉSUMÉ"):
+        assert not compile_condition({"field": "title", "is": typed})(replace(BARE, title=folded("résumé")))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.json_fields import MAX_NUMBER_FIELDS, Json, identifier, json_objects, number, option_texts, text
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import Number
 
@@ -35,8 +36,8 @@ class NumberFields:
 
     def named(self, field: object) -> tuple[str, ...]:
         """Return the configured names of a field, given by name or id. Usually at most one."""
-        wanted = (text(field) or "").casefold() if isinstance(field, str) else identifier(field)
-        return tuple(name for name in self.names if wanted and name.casefold() == wanted)
+        wanted = folded(text(field) or "") if isinstance(field, str) else identifier(field)
+        return tuple(name for name in self.names if wanted and folded(name) == wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +80,9 @@ def _value_if_known(issue: Json, name: str, wanted: NumberFields, shown: Project
 
 
 def _row(issue: Json, name: str) -> Json | None:
-    wanted = name.casefold()
+    wanted = folded(name)
     for row in json_objects(issue.get("issue_field_values")):
         called = text(row.get("issue_field_name")) or ""
-        if wanted in (called.casefold(), identifier(row.get("issue_field_id"))):
+        if wanted in (folded(called), identifier(row.get("issue_field_id"))):
             return row
     return None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from connectors.github.query.parse import KINDS, All, Node, Not, Some, Term, terms
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import Account, Kind, State
 from sync_service.domain.trackers.queries import Candidate
@@ -89,7 +90,7 @@ def _of_value(term: Term, value: str, candidate: Candidate, *, in_title: bool) -
 
 def _word(candidate: Candidate, value: str, *, in_title: bool) -> Verdict:
     """Find words in the title. None when absent: GitHub also finds other forms of them, and other fields by default."""
-    title, wanted = (" ".join(_WORD.findall(text.casefold())) for text in (candidate.issue.title, value))
+    title, wanted = (" ".join(_WORD.findall(folded(text))) for text in (candidate.issue.title, value))
     return True if in_title and wanted and f" {wanted} " in f" {title} " else None
 
 
@@ -98,11 +99,11 @@ def _is_plain(value: str) -> bool:
 
 
 def _repo(candidate: Candidate, value: str) -> Verdict:
-    return any(name.casefold() == value for name in candidate.scope_names)
+    return any(folded(name) == value for name in candidate.scope_names)
 
 
 def _owner(candidate: Candidate, value: str) -> Verdict:
-    return any(name.casefold().partition("/")[0] == value for name in candidate.scope_names)
+    return any(folded(name).partition("/")[0] == value for name in candidate.scope_names)
 
 
 def _closed(candidate: Candidate) -> bool:
@@ -140,26 +141,26 @@ def _trait(candidate: Candidate, value: str) -> Verdict:
 
 
 def _type(candidate: Candidate, value: str) -> Verdict:
-    return _trait(candidate, value) if value in KINDS else (candidate.issue.type or "").casefold() == value
+    return _trait(candidate, value) if value in KINDS else folded(candidate.issue.type or "") == value
 
 
 def _reason(candidate: Candidate, value: str) -> Verdict:
     if not _closed(candidate) or _is_pull(candidate):
         return None if value == "reopened" else False
     resolution = candidate.issue.resolution
-    return None if resolution is None else resolution.casefold() == value.replace(" ", "_")
+    return None if resolution is None else folded(resolution) == value.replace(" ", "_")
 
 
 def _label(candidate: Candidate, value: str) -> Verdict:
-    return any(label.casefold() == value for label in candidate.labels)
+    return any(folded(label) == value for label in candidate.labels)
 
 
 def _milestone(candidate: Candidate, value: str) -> Verdict:
-    return (candidate.milestone or "").casefold() == value
+    return folded(candidate.milestone or "") == value
 
 
 def _person(value: str, people: Sequence[Account]) -> Verdict:
-    return any(person.id.casefold() == value for person in people)
+    return any(folded(person.id) == value for person in people)
 
 
 def _assignee(candidate: Candidate, value: str) -> Verdict:

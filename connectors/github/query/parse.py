@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import Rejected
 
 LONGEST = 220
@@ -240,7 +241,7 @@ def _tokens(query: str) -> Iterator[Term | Not | str]:
 def _term(found: re.Match[str]) -> Term | Not:
     qualifier, value = (found["qualifier"] or "").lower(), found["value"]
     pieces = _VALUE.findall(value) if qualifier else [value]
-    values = tuple(text for piece in pieces if (text := " ".join(piece.replace('"', "").split()).casefold()))
+    values = tuple(text for piece in pieces if (text := folded(" ".join(piece.replace('"', "").split()))))
     if not values or set(values) == {"-"}:
         raise Rejected(f"{found[0]} has no value; write - before each qualifier, not before a parenthesis")
     term = Term(qualifier, values)

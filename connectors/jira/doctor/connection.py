@@ -22,6 +22,7 @@ from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
 from connectors.jira.setup.webhook_filter import blocked_projects, projects_in_filter
 from connectors.jira.write_back.write import wants_comments
 from connectors.json_fields import Json, exact_text, identifier, json_object, text
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import ConnectorError, Gone
 from sync_service.domain.trackers.diagnostics import Finding
 
@@ -224,4 +225,4 @@ def _check_hook(hook: Json, scopes: Sequence[str]) -> Finding:
 
 
 def _folded(name: object) -> str:
-    return name.strip().casefold().replace("\u2019", "'") if isinstance(name, str) else ""
+    return folded(name.strip()).replace("\u2019", "'") if isinstance(name, str) else ""

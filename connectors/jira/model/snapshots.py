@@ -11,6 +11,7 @@ from connectors.jira.model.number_fields import numbers_in, points_in
 from connectors.jira.model.parent import came_from, parent_in
 from connectors.jira.model.sprints_and_versions import components_in, sprints_in, versions_in
 from connectors.json_fields import TITLE_LENGTH, Json, exact_text, identifier, json_object, required, text, timestamp
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import (
     CLOSED,
@@ -125,7 +126,7 @@ def _dropped_resolutions(connection: Connection) -> frozenset[str]:
 
 
 def _plain(name: str) -> str:
-    return name.strip().casefold().replace("’", "'")  # noqa: RUF001  people and Jira use both apostrophes
+    return folded(name.strip()).replace("’", "'")  # noqa: RUF001  people and Jira use both apostrophes
 
 
 def _labels(fields: Json) -> tuple[Term, ...]:

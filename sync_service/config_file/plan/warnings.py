@@ -7,6 +7,7 @@ from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.read.models import CREDENTIALS
 from sync_service.config_file.read.state import Fields, State
 from sync_service.domain.rules.conditions import possible_scopes
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.capabilities import ListsChanges
 from sync_service.domain.trackers.connector import Connection, Connector
 from sync_service.domain.trackers.queries import EvaluatesQueries
@@ -70,7 +71,7 @@ def _unwatched_scopes(slug: str, when: object, connection: object) -> Iterator[s
     reached = possible_scopes(when) if isinstance(when, dict) else None
     if reached is None or not isinstance(connection, dict):
         return
-    watched = {name.casefold() for name in connection["scopes"]}
+    watched = {folded(name) for name in connection["scopes"]}
     missing = sorted(reached - watched)
     if missing:
         yield f"rule {slug} names {', '.join(missing)}, which its connection does not watch"

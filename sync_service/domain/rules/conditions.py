@@ -1,8 +1,8 @@
 """Mapping rules: conditions on issues, compiled once to predicates and indexed by scope.
 
 A condition is a leaf, `{"field": F, OPERATOR: VALUE}`, or a group, `{"all": […]}`, `{"any": […]}`, `{"none": […]}`.
-Several groups in one mapping must all hold. Text is compared case-insensitively. There are no regular expressions:
-`matches` knows only `*`, which stands for any run of characters.
+Several groups in one mapping must all hold. Text is compared as `folded` says: without case, composed. There are no
+regular expressions: `matches` knows only `*`, which stands for any run of characters.
 """
 
 import unicodedata
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import Kind, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An issue as rules see it: every text already case-folded, names instead of ids. Unknown is empty."""
+    """An issue as rules see it: every text already folded, names instead of ids. Unknown is empty."""
 
     scope: str
     kind: str
@@ -134,7 +135,7 @@ def _values(field: str, operator: str, value: object, path: tuple[str | int, ...
             raise RuleError(path, one, "a text without control characters")
         if field in FIELD_CHOICES and one not in FIELD_CHOICES[field]:
             raise RuleError(path, one, "one of " + ", ".join(FIELD_CHOICES[field]))
-    return tuple(one.strip().casefold() for one in values)
+    return tuple(folded(one.strip()) for one in values)
 
 
 def _test(operator: str, values: tuple[str, ...]) -> Callable[[str], bool]:
@@ -181,9 +182,9 @@ def possible_scopes(condition: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the scopes (case-folded) outside which a valid condition cannot hold; None when it may hold in any."""
     if condition.get("field") == "scope":
         if "is" in condition:
-            return frozenset([condition["is"].strip().casefold()])
+            return frozenset([folded(condition["is"].strip())])
         if "in" in condition:
-            return frozenset(name.strip().casefold() for name in condition["in"])
+            return frozenset(folded(name.strip()) for name in condition["in"])
     reached: frozenset[str] | None = None
     for member in condition.get("all", ()):
         reached = _both(reached, possible_scopes(member))

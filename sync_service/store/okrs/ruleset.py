@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, possible_scopes
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.okrs import query_listings
@@ -38,7 +39,7 @@ class Scopes:
     def __init__(self, scopes: Iterable[Scope]) -> None:
         self._all = tuple(scopes)
         self._by_id = {(one.connection_id, one.external_id): one for one in self._all if one.external_id is not None}
-        self._by_name = {(one.connection_id, one.name.casefold()): one for one in self._all if one.external_id is None}
+        self._by_name = {(one.connection_id, folded(one.name)): one for one in self._all if one.external_id is None}
 
     def __iter__(self) -> Iterator[Scope]:
         return iter(self._all)
@@ -46,7 +47,7 @@ class Scopes:
     def find(self, connection_id: int, ref: ScopeRef) -> Scope | None:
         """Return a scope by its stable id, else by name among those whose id is unknown."""
         known = self._by_id.get((connection_id, ref.id))
-        return known or self._by_name.get((connection_id, ref.name.casefold()))
+        return known or self._by_name.get((connection_id, folded(ref.name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         for row in tx.execute(sa.select(scope).order_by(scope.c.id))
     )
     rules = RuleIndex(_compiled(tx))
-    key_results = {row.slug.casefold(): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
+    key_results = {folded(row.slug): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
     partial = {**_partly_seen(rules.rules, scopes), **query_listings.partly_seen(tx)}
     return Ruleset(
         version=version,
@@ -164,7 +165,7 @@ def _people(tx: Transaction) -> dict[tuple[str, str], Person]:
     ordered = sa.select(person.c.name, person.c.role, person.c.accounts).order_by(person.c.role.desc(), person.c.id)
     for row in tx.execute(ordered):
         one = Person(row.name, may_link=row.role in ("admin", "member"))
-        found |= {(kind, account.casefold()): one for kind, account in row.accounts.items()}
+        found |= {(kind, folded(account)): one for kind, account in row.accounts.items()}
     return found
 
 
@@ -191,7 +192,7 @@ def _partly_seen(rules: Iterable[CompiledRule], scopes: Iterable[Scope]) -> dict
     waiting = [scope for scope in scopes if not scope.covered]
     for one in rules:
         for known in waiting:
-            reaches = one.scopes is None or known.name.casefold() in one.scopes
+            reaches = one.scopes is None or folded(known.name) in one.scopes
             if known.connection_id == one.connection_id and reaches and not one.pending:
                 uncovered[one.key_result_id].append(known.name)
     return {

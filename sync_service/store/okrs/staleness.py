@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.conditions import possible_scopes
+from sync_service.domain.text import folded
 from sync_service.store import tables
 from sync_service.store.okrs.links import counts
 
@@ -106,5 +107,5 @@ def _gone(
         why = Stale(row.gone_at, f"{row.slug}: {row.name}: {row.gone_reason}")
         yield from ((key_result_id, why) for key_result_id, scope_id in reached if scope_id == row.id)
         for rule, names in reaches:
-            if rule.connection_id == row.connection_id and (names is None or row.name.casefold() in names):
+            if rule.connection_id == row.connection_id and (names is None or folded(row.name) in names):
                 yield rule.key_result_id, why

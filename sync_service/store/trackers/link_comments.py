@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import CommentSeen
 from sync_service.store.engine.database import upsert
 from sync_service.store.tables import link_comment
@@ -26,7 +27,7 @@ def save(tx: Transaction, connection_id: int, seen: CommentSeen, *, identity: st
         "connection_id": connection_id,
         "external_id": seen.id,
         "identity": identity,
-        "author": seen.author.id.casefold() if seen.author else "",
+        "author": folded(seen.author.id) if seen.author else "",
         "at": seen.at,
         "edited": seen.edited,
         "gone": seen.gone,

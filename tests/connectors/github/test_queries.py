@@ -136,6 +136,13 @@ def test_unknown_fields_give_an_unknown_result(*, query: str, one: Candidate, ex
     assert evaluated(query, one) is expected
 
 
+def test_a_search_compares_names_in_every_unicode_form() -> None:
+    """A label may be decomposed (NFD) where the query is composed (NFC), and the other way round."""
+    for written, typed in (("Ko\u0308ln", "k\u00f6ln"), ("K\u00f6ln", "ko\u0308ln")):
+        one = replace(ONE, labels=(written,), milestone=written, issue=replace(ISSUE, title=f"In {written} only"))
+        assert evaluated(f"label:{typed} milestone:{typed} {typed} in:title", one) is True
+
+
 def test_a_repository_matches_all_its_names() -> None:
     """A renamed repository may be stored with its old name."""
     renamed = replace(ONE, scope_names=frozenset({"acme/old", "Acme/Checkout"}))
