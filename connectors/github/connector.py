@@ -28,6 +28,7 @@ from connectors.github.redelivery.redeliver import Redelivery
 from connectors.github.setup.app_manifest import app_form, take_app
 from connectors.github.setup.create_webhooks import WebhookCreator
 from connectors.github.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
+from connectors.github.setup.scope_name import normalize_scope
 from connectors.github.webhook.events import event_rule_for
 from connectors.github.write_back.comment import comment_target, remove_note, write_note
 from connectors.http import HttpClient
@@ -208,6 +209,7 @@ class GitHub:
     credentials_help = CREDENTIALS_HELP
     scope_word = "repository"
     scope_example = "acme/checkout"
+    normalize_scope = staticmethod(normalize_scope)
 
     def normalize_site(self, written: str) -> str:
         """Return the address of the REST API, from that or from the address of GitHub's pages."""

@@ -22,6 +22,7 @@ from connectors.jira.query.validate import check
 from connectors.jira.setup import dynamic_webhooks
 from connectors.jira.setup.admin_webhook import WebhookCreator
 from connectors.jira.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
+from connectors.jira.setup.scope_name import normalize_scope
 from connectors.jira.webhook.events import event_rule_for
 from connectors.jira.webhook.jwt_signature import verify_jwt
 from connectors.jira.write_back.issue_client import issue_client
@@ -250,6 +251,7 @@ class Jira:
 
     credentials_help = CREDENTIALS_HELP
     scope_word = "project"
+    normalize_scope = staticmethod(normalize_scope)
     scope_example = "SHOP"
 
     def normalize_site(self, written: str) -> str:

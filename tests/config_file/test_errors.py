@@ -50,6 +50,31 @@ MakeHarness = Callable[[], ConfigHarness]
             "[acme/checkout, ACME/checkout]\n",
             "15: connections[0].scopes[1]: found 'ACME/checkout' a*",
         ),
+        (
+            "[acme/checkout]\n",
+            "[acme/*]\n",
+            "15: connections[0].scopes[0]: found 'acme/*'; allowed: one repository as*",
+        ),
+        (
+            "[acme/checkout]\n",
+            "[acme]\n",
+            "15: connections[0].scopes[0]: found 'acme'; allowed: *write acme/ and the *",
+        ),
+        (
+            "[acme/checkout]\n",
+            "[https://gitlab.com/acme/checkout]\n",
+            "15: connections[0].scopes[0]: found *; allowed: one repository as owner/name, * at https://github.com",
+        ),
+        (
+            "[acme/checkout]\n",
+            "[acme/checkout, git@github.com:acme/checkout.git]\n",
+            "15: connections[0].scopes[1]: found 'acme/checkout' a second time*",
+        ),
+        (
+            "scopes: [SHOP]",
+            "scopes: [SHOP-7]",
+            "*connections[1].scopes[0]: found *is an issue of the project SHOP",
+        ),
         ("email: okr-bot", "emial: okr-bot", "22: connections[1].emial: found the unknown field*did you mean email?"),
         ("cycle: 2026-q4", "cycle: 2026-q3", "31: objectives[0].cycle: found '2026-q3'*did you mean 2026-q4?"),
         (

@@ -17,6 +17,7 @@ from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_
 from sync_service.domain.rules.conditions import RuleError, compile_condition
 from sync_service.domain.trackers.connector import Connection, Connector, Rejected
 from sync_service.domain.trackers.queries import EvaluatesQueries
+from sync_service.domain.trackers.scope_names import read_scope
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class DesiredStateBuilder:
                     "options": self._options(form),
                     "earlier": form.earlier,
                     "write_back": form.write_back,
-                    "scopes": self._scopes(part, form, stored.get("scopes", ())),
+                    "scopes": self._scopes(part, form, stored.get("scopes", ()), site),
                 }
                 | given.fields(),
             )
@@ -117,15 +118,21 @@ class DesiredStateBuilder:
             name: list(value) if isinstance(value, tuple) else value for name, value in own.items() if value is not None
         }
 
-    def _scopes(self, part: FileItem, form: models.Connection, stored: Sequence[str]) -> tuple[str, ...]:
-        """Return the scopes; those already stored keep their spelling and their order."""
+    def _scopes(self, part: FileItem, form: models.Connection, stored: Sequence[str], site: str) -> tuple[str, ...]:
+        """Return the scopes by name; those already stored keep their spelling and their order."""
         wanted: dict[str, str] = {}
-        for index, name in enumerate(form.scopes):
-            if wanted.setdefault(name.casefold(), name) is not name:
-                self._add_error(part, ("scopes", index), f"{name!r} a second time", "each scope once")
+        for index, written in enumerate(form.scopes):
+            try:
+                name = read_scope(self.connectors[form.kind], written, site=site)
+            except ValueError as error:
+                allowed = f"{error}{did_you_mean(written, stored)}"
+                self._add_error(part, ("scopes", index), format_value(written), allowed)
+            else:
+                if name.casefold() in wanted:
+                    self._add_error(part, ("scopes", index), f"{name!r} a second time", "each scope once")
+                wanted |= {name.casefold(): name}
         known = {name.casefold(): name for name in stored}
-        kept = [name for folded, name in known.items() if folded in wanted]
-        return (*kept, *(name for folded, name in wanted.items() if folded not in known))
+        return (*(known[one] for one in known if one in wanted), *(wanted[one] for one in wanted if one not in known))
 
     def _objectives(self) -> Iterator[tuple[Key, Fields]]:
         forms = list(self.document.valid_items("objectives"))
