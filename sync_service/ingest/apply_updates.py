@@ -45,7 +45,7 @@ from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import due, fetch_requests, query_candidates, relink_requests
 from sync_service.store.queue.retry import Rows, bury, one_group, try_groups
 from sync_service.store.tables import delivery
-from sync_service.store.trackers import connections, issues, scope_changes
+from sync_service.store.trackers import issues, scope_changes, scope_names
 from sync_service.store.trackers.connections import Connections
 
 log = structlog.get_logger(__name__)
@@ -68,6 +68,7 @@ class UpdateApplier:
     settle: timedelta
     now: Callable[[], datetime]
     _bound: set[tuple[int, ScopeRef]] = field(init=False, default_factory=set)
+    _renamed: set[tuple[int, ScopeRef]] = field(init=False, default_factory=set)
     _bound_at: int | None = field(init=False, default=None)
 
     def drain(self) -> int:
@@ -179,12 +180,15 @@ class UpdateApplier:
     def _bind_scopes(self, updates: Sequence[Update]) -> None:
         """Store the tracker's stable ids of scopes configured by name, before the batch: once per rules version."""
         if self.ruleset_cache.version != self._bound_at:
-            self._bound, self._bound_at = set(), self.ruleset_cache.version
+            self._bound, self._renamed, self._bound_at = set(), set(), self.ruleset_cache.version
         seen = {(update.connection_id, ref) for update in updates for ref in about.scopes(update)} - self._bound
-        if seen:
+        reported = {(update.connection_id, ref) for update in updates for ref in about.present_scopes(update)}
+        renamed = reported - self._renamed
+        if seen or renamed:
             with writing(self.engine) as tx:
-                connections.bind_scopes(tx, seen)
+                scope_names.bind(tx, seen | renamed, renamed=renamed)
             self._bound |= seen
+            self._renamed |= renamed
 
 
 def _term_outcome(one: TermSeen) -> str:
@@ -223,7 +227,7 @@ def _outcome_with_fetch(batch: IssueBatch, update: Update, outcome: str, fetch: 
 def _request_fetch(batch: IssueBatch, update: Update, one: FetchNeeded) -> str:
     connection_id = update.connection_id
     if one.scope and not batch.ruleset.scope_of(connection_id, one.scope):
-        return f"ignored, because {one.scope.name} is not watched"
+        return f"ignored, because {batch.ruleset.why_unwatched(connection_id, one.scope)}"
     if not batch.ruleset.trackers[connection_id].can_fetch:
         return f"{one.reason}, and there are no credentials to fetch it with"
     batch.fetch_requests[connection_id, one.identity] = (one, update.delivery_id)

@@ -65,7 +65,7 @@ class IssueBatch:
         """Merge a snapshot, whose term names are already in `names`; return the outcome."""
         identity = (connection_id, snapshot.identity)
         if identity not in self.rows:
-            return f"ignored, because {snapshot.scope.name} is not watched"
+            return f"ignored, because {self.ruleset.why_unwatched(connection_id, snapshot.scope)}"
         before = self._issues.get(identity)
         after = merge_snapshot(before, snapshot, fetched=fetched, received_at=source.received_at)
         if before is not None and before.closes_fetched and not after.closes_fetched and before.closes != after.closes:
@@ -80,7 +80,7 @@ class IssueBatch:
         """Merge an issue's parent; return the outcome, and a fetch where another parent had the same time."""
         identity = (connection_id, seen.identity)
         if identity not in self.rows:
-            return f"ignored, because {seen.scope.name} is not watched", None
+            return f"ignored, because {self.ruleset.why_unwatched(connection_id, seen.scope)}", None
         before = self._issues.get(identity)
         after = merge_parent(before, seen, received_at=source.received_at)
         outcome_text = (
@@ -154,7 +154,7 @@ class IssueBatch:
         """Store what a comment asks for; return the outcome, and a fetch where its issue is not known yet."""
         identity = (connection_id, seen.identity)
         if identity not in self.rows:
-            why = f"{seen.scope.name} is not watched" if seen.scope else f"{seen.key} is not known"
+            why = self.ruleset.why_unwatched(connection_id, seen.scope) if seen.scope else f"{seen.key} is not known"
             return f"ignored, because {why}", None
         last_identity, _ = self._last_key(tx, connection_id, identity=seen.identity, key=seen.key)
         before = self._issues.get((connection_id, last_identity))

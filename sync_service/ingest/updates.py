@@ -105,6 +105,11 @@ def scopes(update: Update) -> Iterable[ScopeRef]:
             yield ScopeRef(one.scope.id, one.was)
 
 
+def present_scopes(update: Update) -> Iterable[ScopeRef]:
+    """Yield the scopes whose present name an update reports."""
+    return (one.scope for one in update.parsed.observations if isinstance(one, ScopeSeen) and one.scope.name)
+
+
 def identities(ruleset: Ruleset, updates: Sequence[Update]) -> dict[Identity, str | None]:
     """Return the issues that the updates name. Issues in scopes that are not watched are included only where known.
 

@@ -27,6 +27,7 @@ from sync_service.store.jobs.polls import PollScope
 from sync_service.store.okrs import query_listings
 from sync_service.store.queue import due, query_candidates
 from sync_service.store.tables import poll
+from sync_service.store.trackers import scope_names
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
 
@@ -110,12 +111,23 @@ class ScopePoller:
         while run.cursor != END:
             page = connector.list_changes(connection.view, asked=request, cursor=run.cursor)
             self._policy.note_recovered(connection)
+            self._check_holder(scope, page)
             run = self._apply_page(row, run, page, quiet=not scope.covered)
             if time.monotonic() > ends and run.cursor != END:
                 with writing(self.engine) as tx:
                     due.release(tx, poll, row, outcome=f"{run.seen} issues seen so far")
                 return
         self._end(row, connection, run, scope)
+
+    def _check_holder(self, scope: PollScope, page: Page) -> None:
+        """Raise `Gone` when a scope that is known only by its name is another watched one, which was renamed."""
+        found = next((one.scope for one in page.observations if isinstance(one, ScopeSeen)), None)
+        if scope.external_id is not None or found is None:
+            return
+        with reading(self.engine) as tx:
+            name = scope_names.other_holder(tx, scope.id, found.id)
+        if name is not None:
+            raise Gone(f"{scope.name} is the old name of {found.name}, which is watched already", proven=False)
 
     def _current_run(self, row: Row[Any]) -> "_Progress":
         """Return the run that is under way, or begin one."""

@@ -1,6 +1,7 @@
 """The command doctor: findings about settings, connections and work, and their output."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -75,6 +76,29 @@ def test_doctor_checks_everything_and_errors_give_exit_code_1(run: Run, hub: Git
     assert found["connection paper"]["SHOP"]["says"] == "no delivery from it yet"
     for secret in (hub.token, "hush-hush-hush"):
         assert secret not in text + printed.stdout
+
+
+@pytest.mark.usefixtures("connected")
+def test_doctor_reports_a_new_name_and_another_repository_with_the_old_one(
+    run: Run, directory: Path, hub: GitHub
+) -> None:
+    """What is configured is watched by its id, so the other one is ignored."""
+    engine = open_database(os.environ.get("DATABASE_URL") or f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
+    checkout = hub.find("acme", "checkout")
+    assert checkout is not None
+    values = {"external_id": str(checkout.id), "current_name": "acme/checkout-old"}
+    with writing(engine) as tx:
+        tx.execute(sa.update(t.scope).where(t.scope.c.name == "acme/checkout").values(values))
+    engine.dispose()
+    checkout.rename("checkout-old")
+    found = parse_findings(run("doctor", "--json", "gh"))["connection gh"]["acme/checkout"]
+    assert (found["well"], found["says"]) == (None, "its name is acme/checkout-old now")
+    hub.repository("checkout")
+    found = parse_findings(run("doctor", "--json", "gh"))["connection gh"]["acme/checkout"]
+    assert found["well"] is False
+    assert found["says"] == (
+        "another one has this name now, and is ignored; the watched one is called acme/checkout-old"
+    )
 
 
 @pytest.mark.usefixtures("connected")

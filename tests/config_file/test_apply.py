@@ -91,6 +91,26 @@ def test_scopes_are_complete_at_once_if_earlier_issues_are_ignored(harness: Conf
     assert not any("not imported" in warning for warning in plan.warnings)
 
 
+def test_a_scope_written_as_an_address_is_stored_by_its_name(harness: ConfigHarness) -> None:
+    """So its name and its address are the same scope, in every file and export."""
+    written = replace(EXAMPLE, ("[acme/checkout]", "['https://github.com/acme/checkout/issues']"))
+    harness.apply(written)
+    assert ("acme/checkout",) in harness.rows(sa.select(t.scope.c.name))
+    assert harness.apply(EXAMPLE).changes == ()
+    assert harness.apply(written).changes == ()
+
+
+def test_a_scope_that_was_not_heard_of_while_others_were_gives_a_warning(harness: ConfigHarness) -> None:
+    """Its name may have a typing error."""
+    two = replace(EXAMPLE, ("[acme/checkout]", "[acme/checkout, acme/chekcout]"))
+    assert harness.apply(two).warnings == ()
+    assert harness.apply(two).warnings == ()
+    with writing(harness.engine) as tx:
+        tx.execute(sa.update(t.scope).where(t.scope.c.name == "acme/checkout").values(external_id="501"))
+    says = "connection acme-github: acme/chekcout was not heard of yet, while other scopes were: check its name"
+    assert harness.apply(two).warnings == (says,)
+
+
 def test_a_tracker_without_a_list_of_changes_gives_an_import_warning() -> None:
     """The warning also says what follows."""
     connection = {

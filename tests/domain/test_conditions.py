@@ -214,7 +214,7 @@ def test_a_condition_is_described_in_words() -> None:
     assert describe({"field": "assignee", "is": None}) == "assignee is nothing"
 
 
-LETTERS = st.text("aeÉéñüåकिがẞſİ한ά\u0301\u0308\u0327", min_size=1, max_size=8)
+LETTERS = st.text("aeÉéñüåकिがẞ\u017fİ한ά\u0301\u0308\u0327", min_size=1, max_size=8)
 
 
 @given(LETTERS)
@@ -231,5 +231,5 @@ def test_names_that_look_alike_match_in_every_unicode_form(name: str) -> None:
 
 def test_letters_that_look_different_do_not_match() -> None:
     """An accent is no decoration, and a width is another character."""
-    for typed in ("resume", "résumè", "ＲÉSUMÉ"):
+    for typed in ("resume", "résumè", "\uff32ÉSUMÉ"):
         assert not compile_condition({"field": "title", "is": typed})(replace(BARE, title=folded("résumé")))

@@ -260,3 +260,28 @@ def test_deliveries_are_applied_before_an_import_continues(
         tx.execute(sa.insert(tables.delivery).values(**waiting, due_at=utc_now() - timedelta(seconds=1)))
     harness.services.drains.drain("poll")
     assert harness.rows(tables.poll)[0].seen == 100
+
+
+def test_polls_watch_a_renamed_repository_and_the_one_that_took_its_name(harness: PollHarness) -> None:
+    """Both names are configured. While only redirects have the old name, its poll says so and imports nothing."""
+    harness.repository.create_issue("Pay", labels=["checkout"])
+    harness.apply(okrs(github(harness.hub, earlier="import", scopes=["acme/checkout", "acme/checkout-old"])))
+    harness.drain()
+    harness.repository.rename("checkout-old")
+    harness.clock.step(600)
+    for _ in range(2):
+        harness.poll_now()
+    scopes = {row.name: (row.id, row.external_id) for row in harness.rows(tables.scope)}
+    assert scopes["acme/checkout-old"][1] == str(harness.repository.id)
+    free, external_id = scopes["acme/checkout"]
+    assert external_id is None
+    (outcome,) = [row.outcome for row in harness.rows(tables.poll) if row.scope_id == free]
+    assert outcome == "acme/checkout is the old name of acme/checkout-old, which is watched already"
+    second = harness.hub.repository("checkout")
+    second.create_issue("Pay by card", labels=["checkout"]).close()
+    harness.clock.step(600)
+    harness.poll_now()
+    scopes = {row.name: (row.id, row.external_id) for row in harness.rows(tables.scope)}
+    assert scopes["acme/checkout"] == (free, str(second.id))
+    assert sorted(row.key for row in harness.rows(tables.issue)) == ["acme/checkout#1", "acme/checkout-old#1"]
+    assert harness.key_result().current == 50

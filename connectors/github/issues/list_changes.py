@@ -50,7 +50,8 @@ def changes(calls: GitHubClient, *, asked: ChangesRequest, cursor: str | None) -
     issues = [one for one in new if not one.get("pull_request")]
     shown = fetch_project_numbers(calls, issues, wanted, repository=position.id)
     seen = tuple(read_issue(one, scope, wanted, shown.get(str(one.get("node_id")), {})) for one in new)
-    scope_seen = (ScopeSeen(scope=scope, returned=True),) if cursor is None else ()
+    was = asked.name if asked.name.lower() != scope.name.lower() else None
+    scope_seen = (ScopeSeen(scope=scope, was=was, returned=True),) if cursor is None else ()
     after = None if len(found) < PER_PAGE else json.dumps(asdict(_next(position, found)))
     newest = max((at for one in found if (at := timestamp(one.get("updated_at")))), default=None)
     return Page(observations=(*scope_seen, *seen), cursor=after, expected=expected, newest=newest)

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from sync_service.domain.trackers.capabilities import ChangesRequest, ListsChanges
+from sync_service.domain.trackers.connector import Connection, ConnectorError
 from sync_service.domain.trackers.diagnostics import Finding, HasDiagnostics
+from sync_service.domain.trackers.observations import ScopeSeen
 from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.views.diagnostics import ConnectionDiagnostics, ScopeDiagnostics, diagnostics_of
@@ -21,6 +24,7 @@ def check_connection(services: Services, slug: str) -> Iterator[Finding]:
         return
     yield from _stored_findings(held, now, has_credentials=known.view.has_credentials)
     connector = services.connectors.get(held.kind)
+    yield from _renamed(held, known.view, connector, now)
     if connector is None:
         mend = "install the package that brings it, or remove the connection"
         yield Finding(what="kind", well=False, says=f"no connector of kind {held.kind} is installed", mend=mend)
@@ -77,13 +81,44 @@ def _scope(one: ScopeDiagnostics, *, has_credentials: bool) -> Iterator[Finding]
     if one.gone:
         mend = "make it visible at the tracker again, or remove it from the connection's scopes"
         yield Finding(what=one.name, well=False, says=one.gone, mend=mend)
-    elif not one.id_known and not has_credentials:
+    elif one.external_id is None and not has_credentials:
         mend = "check its name, and that a webhook of it leads here"
         yield Finding(what=one.name, well=None, says="no delivery from it yet", mend=mend)
     elif not one.covered:
-        yield Finding(
-            what=one.name, well=None, says="is not imported yet: key results with issues from it are partly seen"
-        )
+        says = "is not imported yet: key results with issues from it are partly seen"
+        unknown = "; check its name: neither a delivery nor a poll has named it yet" if one.external_id is None else ""
+        yield Finding(what=one.name, well=None, says=says + unknown)
+    elif one.external_id is None:
+        says = "neither a delivery nor a poll has named it yet"
+        yield Finding(what=one.name, well=None, says=says, mend="check its name")
+
+
+def _renamed(
+    held: ConnectionDiagnostics, connection: Connection, connector: object, now: datetime
+) -> Iterator[Finding]:
+    """Report scopes with a new name, and whether the tracker shows another scope by the old one."""
+    for one in held.scopes:
+        if one.external_id is None or one.name.casefold() == one.current_name.casefold():
+            continue
+        if isinstance(connector, ListsChanges) and _is_another(connector, connection, one, now):
+            says = f"another one has this name now, and is ignored; the watched one is called {one.current_name}"
+            mend = f"write {one.current_name} in place of {one.name}; write both names to watch both"
+            yield Finding(what=one.name, well=False, says=says, mend=mend)
+        else:
+            mend = f"still watched; write {one.current_name} in the connection's scopes"
+            yield Finding(what=one.name, well=None, says=f"its name is {one.current_name} now", mend=mend)
+
+
+def _is_another(connector: ListsChanges, connection: Connection, one: ScopeDiagnostics, now: datetime) -> bool:
+    """Return whether the tracker shows a scope with another id by the configured name."""
+    if not connection.has_credentials:
+        return False
+    asked = ChangesRequest(name=one.name, id=None, since=now)
+    try:
+        page = connector.list_changes(connection, asked=asked, cursor=None)
+    except ConnectorError:
+        return False
+    return any(isinstance(seen, ScopeSeen) and seen.scope.id != one.external_id for seen in page.observations)
 
 
 def _since(at: datetime, now: datetime) -> str:

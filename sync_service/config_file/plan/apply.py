@@ -25,6 +25,7 @@ from sync_service.store.engine.database import reading, writing
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import write_backs
 from sync_service.store.tables import audit
+from sync_service.store.trackers import scope_names
 
 Files = Sequence[tuple[str, bytes]]
 """Each file's name, as people gave it, and its content."""
@@ -117,7 +118,10 @@ class ConfigApplier:
             raise InvalidFiles(errors)
         changes = diff(stored, wanted, prune=prune)
         after = _after(stored, wanted, prune=prune)
-        return Plan(tuple(changes), tuple(warnings(after, changes, connectors=self.connectors)))
+        never_named = scope_names.never_named(tx)
+        return Plan(
+            tuple(changes), tuple(warnings(after, changes, connectors=self.connectors, never_named=never_named))
+        )
 
     def _carry_out(self, tx: Transaction, plan: Plan) -> None:
         now = self.now()

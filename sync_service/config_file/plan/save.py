@@ -16,7 +16,7 @@ from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
 from sync_service.store.okrs import query_listings, rules
 from sync_service.store.queue import rate_limits, scheduled_tasks
-from sync_service.store.trackers import connections, siblings
+from sync_service.store.trackers import connections, scope_names, siblings
 
 _TABLES: Mapping[str, sa.Table] = {
     "teams": t.team,
@@ -152,11 +152,9 @@ class ChangeWriter:
         own_scopes = t.scope.c.connection_id == connection_id
         covered = self.now if fields["earlier"] == "ignore" else None
         before = (change.before or {}).get("scopes", ())
-        added = [name for name in fields["scopes"] if name not in before]
-        if added:
-            rows = [{"connection_id": connection_id, "name": name, "covered_at": covered} for name in added]
-            self.tx.execute(sa.insert(t.scope), rows)
-            for name in added:
+        added = scope_names.watch(self.tx, connection_id, fields["scopes"], covered_at=covered)
+        for name in added:
+            if name not in before:  # else its scope has a new name, and this one is for another scope
                 siblings.adopt_scope(self.tx, connection_id, name)
         if covered and change.differs("earlier"):
             self.tx.execute(

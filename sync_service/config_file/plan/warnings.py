@@ -13,8 +13,17 @@ from sync_service.domain.trackers.connector import Connection, Connector
 from sync_service.domain.trackers.queries import EvaluatesQueries
 
 
-def warnings(wanted: State, changes: Iterable[Change], *, connectors: Mapping[str, Connector]) -> Iterator[str]:
-    """Yield the warnings, one sentence each."""
+def warnings(
+    wanted: State,
+    changes: Iterable[Change],
+    *,
+    connectors: Mapping[str, Connector],
+    never_named: Iterable[tuple[str, str]] = (),
+) -> Iterator[str]:
+    """Yield the warnings, one sentence each. `never_named` are connections and scopes that no tracker has named."""
+    for of, name in never_named:
+        if name in wanted["connections"].get(of, {}).get("scopes", ()):
+            yield f"connection {of}: {name} was not heard of yet, while other scopes were: check its name"
     for slug, fields in wanted["connections"].items():
         if not fields["webhook_secrets"] and not fields["oauth"]:
             yield f"connection {slug} has no webhook secret: its deliveries are answered 503 until it has one"

@@ -49,6 +49,16 @@ class Scopes:
         known = self._by_id.get((connection_id, ref.id))
         return known or self._by_name.get((connection_id, folded(ref.name)))
 
+    def why_not(self, connection_id: int, ref: ScopeRef) -> str:
+        """Return that a scope is not watched, in words; also which one is, where its name once belonged to that one."""
+        name = folded(ref.name)
+        other = next(
+            (one for one in self._all if one.connection_id == connection_id and folded(one.name) == name), None
+        )
+        if other is None:
+            return f"{ref.name} is not watched"
+        return f"this {ref.name} is not watched: the one that had its name before is"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracker:
@@ -90,6 +100,10 @@ class Ruleset:
     def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
         """Return the watched scope of a snapshot: by its stable id, else by name while no id is known."""
         return self.scopes.find(connection_id, ref)
+
+    def why_unwatched(self, connection_id: int, ref: ScopeRef) -> str:
+        """Return that a scope is not watched, in words."""
+        return self.scopes.why_not(connection_id, ref)
 
     @property
     def write_back_connections(self) -> list[int]:

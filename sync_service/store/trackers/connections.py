@@ -1,8 +1,8 @@
-"""Configured connections: read them with their secrets decrypted (cached), bind scopes to ids, note refusals."""
+"""Configured connections: read them with their secrets decrypted (cached), note refusals."""
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,11 +12,10 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.trackers.connector import AppKey, Connection, OAuthClient
-from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.engine.encryption import Sealer
-from sync_service.store.tables import connection, oauth_token, scope
+from sync_service.store.tables import connection, oauth_token
 from sync_service.store.trackers import connection_alerts
 
 FRESH_SECONDS = 1.0
@@ -120,25 +119,6 @@ class Connections:
         """Return the secrets that may sign deliveries; an OAuth app's deliveries are signed with its client secret."""
         sealed = [*row.sealed_secrets, *([row.sealed_client_secret] if row.client_id else [])]
         return tuple(self.sealer.decrypt(one) for one in sealed)
-
-
-def bind_scopes(tx: Transaction, seen: Iterable[tuple[int, ScopeRef]]) -> None:
-    """Store the tracker's id of each watched scope so far known only by name; match by its present name."""
-    wanted = {(connection_id, ref.name.lower()): ref.id for connection_id, ref in sorted(seen, key=_by_id)}
-    name = sa.func.coalesce(scope.c.current_name, scope.c.name).label("name")
-    unknown = sa.select(scope.c.id, scope.c.connection_id, name).where(scope.c.external_id.is_(None))
-    rows = [(row.id, wanted.get((row.connection_id, row.name.lower()))) for row in tx.execute(unknown)]
-    bound = [(scope_id, external_id) for scope_id, external_id in rows if external_id is not None]
-    if not bound:
-        return
-    versions.bump(tx, versions.RULES)  # before any scope is locked: transactions that change rules lock in this order
-    for scope_id, external_id in sorted(bound):
-        still = sa.and_(scope.c.id == scope_id, scope.c.external_id.is_(None))
-        tx.execute(sa.update(scope).where(still).values(external_id=external_id))
-
-
-def _by_id(one: tuple[int, ScopeRef]) -> tuple[int, str]:
-    return (one[0], one[1].id)
 
 
 def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:

@@ -17,7 +17,7 @@ from sync_service.store.queue.rate_limits import RateLimit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeLine:
-    """A watched scope. `called` is its present name at the tracker, if that differs.
+    """A watched scope. `current_name` is its present name at the tracker, if that differs. `known`: so is its id there.
 
     `seen` counts the issues of a first import under way, of about `expected`; it is None when there is none.
     `gone` is the reason why the scope can no longer be watched.
@@ -26,6 +26,7 @@ class ScopeLine:
     name: str
     current_name: str | None
     covered: bool
+    known: bool
     gone: str | None
     seen: int | None
     expected: int | None
@@ -176,6 +177,7 @@ def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]
                 name=row.name,
                 current_name=row.current_name,
                 covered=row.covered_at is not None,
+                known=row.external_id is not None,
                 gone=row.gone_reason,
                 seen=row.seen if imports else None,
                 expected=row.expected if imports else None,

@@ -11,11 +11,11 @@ from sync_service.store import tables as t
 
 @dataclass(frozen=True, slots=True)
 class ScopeDiagnostics:
-    """A watched scope: `called` is its present name at the tracker, `id_known` says that its id is known."""
+    """A watched scope: `current_name` is its present name at the tracker, `external_id` its id there, once known."""
 
     name: str
     current_name: str
-    id_known: bool
+    external_id: str | None
     covered: bool
     gone: str | None
 
@@ -61,7 +61,7 @@ def diagnostics_of(tx: Transaction, slug: str) -> ConnectionDiagnostics | None:
             ScopeDiagnostics(
                 name=one.name,
                 current_name=one.current_name or one.name,
-                id_known=one.external_id is not None,
+                external_id=one.external_id,
                 covered=one.covered_at is not None,
                 gone=one.gone_reason,
             )

@@ -9,7 +9,14 @@ from sync_service.domain.trackers.connector import ConnectorError
 from sync_service.web.connections import reveal_once
 from sync_service.web.connections.bounded_calls import call_with_timeout
 from sync_service.web.connections.create_webhooks import creatable_webhooks, show_creation
-from sync_service.web.connections.shared import configured, find, installed_connector, save_and_flash, scopes_in
+from sync_service.web.connections.shared import (
+    configured,
+    find,
+    installed_connector,
+    read_scopes,
+    save_and_flash,
+    scopes_in,
+)
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("connections_scopes", __name__, url_prefix="/connections/<slug>/scopes")
@@ -63,8 +70,7 @@ def offered(slug: str) -> ResponseReturnValue:
         wrong=wrong,
         tries=tries + 1,
         again_seconds=None if tries >= MOST_TRIES else QUICK_SECONDS if tries < QUICK_TRIES and not wrong else 15,
-        watched={scope.name.casefold() for scope in one.scopes}
-        | {(s.current_name or "").casefold() for s in one.scopes},
+        watched={(scope.current_name or scope.name).casefold() for scope in one.scopes},
     )
 
 
@@ -72,15 +78,19 @@ def offered(slug: str) -> ResponseReturnValue:
 @guarded(Guard.ADMIN)
 def watch(slug: str) -> ResponseReturnValue:
     """Watch the chosen and typed scopes, and create their webhooks if requested."""
-    named = scopes_in(request.form.get("typed", ""), request.form.getlist("scope"))
+    one = find(slug)
+    named = read_scopes(one, scopes_in(request.form.get("typed", ""), request.form.getlist("scope")))
+    present = {scope.name: scope.current_name or scope.name for scope in one.scopes}
     if not named:
         flash("Nothing was chosen.", "warning")
         return redirect(url_for("connections_scopes.choose", slug=slug))
 
     def edit(written: ConnectionFields) -> ConnectionFields:
-        before = list(written.get("scopes", ()))
-        known = {one.casefold() for one in before}
-        return {**written, "scopes": [*before, *(one for one in named if one.casefold() not in known)]}
+        before, chosen = list(written.get("scopes", ())), {name.casefold() for name in named}
+        known = {present.get(name, name).casefold() for name in before}
+        # A name that is chosen means what is called so at present, so the one that had it before gets its new name.
+        kept = [present.get(name, name) if name.casefold() in chosen else name for name in before]
+        return {**written, "scopes": [*kept, *(name for name in named if name.casefold() not in known)]}
 
     if not save_and_flash(lambda editing: editing.change(slug, edit), "Your choice is watched from now on."):
         return redirect(url_for("connections_scopes.choose", slug=slug))

@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from flask import abort, flash
@@ -12,6 +13,7 @@ from sync_service.config_file.plan.edit_connection import ConnectionEditor, NoCo
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.text import sentence
 from sync_service.domain.trackers.connector import Connector
+from sync_service.domain.trackers.scope_names import read_scope
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers.connections import Configured
 from sync_service.store.views.connections import ConnectionPage, connection_pages
@@ -143,3 +145,14 @@ def scopes_in(typed: str, chosen: Sequence[str] = ()) -> list[str]:
     written = [*chosen, *typed.replace(",", "\n").splitlines()]
     named = dict.fromkeys(" ".join(one.split()) for one in written)
     return [one for one in named if one][:MOST_SCOPES]
+
+
+def read_scopes(one: ConnectionPage, written: Sequence[str]) -> list[str]:
+    """Return the names of scopes that a person wrote, without duplicates; what can't be a scope stays as written."""
+    connector = installed_connector(one.kind)
+    names: dict[str, str] = {}
+    for text in written:
+        with suppress(ValueError):  # saving it reports what is allowed
+            text = read_scope(connector, text, site=one.site)  # noqa: PLW2901  read, or kept
+        names.setdefault(text.casefold(), text)
+    return list(names.values())

@@ -43,6 +43,43 @@ def test_scopes_are_added_and_removed(connected: ConnectionsHarness) -> None:
     assert "Nothing was chosen." in connected.flash_messages()
 
 
+def test_a_scope_typed_as_an_address_is_read_and_what_can_t_be_one_is_refused(connected: ConnectionsHarness) -> None:
+    """Saying what is allowed."""
+    connected.send("/scopes", typed=f"{connected.hub.url}/acme/checkout/issues, acme/third.git")
+    assert connected.stored()["scopes"] == ["acme/checkout", "acme/payments", "acme/third"]
+    assert connected.send("/scopes", typed="acme/*, acme/fourth").location == "/connections/walk/scopes"
+    assert "found 'acme/*'; allowed: one repository as owner/name, or its web address" in connected.flash_messages()[-1]
+    assert connected.stored()["scopes"] == ["acme/checkout", "acme/payments", "acme/third"]
+
+
+def test_a_repository_that_took_the_old_name_of_a_watched_one_can_be_chosen(
+    connected: ConnectionsHarness, services: Services
+) -> None:
+    """Then both are watched, each by its present name."""
+    now = {"external_id": "501", "current_name": "acme/checkout-old"}
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.scope).where(tables.scope.c.name == "acme/checkout").values(now))
+    connected.send("/scopes", typed="acme/checkout-old")
+    assert connected.stored()["scopes"] == ["acme/checkout", "acme/payments"]
+    connected.send("/scopes", typed="acme/checkout")
+    assert sorted(connected.stored()["scopes"]) == ["acme/checkout", "acme/checkout-old", "acme/payments"]
+    with reading(services.engine) as tx:
+        rows = {row.name: row.external_id for row in tx.execute(sa.select(tables.scope))}
+    assert (rows["acme/checkout-old"], rows["acme/checkout"]) == ("501", None)
+
+
+def test_a_scope_that_nothing_has_named_is_not_shown_as_imported(
+    connected: ConnectionsHarness, services: Services
+) -> None:
+    """Its name may be wrong."""
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.scope).values(covered_at=services.now()))
+        tx.execute(sa.update(tables.scope).where(tables.scope.c.name == "acme/payments").values(external_id="502"))
+    words = connected.ana.words("/connections/walk")
+    assert "acme/checkout not heard of yet Neither a delivery nor a poll has named it. Is the name right?" in words
+    assert "acme/payments imported" in words
+
+
 def test_after_a_rotation_both_secrets_are_accepted_until_the_older_is_removed(
     connected: ConnectionsHarness, services: Services
 ) -> None:

@@ -121,8 +121,10 @@ def test_names_are_escaped(harness: ConnectionsHarness) -> None:
     response = harness.by_webhook_only(slug=NASTY, scopes=NASTY, points_field=NASTY)
     assert response.status_code == 422
     assert "<script>alert" not in response.text
-    assert harness.by_webhook_only(scopes=f"{NASTY}, acme/checkout").status_code == 302
-    assert harness.stored()["scopes"] == ["<script>alert('x')</script> & “quotes”", "acme/checkout"]
+    response = harness.by_webhook_only(scopes=f"{NASTY}, acme/checkout")
+    assert response.status_code == 422
+    assert "<script>alert" not in response.text
+    assert harness.by_webhook_only(scopes="acme/checkout").status_code == 302
     for path in ("/connections", "/connections/walk", "/connections/walk/scopes", "/connections/walk/remove"):
         assert "<script>alert" not in harness.ana.read(path)
 
