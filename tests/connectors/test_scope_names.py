@@ -4,7 +4,7 @@ import pytest
 
 from connectors.github import GitHub
 from connectors.jira import Jira
-from sync_service.domain.trackers.scope_names import read_scope
+from sync_service.domain.trackers.connector import read_scope
 
 GITHUB, SERVER, JIRA = "https://api.github.com", "https://ghe.example.com/api/v3", "https://acme.atlassian.net"
 

@@ -15,9 +15,8 @@ from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.state import Fields, Key, State
 from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.rules.conditions import RuleError, compile_condition
-from sync_service.domain.trackers.connector import Connection, Connector, Rejected
+from sync_service.domain.trackers.connector import Connection, Connector, Rejected, read_scope
 from sync_service.domain.trackers.queries import EvaluatesQueries
-from sync_service.domain.trackers.scope_names import read_scope
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,7 @@ module; a third tracker is one new folder under `connectors/` and one line in it
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
 
@@ -181,3 +181,20 @@ class Connector(Protocol):
     def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:
         """Fetch one issue with the connection's credentials. Raise any `ConnectorError`."""
         ...
+
+
+@runtime_checkable
+class NamesScopes(Protocol):
+    """A connector that reads what a person wrote for a scope. Makes no calls."""
+
+    def normalize_scope(self, written: str, *, site: str) -> str:
+        """Return a scope's name, from the name or from its address at `site`, the connection's site.
+
+        Raise `ValueError` with what is allowed, as the end of a sentence, when this can't be one scope of that site.
+        """
+        ...
+
+
+def read_scope(connector: object, written: str, *, site: str) -> str:
+    """Return a scope's name as its connector reads it, or the text itself. Raise `ValueError` with what is allowed."""
+    return connector.normalize_scope(written, site=site) if isinstance(connector, NamesScopes) else written

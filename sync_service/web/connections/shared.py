@@ -12,8 +12,7 @@ from sync_service.config_file.plan.apply import ConfigApplier, Plan
 from sync_service.config_file.plan.edit_connection import ConnectionEditor, NoConnection
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.text import sentence
-from sync_service.domain.trackers.connector import Connector
-from sync_service.domain.trackers.scope_names import read_scope
+from sync_service.domain.trackers.connector import Connector, read_scope
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers.connections import Configured
 from sync_service.store.views.connections import ConnectionPage, connection_pages
