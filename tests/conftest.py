@@ -15,6 +15,7 @@ from sync_service.runtime import redis_server
 from tests.support.app_cache import cached_app_setup
 from tests.support.browser import Appearance, chromium, open_page
 from tests.support.migrated_database import prepare
+from tests.support.python_versions import found_pythons
 from tests.support.rsa_keys import shared_rsa_keys
 from tests.support.run_directory import RunDirectory, open_run_directory
 from tests.support.run_scope import ALL
@@ -47,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[RUN_DIRECTORY_KEY] = open_run_directory()
         os.environ[RUN_DIRECTORY] = str(config.stash[RUN_DIRECTORY_KEY].directory)
         config.pluginmanager.register(SkipCount(expected_reasons()))
+
+
+def pytest_report_header() -> str | None:
+    """With `TESTS=all`, say with which Pythons mails are sent."""
+    return f"mails are sent with Python {', '.join(found_pythons())}" if ALL else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.engine import Connection
 
 from sync_service.notify import mime, render
-from sync_service.notify.render import Content
+from sync_service.notify.mime import Content
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import mails
 from sync_service.store.people.auth import LINK_LASTS

@@ -2,7 +2,6 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -13,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from sync_service.domain.text import plain
 from sync_service.notify import alert_text, notice_text
+from sync_service.notify.mime import Content
 from sync_service.notify.notice_text import NoticeItem
 from sync_service.store.views.connection_alert import ConnectionAlert
 
@@ -21,15 +21,6 @@ WIDTH = 72
 
 MOST_SECTIONS = 15
 """Key results shown in full in one mail: mail programs cut messages of much more than a hundred kilobytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A mail without its headers. The subject is one line."""
-
-    subject: str
-    text: str
-    html: str
 
 
 def notice(items: Sequence[NoticeItem], *, base_url: str) -> Content:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ import structlog
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.notify import mime, smtp
-from sync_service.notify.render import Content
+from sync_service.notify.mime import Content
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.engine.encryption import DecryptionError, Sealer
@@ -93,7 +92,7 @@ class MailSender:
         else:
             self._settle(row)
 
-    def _message(self, row: Row[Any]) -> EmailMessage:
+    def _message(self, row: Row[Any]) -> mime.Mail:
         content = Content(**mails.content_of(self.sealer, row))
         return mime.build(
             content,

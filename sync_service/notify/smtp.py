@@ -1,36 +1,32 @@
-"""Send mails to an SMTP server; the error says whether a retry can help.
+"""Send mails to an SMTP server; the error says whether a retry can help."""
 
-What the first digit of a reply means: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
-"""
-
+import base64
 import contextlib
+import hmac
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from types import TracebackType
 from typing import Literal, Self
+
+from sync_service.notify.mime import Mail
+from sync_service.notify.smtp_replies import (
+    Permanent,
+    Temporary,
+    Unreachable,
+    one_line,
+    refused_mail,
+    refused_sender,
+)
+
+__all__ = ["Permanent", "Server", "SmtpSession", "Temporary", "Unreachable"]
 
 SECONDS = 30.0
 """Timeout of each step of the SMTP session."""
 
-BUSY = 421
-"""The reply code of a server that is about to close the connection."""
-
-TOO_LARGE = 552
-
-
-class Temporary(Exception):
-    """The server did not accept the mail now; it may accept it later."""
-
-
-class Unreachable(Temporary):
-    """The server can't be used now, for any mail: no answer, a closed connection, or a failed login."""
-
-
-class Permanent(Exception):
-    """The server will never accept the mail."""
+MOST_CHALLENGES = 5
+"""Challenges of a server at one sign-in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +34,20 @@ class Server:
     """The SMTP server to send through.
 
     `security`: "tls" from the first byte; "starttls", or no mail is sent; "offered", STARTTLS only where the server
-    offers it.
+    offers it; "plain", never. `ehlo_name`: how we name this machine; None for its own host name.
     """
 
     host: str
     port: int
-    security: Literal["tls", "starttls", "offered"]
+    security: Literal["tls", "starttls", "offered", "plain"]
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    ehlo_name: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Host and port, as in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class SmtpSession:
@@ -70,12 +72,21 @@ class SmtpSession:
         """Connect and log in, without sending; return whether the session is encrypted. Raise `Unreachable`."""
         return isinstance(self._connected().sock, ssl.SSLSocket)
 
-    def send(self, message: EmailMessage) -> None:
-        """Send one mail, from and to its headers' addresses. Raise `Temporary`, `Unreachable` or `Permanent`."""
+    def check_sender(self, sender: str) -> None:
+        """Ask whether the server takes mails from an address, without sending. Raise `Temporary` or `Permanent`."""
+        client = self._connected()
+        with _translated_errors(sender=sender, recipient=""):
+            code, reply = client.mail(sender)
+            client.rset()
+        if code >= 400:
+            raise refused_sender(code, one_line(reply), sender=sender)
+
+    def send(self, mail: Mail) -> None:
+        """Send one mail. Raise `Temporary`, `Unreachable` or `Permanent`."""
         try:
             client = self._connected()
-            with _translated_errors():
-                client.send_message(message)
+            with _translated_errors(sender=mail.sender, recipient=mail.recipient):
+                client.send_message(mail.message, mail.sender, [mail.recipient])
         except Unreachable:
             self.unreachable = True
             self._close()
@@ -88,22 +99,22 @@ class SmtpSession:
         if self._client is None:
             try:
                 self._client = self._connect()
-            except (smtplib.SMTPException, OSError) as error:
-                raise Unreachable(f"{self._server.host}:{self._server.port} {_reason(error)}") from error
+            except (smtplib.SMTPException, OSError, ValueError) as error:  # ValueError: no host name, no base64
+                raise Unreachable(f"{self._server.address} {_reason(error)}") from error
         return self._client
 
     def _connect(self) -> smtplib.SMTP:
         server = self._server
         if server.security == "tls":
             context = ssl.create_default_context()
-            client: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=self._seconds, context=context)
+            client: _Client = _TlsClient(
+                server.host, server.port, server.ehlo_name, timeout=self._seconds, context=context
+            )
         else:
-            client = smtplib.SMTP(server.host, server.port, timeout=self._seconds)
+            client = _Client(server.host, server.port, server.ehlo_name, timeout=self._seconds)
         try:
             client.ehlo_or_helo_if_needed()
-            if server.security == "starttls" or (server.security == "offered" and client.has_extn("starttls")):
-                client.starttls(context=_context(server))
-                client.ehlo()
+            _start_tls(client, server)
             if server.user is not None:
                 client.login(server.user, server.password or "")
         except BaseException:
@@ -117,6 +128,64 @@ class SmtpSession:
                 self._client.quit()
             self._client.close()
             self._client = None
+
+
+class _Client(smtplib.SMTP):
+    """An SMTP client that signs in with users and passwords outside ASCII, in UTF-8 as RFC 4616 says.
+
+    https://www.rfc-editor.org/rfc/rfc4616#section-2
+    """
+
+    user: str
+    password: str
+
+    def auth(
+        self, mechanism: str, authobject: Callable[..., str | None], *, initial_response_ok: bool = True
+    ) -> tuple[int, bytes]:
+        """Sign in by a mechanism; `authobject` answers each challenge. Raise `SMTPAuthenticationError`."""
+        first = authobject() if initial_response_ok else None
+        code, reply = self.docmd("AUTH", mechanism if first is None else f"{mechanism} {_base64(first)}")
+        for _ in range(MOST_CHALLENGES):
+            if code != 334:
+                break
+            code, reply = self.docmd(_base64(authobject(base64.decodebytes(reply)) or ""))
+        if code not in (235, 503):
+            raise smtplib.SMTPAuthenticationError(code, reply)
+        return code, reply
+
+    def auth_login(self, challenge: object = None) -> str:
+        """Return the user, then the password."""
+        return self.user if challenge is None else self.password
+
+    def auth_cram_md5(self, challenge: bytes | None = None) -> str | None:  # type: ignore[override]  # typeshed has two signatures for what is one
+        """Return the answer to a challenge, as RFC 2195 says."""
+        if challenge is None:
+            return None
+        return f"{self.user} {hmac.new(self.password.encode(), challenge, 'md5').hexdigest()}"
+
+
+class _TlsClient(_Client, smtplib.SMTP_SSL):
+    """The same with TLS from the first byte."""
+
+
+class _TlsRefused(smtplib.SMTPException):
+    """The server offers STARTTLS and then refuses it."""
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _start_tls(client: smtplib.SMTP, server: Server) -> None:
+    offered = server.security == "offered" and client.has_extn("starttls")
+    if server.security != "starttls" and not offered:
+        return
+    try:
+        client.starttls(context=_context(server))
+    except (smtplib.SMTPResponseException, ssl.SSLError) as error:
+        hint = "; with smtp+plain:// in SMTP_URL mails are sent without encryption" if offered else ""
+        raise _TlsRefused(f"it offers STARTTLS and fails at it: {_words(error)}{hint}") from error
+    client.ehlo()
 
 
 def _context(server: Server) -> ssl.SSLContext:
@@ -136,38 +205,30 @@ def _answers(client: smtplib.SMTP) -> bool:
 
 
 @contextlib.contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translated_errors(*, sender: str, recipient: str) -> Iterator[None]:
     """Translate the SMTP library's errors for one mail to our three errors."""
     try:
         yield
     except smtplib.SMTPRecipientsRefused as error:
         code, reply = next(iter(error.recipients.values()))
-        raise _error_of(code, f"{code} {_text(reply)}") from error
+        raise refused_mail(code, one_line(reply), sender=sender, recipient=recipient) from error
     except smtplib.SMTPSenderRefused as error:
-        reason = f"{error.smtp_code} {_text(error.smtp_error)} (to our address, {error.sender})"
-        if error.smtp_code in (BUSY, TOO_LARGE):
-            raise _error_of(error.smtp_code, reason) from error
-        raise Temporary(reason) from error  # the operator can fix that, and no mail should be lost meanwhile
+        raise refused_sender(error.smtp_code, one_line(error.smtp_error), sender=sender) from error
     except smtplib.SMTPResponseException as error:
-        raise _error_of(error.smtp_code, f"{error.smtp_code} {_text(error.smtp_error)}") from error
+        text = one_line(error.smtp_error)
+        raise refused_mail(error.smtp_code, text, sender=sender, recipient=recipient) from error
     except smtplib.SMTPNotSupportedError as error:
         raise Permanent(_reason(error)) from error  # a non-ASCII address, and the server accepts none
     except (smtplib.SMTPException, OSError) as error:
         raise Unreachable(_reason(error)) from error
 
 
-def _error_of(code: int, reason: str) -> Exception:
-    if code == BUSY:
-        return Unreachable(reason)
-    return Permanent(reason) if code >= 500 else Temporary(reason)
-
-
 def _reason(error: Exception) -> str:
+    refused = isinstance(error, smtplib.SMTPResponseException)
+    return f"refuses us: {_words(error)}" if refused else f"can't be used: {_words(error)}"
+
+
+def _words(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"refuses us: {error.smtp_code} {_text(error.smtp_error)}"
-    return f"can't be used: {error or type(error).__name__}"
-
-
-def _text(reply: bytes | str) -> str:
-    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return " ".join(text.split())[:400]
+        return f"{error.smtp_code} {one_line(error.smtp_error)}"
+    return str(error) or type(error).__name__

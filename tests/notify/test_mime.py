@@ -7,7 +7,7 @@ from email.policy import default
 import pytest
 
 from sync_service.notify import mime
-from sync_service.notify.render import Content
+from sync_service.notify.mime import Content
 from tests.notify.services import NOW
 
 
@@ -23,7 +23,7 @@ def sent(
         message_id=f"<okr-sync.0123456789abcdef01234567@{host}>",
         created_at=NOW,
     )
-    raw = built.as_bytes()
+    raw = built.message.as_bytes()
     assert max(map(len, raw.split(b"\r\n"))) < 998, "https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1"
     assert raw.isascii()
     return message_from_bytes(raw, policy=default)
@@ -64,10 +64,10 @@ def test_subjects_survive_in_all_scripts_and_lengths(subject: str) -> None:
     assert sent(subject=subject.strip())["Subject"] == subject.strip()
 
 
-def test_text_that_looks_encoded_is_not_decoded() -> None:
-    """Otherwise a title could add a line break, and with it a header."""
+def test_text_that_looks_encoded_is_shown_as_it_is() -> None:
+    """If it were decoded, a title could add a line break, and with it a header."""
     mail = sent(subject="KR-1 completed: =?utf-8?q?a=0D=0ABcc:_all=40example.com?=")
-    assert mail["Subject"] == "KR-1 completed: = ?utf-8?q?a=0D=0ABcc:_all=40example.com?="
+    assert mail["Subject"] == "KR-1 completed: =?utf-8?q?a=0D=0ABcc:_all=40example.com?="
     assert mail["Bcc"] is None
 
 
@@ -84,6 +84,34 @@ def test_international_hosts_are_written_in_ascii() -> None:
     assert mail["Message-ID"] == "<okr-sync.0123456789abcdef01234567@xn--bcher-kva.example>"
     long = "a-rather-long-name." * 5 + "example.com"
     assert sent(sender=f"okr@{long}")["Message-ID"] == f"<okr-sync.0123456789abcdef01234567@{long}>"
+
+
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("Müller, Jörg <okr@example.com>", "Müller, Jörg"),
+        ('"Acme, \\"the\\" shop" <okr@example.com>', 'Acme, "the" shop'),
+        ("=?utf-8?q?M=C3=BCller?= <okr@example.com>", "Müller"),
+        ("okr@example.com", ""),
+    ],
+)
+def test_the_senders_name_is_shown_as_configured(sender: str, name: str) -> None:
+    """In all scripts, with commas and quotes, and also pasted from a mail."""
+    (address,) = sent(sender=sender)["From"].addresses
+    assert (address.display_name, address.addr_spec) == (name, "okr@example.com")
+
+
+def test_an_odd_local_part_is_quoted() -> None:
+    """Some providers gave out addresses with two dots in a row, which SMTP takes only in quotes."""
+    mail = mime.build(
+        Content("KR-1", "moved\n", "<p>moved</p>"),
+        sender="okr@example.com",
+        recipient="a..b@example.com",
+        message_id="<1@example.com>",
+        created_at=NOW,
+    )
+    assert mail.recipient == '"a..b"@example.com'
+    assert b'\r\nTo: "a..b"@example.com\r\n' in mail.message.as_bytes()
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.notify import render
+from sync_service.notify.mime import Content
 from sync_service.notify.notice_text import NoticeItem
-from sync_service.notify.render import Content
 from sync_service.store.views.connection_alert import ConnectionAlert, GoneScope, StaleKeyResult
 from tests.notify.services import AT_RISK, BASE_URL, COMPLETED, NOW, ON_TRACK, closed
 

@@ -3,14 +3,13 @@
 import socket
 from collections.abc import Sequence
 from datetime import timedelta
-from email.message import EmailMessage
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from sync_service.notify import mime
-from sync_service.notify.render import Content
+from sync_service.notify.mime import Content
 from sync_service.notify.send_mail import GIVE_UP, IN_MAILBOX
 from sync_service.notify.smtp import Server
 from sync_service.store import tables
@@ -180,7 +179,7 @@ def test_an_unexpected_error_is_retried(
     smtp_services.write_mail(BO)
     real = mime.build
 
-    def fail_for_ana(content: Content, *, recipient: str, **headers: Any) -> EmailMessage:
+    def fail_for_ana(content: Content, *, recipient: str, **headers: Any) -> mime.Mail:
         if recipient == ANA:
             raise RuntimeError("out of ink")
         return real(content, recipient=recipient, **headers)

@@ -3,14 +3,15 @@
 import asyncio
 import socket
 import ssl
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from sync_service.notify.mime import Content, Mail, build
 from sync_service.notify.smtp import Permanent, Server, SmtpSession, Temporary, Unreachable
 from tests.notify.servers import certificate, serving
+from tests.notify.services import NOW
 from tests.support.servers import MailServer
 
 
@@ -20,12 +21,15 @@ def tls(tmp_path: Path) -> ssl.SSLContext:
     return certificate(tmp_path)
 
 
-def delivery(to: str = "ana@example.com") -> EmailMessage:
+def delivery(to: str = "ana@example.com") -> Mail:
     """Return a small mail."""
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = "okr@example.com", to, "KR-1"
-    message.set_content("It moved.")
-    return message
+    return build(
+        Content("KR-1", "It moved.\n", "<p>It moved.</p>"),
+        sender="okr@example.com",
+        recipient=to,
+        message_id="<1@example.com>",
+        created_at=NOW,
+    )
 
 
 def at(port: int) -> Server:
@@ -134,11 +138,17 @@ def test_a_connection_closed_in_the_middle_is_temporary() -> None:
 
 def test_an_address_outside_ascii_needs_smtputf8(mail: MailServer) -> None:
     """A server without it will never accept the mail."""
-    message = delivery()
-    del message["To"]
-    message["To"] = "jörg@example.com"
     with SmtpSession(at(mail.port)) as line, pytest.raises(Permanent, match="SMTPUTF8"):
-        line.send(message)
+        line.send(delivery("jörg@example.com"))
+
+
+def test_an_address_outside_ascii_is_sent_where_the_server_takes_it() -> None:
+    """The subject stays encoded; the address is written as it is."""
+    kept = MailServer()
+    with serving(kept, enable_SMTPUTF8=True) as port, SmtpSession(at(port)) as line:
+        line.send(delivery("jörg@example.com"))
+    assert kept.recipients == [["jörg@example.com"]]
+    assert kept.messages[0]["To"] == "jörg@example.com"
 
 
 def let_in_okr(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: object) -> AuthResult:
