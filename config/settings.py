@@ -5,7 +5,7 @@ Each description says what is allowed; the error message of a bad value ends wit
 
 import os
 from collections.abc import Mapping
-from email.utils import formataddr, getaddresses
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from config import urls
 from config.errors import InvalidSettings, unknown_names, wrong_values
 from config.secret_key import MIN_LENGTH, read_or_create
+from sync_service.domain.people.mail_address import host_literal, mailbox
 
 PREFIX = "OKR_SYNC_"
 ENV_FILE = Path(".env")
@@ -53,7 +54,13 @@ class Settings(BaseSettings):
     smtp_url: SecretStr | None = Field(
         default=None,
         validation_alias="SMTP_URL",
-        description="smtp://USER:PASSWORD@HOST:PORT, smtps://… or smtp+starttls://…, or nothing for the local mailbox",
+        description="smtp://USER:PASSWORD@HOST:PORT, smtps://…, smtp+starttls://… or smtp+plain://…, "
+        "or nothing for the local mailbox",
+    )
+    ehlo_name: Annotated[str, AfterValidator(urls.ehlo_name)] | None = Field(
+        default=None,
+        validation_alias="OKR_SYNC_EHLO_NAME",
+        description="the host name by which the SMTP server knows this machine, like okr.example.com or [192.0.2.1]",
     )
     port: int = Field(
         default=8080,
@@ -136,8 +143,8 @@ class Settings(BaseSettings):
     @field_validator("given_mail_from")
     @classmethod
     def _mail_from_is_one_address(cls, written: str | None) -> str | None:
-        if written is not None and [bool(address.count("@") == 1) for _, address in getaddresses([written])] != [True]:
-            raise ValueError("it is not one e-mail address")
+        if written is not None:
+            mailbox(written)
         return written
 
     @field_validator("timezone")
@@ -160,7 +167,9 @@ class Settings(BaseSettings):
     @property
     def smtp(self) -> urls.SmtpServer | None:
         """The SMTP server; None for the local mailbox."""
-        return None if self.smtp_url is None else urls.smtp_server(self.smtp_url.get_secret_value())
+        if self.smtp_url is None:
+            return None
+        return replace(urls.smtp_server(self.smtp_url.get_secret_value()), ehlo_name=self.ehlo_name)
 
     @property
     def host(self) -> str:
@@ -173,9 +182,15 @@ class Settings(BaseSettings):
         return self.given_base_url or f"http://127.0.0.1:{self.port}"
 
     @property
+    def base_path(self) -> str:
+        """The path of the base URL: below it are all our addresses. Empty, or like `/okr`."""
+        return urlsplit(self.base_url).path
+
+    @property
     def mail_from(self) -> str:
         """The sender of our mails; by default `okr-sync` at the host of the base URL."""
-        return self.given_mail_from or formataddr(("OKR Sync", f"okr-sync@{urlsplit(self.base_url).hostname}"))
+        host = host_literal(urlsplit(self.base_url).hostname or "")
+        return self.given_mail_from or f"OKR Sync <okr-sync@{host}>"
 
     @property
     def zone(self) -> ZoneInfo:
@@ -205,9 +220,19 @@ def read_settings() -> Settings:
             "OKR_SYNC_SECRET_KEY is missing; it must be set with DATABASE_URL, the same for every process. "
             "Create one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
+    errors += _sender_errors(settings)
     if errors:
         raise InvalidSettings(errors)
     return settings
+
+
+def _sender_errors(settings: Settings) -> list[str]:
+    """Return an error where no sender follows from the base URL, so that no mail could be built later."""
+    try:
+        mailbox(settings.mail_from)
+    except ValueError as error:
+        return [f"OKR_SYNC_MAIL_FROM is missing; it must be set, because {error}"]
+    return []
 
 
 def read_environment() -> Mapping[str, str]:

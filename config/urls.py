@@ -3,6 +3,8 @@
 Each function takes what the operator wrote and returns what the code uses, or raises `ValueError` with the reason.
 """
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -14,19 +16,36 @@ POSTGRES_SCHEMES = frozenset({"postgres", "postgresql", POSTGRES_DRIVER})
 REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
 
 
+Security = Literal["tls", "starttls", "offered", "plain"]
+
+SMTP_SECURITY: Mapping[str, Security] = {
+    "smtp": "offered",
+    "smtps": "tls",
+    "smtp+starttls": "starttls",
+    "smtp+plain": "plain",
+}
+SMTP_PORTS: Mapping[Security, int] = {"tls": 465, "starttls": 587, "offered": 25, "plain": 25}
+
+_EHLO_NAME = re.compile(
+    r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[(?:[0-9.]+|IPv6:[0-9A-Fa-f:.]+)\]", re.ASCII
+)
+_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
     """The SMTP server that takes our mails.
 
     `security`: "tls" from the first byte; "starttls", or else no mail is sent; "offered": STARTTLS if the server has
-    it.
+    it; "plain": never. `ehlo_name`: how we name this machine to it; None for its own host name.
     """
 
     host: str
     port: int
-    security: Literal["tls", "starttls", "offered"]
+    security: Security
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    ehlo_name: str | None = None
 
 
 def database_url(written: str) -> str:
@@ -53,24 +72,23 @@ def smtp_server(written: str) -> SmtpServer:
     """Return the SMTP server. A password is never sent unencrypted, except to this machine.
 
     `smtps://` uses TLS from the first byte (port 465). `smtp+starttls://` requires STARTTLS (port 587). `smtp://` uses
-    STARTTLS if the server offers it (port 25); with a password it requires it (port 587).
+    STARTTLS if the server offers it (port 25); with a password it requires it (port 587). `smtp+plain://` never does.
     """
     parts = split(written)
-    if parts.scheme not in {"smtp", "smtps", "smtp+starttls"}:
-        raise ValueError(f"its scheme is {parts.scheme or 'missing'}, not smtp, smtps or smtp+starttls")
+    security = SMTP_SECURITY.get(parts.scheme)
+    if security is None:
+        raise ValueError(f"its scheme is {parts.scheme or 'missing'}, not {listed(SMTP_SECURITY)}")
     if not parts.hostname:
         raise ValueError("it names no server")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("nothing may follow the port")
-    if parts.scheme == "smtps":
-        security: Literal["tls", "starttls", "offered"] = "tls"
-    elif parts.scheme == "smtp+starttls" or (parts.password is not None and parts.hostname not in LOOPBACK):
-        security = "starttls"
-    else:
-        security = "offered"
+    if parts.password is not None and parts.hostname not in LOOPBACK:
+        if security == "plain":
+            raise ValueError("a password is never sent without encryption")
+        security = "starttls" if security == "offered" else security
     return SmtpServer(
         host=parts.hostname,
-        port=parts.port or {"tls": 465, "starttls": 587, "offered": 25}[security],
+        port=parts.port or SMTP_PORTS[security],
         security=security,
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password is not None else None,
@@ -84,7 +102,23 @@ def base_url(written: str) -> str:
         raise ValueError("it is not an http or https address")
     if parts.username or parts.query or parts.fragment:
         raise ValueError("it may hold no user, query or fragment")
-    return written.rstrip("/")
+    path = parts.path.rstrip("/")
+    if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        raise ValueError("its path may hold only letters, digits, and - . _ ~ between single slashes")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def ehlo_name(written: str) -> str:
+    """Return the name by which we greet the SMTP server: a host name, or an IP address in brackets."""
+    if not _EHLO_NAME.fullmatch(written):
+        raise ValueError("it is neither a host name nor an address in brackets")
+    return written
+
+
+def listed(names: Iterable[str]) -> str:
+    """Join names as in a sentence: "smtp, smtps or smtp+plain"."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}"
 
 
 def split(written: str) -> SplitResult:

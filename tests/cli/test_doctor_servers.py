@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from sync_service.cli.doctor import mail as mail_checks
 from sync_service.cli.doctor import servers
 from sync_service.notify import smtp
 from sync_service.runtime.instance_lock import hold_instance_lock
@@ -92,9 +94,64 @@ def test_doctor_connects_to_the_mail_server_without_sending(
     assert parse_findings(run("doctor", "--json"))["mail"]["SMTP"]["well"] is False
 
 
+@pytest.mark.parametrize(
+    ("base_url", "mail_from", "well"),
+    [
+        (None, None, False),
+        ("http://127.0.0.1:8080", None, False),
+        ("http://[::1]:8080", None, False),
+        ("http://okr.lan", None, False),
+        ("http://okr", None, False),
+        (None, "OKR <okr@localhost>", None),
+        (None, "OKR <okr@example.com>", "absent"),
+        ("https://okr.example.com", None, "absent"),
+    ],
+)
+def test_a_sender_that_no_server_takes_is_wrong(
+    run: Run,
+    mail: MailServer,
+    monkeypatch: pytest.MonkeyPatch,
+    base_url: str | None,
+    mail_from: str | None,
+    well: object,
+) -> None:
+    """The default comes from the base URL. One that somebody set may be right in their network."""
+    monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{mail.port}")
+    for name, value in {"OKR_SYNC_BASE_URL": base_url, "OKR_SYNC_MAIL_FROM": mail_from}.items():
+        if value:
+            monkeypatch.setenv(name, value)
+    found = parse_findings(run("doctor", "--json"))["mail"]
+    assert found.get("sender's host", {"well": "absent"})["well"] == well
+    assert found["SMTP"]["well"] is True
+
+
+def test_a_sender_without_an_smtp_server_is_not_checked(run: Run) -> None:
+    """Then nothing is sent."""
+    assert set(parse_findings(run("doctor", "--json"))["mail"]) == {"SMTP"}
+
+
+def test_doctor_asks_whether_the_server_takes_our_sender(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And sends nothing."""
+
+    class Picky:
+        async def handle_MAIL(  # noqa: N802  # aiosmtpd's name
+            self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+        ) -> str:
+            envelope.mail_from = address
+            return "553 not yours" if address == "okr@example.com" else "250 fine"
+
+    with serving(Picky()) as port:
+        monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{port}")
+        monkeypatch.setenv("OKR_SYNC_MAIL_FROM", "OKR Sync <okr@example.com>")
+        found = parse_findings(run("doctor", "--json"))["mail"]["sender"]
+        assert (found["well"], "553 not yours" in found["says"]) == (False, True)
+        monkeypatch.setenv("OKR_SYNC_MAIL_FROM", "OKR Sync <fine@example.com>")
+        assert parse_findings(run("doctor", "--json"))["mail"]["sender"]["well"] is True
+
+
 def test_mail_without_encryption_is_reported(run: Run, mail: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mail to this machine is fine."""
-    monkeypatch.setattr(servers, "LOOPBACK", frozenset())
+    monkeypatch.setattr(mail_checks, "LOOPBACK", frozenset())
     monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{mail.port}")
     found = parse_findings(run("doctor", "--json"))["mail"]["SMTP"]
     assert (found["well"], found["says"]) == (None, f"127.0.0.1:{mail.port} answers, without encryption")

@@ -29,7 +29,7 @@ def test_the_defaults_keep_everything_in_the_data_directory(bare_environment: Pa
     assert (settings.redis_url, settings.smtp) == (None, None)
     assert (settings.host, settings.port, settings.base_url) == ("127.0.0.1", 8080, "http://127.0.0.1:8080")
     assert (settings.settle_seconds, settings.log_format, settings.zone.key) == (600, "console", "UTC")
-    assert settings.mail_from == "OKR Sync <okr-sync@127.0.0.1>"
+    assert settings.mail_from == "OKR Sync <okr-sync@[127.0.0.1]>"
 
 
 def test_a_port_set_by_a_platform_opens_all_interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +108,10 @@ def test_an_unknown_name_in_the_env_file_stops_the_start_too(bare_environment: P
         ("OKR_SYNC_BASE_URL", "okr.example.com", "http or https address"),
         ("OKR_SYNC_MAIL_FROM", "nobody", "one address"),
         ("OKR_SYNC_MAIL_FROM", "a@example.com, b@example.com", "one address"),
+        ("OKR_SYNC_MAIL_FROM", "OKR <okr sync@example.com>", "one address"),
+        ("OKR_SYNC_MAIL_FROM", "okr@127.0.0.1", "one address"),
+        ("OKR_SYNC_EHLO_NAME", "okr example", "host name"),
+        ("OKR_SYNC_BASE_URL", "https://example.com/a//b", "http or https address"),
         ("OKR_SYNC_WEB_WORKERS", "0", "1 or more"),
     ],
 )
@@ -141,6 +145,24 @@ def test_an_invalid_value_that_may_be_secret_is_not_shown(
     (line,) = setting_errors()
     assert line.startswith(f"{name} has a wrong value (")
     assert "hunter2" not in line
+
+
+def test_a_base_url_from_which_no_sender_follows_needs_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the first mail would fail. An IPv6 address is written as mail servers read it."""
+    monkeypatch.setenv("OKR_SYNC_BASE_URL", "http://[2001:db8::1]:8080")
+    assert read_settings().mail_from == "OKR Sync <okr-sync@[IPv6:2001:db8::1]>"
+    monkeypatch.setenv("OKR_SYNC_BASE_URL", "http://-odd-:8080")
+    (line,) = setting_errors()
+    assert line.startswith("OKR_SYNC_MAIL_FROM is missing; it must be set, because 'okr-sync@-odd-'")
+
+
+def test_the_smtp_server_has_the_name_by_which_we_greet_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a setting of its own, because no URL has a place for it."""
+    monkeypatch.setenv("SMTP_URL", "smtp://[::1]:2525")
+    monkeypatch.setenv("OKR_SYNC_EHLO_NAME", "[IPv6:2001:db8::1]")
+    server = read_settings().smtp
+    assert server is not None
+    assert (server.host, server.port, server.ehlo_name) == ("::1", 2525, "[IPv6:2001:db8::1]")
 
 
 def test_all_errors_are_reported_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

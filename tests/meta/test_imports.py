@@ -114,7 +114,8 @@ CONNECTORS: Mapping[str, str] = {
 }
 
 OTHERS: Mapping[str, str] = {
-    "config": "",
+    # Which address a mail can be sent from.
+    "config": "domain",
     # It imitates the trackers, so it knows nothing of the code that it tests.
     "simulator": "",
     "tools": "",

@@ -15,8 +15,9 @@ from config.logging import set_up_logging
 from config.settings import Settings, read_settings
 from sync_service.cli.doctor.connections import check_connection
 from sync_service.cli.doctor.machine import check_settings, key_is_lost
+from sync_service.cli.doctor.mail import check_smtp
 from sync_service.cli.doctor.sections import Section, run_sections
-from sync_service.cli.doctor.servers import check_database, check_redis, check_smtp
+from sync_service.cli.doctor.servers import check_database, check_redis
 from sync_service.cli.doctor.work import check_work
 from sync_service.cli.startup import open_engine, services_for
 from sync_service.config_file.read.errors import did_you_mean

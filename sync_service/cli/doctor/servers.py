@@ -1,8 +1,7 @@
-"""Checks of the servers we need: the database, Redis, and the SMTP server."""
+"""Checks of the servers we need: the database and Redis."""
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
-from config.urls import LOOPBACK
 from sync_service.cli.doctor.machine import open_to_others
 from sync_service.cli.startup import open_engine
 from sync_service.domain.trackers.diagnostics import Finding
-from sync_service.notify import smtp
 from sync_service.runtime.instance_lock import is_held
 from sync_service.runtime.redis_server import OLDEST, NoServer
 from sync_service.runtime.wiring import open_redis, utc_now
@@ -28,7 +25,6 @@ from sync_service.store.engine.migrate import is_current, schema_problem
 OLDEST_POSTGRESQL = 14
 SCARCE_BYTES, FEW_BYTES = 100 * 2**20, 2**30
 SKEW = timedelta(seconds=30)
-SMTP_SECONDS = 10.0
 _NOT_YET = "run okr-sync up, or okr-sync migrate"
 
 
@@ -134,26 +130,3 @@ def _memory(info: dict[str, Any]) -> Iterator[Finding]:
         well=True,
         says=f"{verb} an append-only file; losing it delays work by seconds and loses no row",
     )
-
-
-def check_smtp(settings: Settings) -> Iterator[Finding]:
-    """Connect and sign in, without sending anything."""
-    if settings.smtp is None:
-        says = "none is set: mails are not sent, but shown to admins on the page Mailbox"
-        yield Finding(what="SMTP", well=True, says=says)
-        return
-    server = smtp.Server(**asdict(settings.smtp))
-    where = f"{server.host}:{server.port}"
-    try:
-        with smtp.SmtpSession(server, seconds=SMTP_SECONDS) as line:
-            encrypted = line.open()
-    except smtp.Unreachable as error:
-        mend = "check SMTP_URL with user and password, and that this machine may connect there"
-        yield Finding(what="SMTP", well=False, says=str(error), mend=mend)
-        return
-    as_user = f", signed in as {server.user}" if server.user else ""
-    if encrypted or server.host in LOOPBACK:
-        yield Finding(what="SMTP", well=True, says=f"{where} answers{as_user}")
-    else:
-        mend = "write smtp+starttls:// or smtps:// in SMTP_URL, if the server supports it"
-        yield Finding(what="SMTP", well=None, says=f"{where} answers{as_user}, without encryption", mend=mend)

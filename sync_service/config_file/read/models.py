@@ -19,6 +19,7 @@ from pydantic import (
     create_model,
 )
 
+from sync_service.domain.people.mail_address import smtp_address
 from sync_service.domain.trackers.connector import Connector, Option
 
 _EMAIL = re.compile(r"[^@\s<>,;\"']+@[^@\s<>,;\"']+")
@@ -31,6 +32,7 @@ SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 def _email(written: str) -> str:
     if not _EMAIL.fullmatch(written):
         raise ValueError("not an e-mail address")
+    smtp_address(written)  # a mistake is told here, and not when a mail is sent
     return written.lower()
 
 
