@@ -10,11 +10,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+PROXIES = ("nginx", "haproxy")
+SBIN = "/usr/sbin:/usr/local/sbin"  # not on everybody's PATH
+POLICY = Path("/usr/sbin/policy-rc.d")  # https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -28,6 +33,7 @@ def main(stage: str) -> None:
         install_lock("dev", ROOT / "requirements-dev.lock")
         need_browser()
         need_browser_driver()
+        need_proxies()
 
 
 def make_environment() -> None:
@@ -76,9 +82,36 @@ def need_browser_driver() -> None:
         install_package("libatomic1", why="libatomic, which Playwright's driver needs")
 
 
+def need_proxies() -> None:
+    """Install nginx and HAProxy, behind which the tests put the service; without root those tests are skipped."""
+    for name in PROXIES:
+        if shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}") is None and can_install():
+            with services_stay_stopped():
+                install_package(name, why=name)
+
+
+@contextmanager
+def services_stay_stopped() -> Iterator[None]:
+    """Keep Debian from starting the service of a package that is installed meanwhile."""
+    absent = not POLICY.exists()
+    if absent:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if absent:
+            POLICY.unlink()
+
+
+def can_install() -> bool:
+    """Return whether we may install Debian packages."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
 def install_package(package: str, *, why: str) -> None:
     """Install a Debian package as root; otherwise exit and say what to install."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not can_install():
         sys.exit(f"Missing: {why}. On Debian or Ubuntu: sudo apt-get install {package}")
     say(f"Installing the Debian package {package}")
     install = ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", package]

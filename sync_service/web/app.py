@@ -26,7 +26,8 @@ from sync_service.web.pages import (
     objectives,
     template_globals,
 )
-from sync_service.web.request import errors, guards, security_headers, sign_in
+from sync_service.web.request import errors, guards, same_origin, security_headers, sign_in
+from sync_service.web.request.base_path import BasePath
 from sync_service.web.request.context import attach_services
 from sync_service.web.rules import views
 
@@ -55,11 +56,19 @@ def create_app(services: Services) -> Flask:
     wakeup_thread = WakeupThread(services.wakeup)
     wakeup_thread.start()
     app = create_pages_app(services, wakeup_thread)
-    app.wsgi_app = WebhookDispatcher(create_webhook_app(services, wakeup_thread).wsgi_app, app.wsgi_app)  # type: ignore[method-assign]  # as in Flask's documentation
+    dispatcher = WebhookDispatcher(create_webhook_app(services, wakeup_thread).wsgi_app, app.wsgi_app)
+    path = services.settings.base_path
+    app.wsgi_app = BasePath(dispatcher, path, taken=_is_taken(app, path))  # type: ignore[method-assign]  # as in Flask's documentation
     if services.settings.proxy_hops:
         hops = services.settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as above
     return app
+
+
+def _is_taken(app: Flask, path: str) -> bool:
+    """Return whether an address of the application begins like the path, as `/rules` does."""
+    first = [rule.rule.split("/")[1] for rule in app.url_map.iter_rules()]
+    return any(path.split("/")[1:2] == [one] for one in (*first, *hooks.PREFIX.split("/")))
 
 
 class WebhookDispatcher:
@@ -88,10 +97,11 @@ def create_webhook_app(services: Services, wakeup_thread: WakeupThread) -> Flask
 
 def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     """Return the application with pages, API and health."""
-    app = OpenAPI(__name__, doc_ui=False, **setup.description())
+    app = OpenAPI(__name__, doc_ui=False, **setup.description(services.settings.base_path))
     app.config.update(
         SECRET_KEY=services.sealer.derive("cookies"),
         SESSION_COOKIE_NAME="okr_sync",
+        SESSION_COOKIE_PATH=services.settings.base_path or "/",
         SESSION_COOKIE_SECURE=services.settings.base_url.startswith("https:"),
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
@@ -99,6 +109,7 @@ def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
         SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=LARGEST_FORM,
         WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,  # it wants a Referer; `same_origin` also takes what browsers send in its place
     )
     attach_services(app, services, wakeup_thread)
     guards.install(app, bearer=bearer_auth.caller)
@@ -107,6 +118,7 @@ def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     errors.install(app)
     sign_in.limiter.init_app(app)
     csrf = CSRFProtect(app)
+    same_origin.install(app)
     setup.install(app, csrf)
     for blueprint in (health.blueprint, *PAGES):
         app.register_blueprint(blueprint)

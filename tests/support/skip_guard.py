@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import proxies
+
 SHARED = Path(__file__).parents[3] / "shared"
 SHARED_IS_ABSENT = "the sibling folder shared is absent"
 NOT_LINUX = "only Linux can do this"
@@ -16,7 +18,11 @@ NOT_LINUX = "only Linux can do this"
 
 def expected_reasons() -> frozenset[str]:
     """Return the accepted reasons on this machine."""
-    reasons = {SHARED_IS_ABSENT: not SHARED.is_dir(), NOT_LINUX: sys.platform != "linux"}
+    reasons = {
+        SHARED_IS_ABSENT: not SHARED.is_dir(),
+        NOT_LINUX: sys.platform != "linux",
+        proxies.ABSENT: not proxies.can_be_had(),
+    }
     return frozenset(reason for reason, is_true in reasons.items() if is_true)
 
 

@@ -141,7 +141,7 @@ def test_a_form_without_its_csrf_token_is_refused(ben: SessionClient) -> None:
     """Another site must not send forms in a person's name."""
     response = ben.client.post("/sign-out")
     assert response.status_code == 400
-    assert "The form has expired, or it was sent from another site" in response.text
+    assert "The form came without its token: another site or a program sent it" in response.text
     assert ben.open("/").status_code == 200
 
 

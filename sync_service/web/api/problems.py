@@ -92,7 +92,7 @@ def _write(response: Response, detail: str, members: Mapping[str, Any]) -> None:
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail or DETAILS.get(status, HTTPStatus(status).description),
-        "instance": request.path,
+        "instance": request.script_root + request.path,
         **members,
     }
     response.set_data(json.dumps(body, ensure_ascii=False))

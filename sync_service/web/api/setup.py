@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response
 from flask_limiter import Limiter
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3 import Info, OpenAPI, Server
 from flask_wtf.csrf import CSRFProtect
 
 import sync_service
@@ -14,9 +14,10 @@ LIMIT = "600/minute"
 """Per token and web process. Webhooks are never limited: GitHub would not send them again."""
 
 
-def description() -> dict[str, Any]:
+def description(base_path: str) -> dict[str, Any]:
     """Return the arguments of `OpenAPI(...)` for the document and for validation errors."""
     return {
+        "servers": [Server(url=base_path)] if base_path else None,
         "info": Info(title="OKR Sync", version=sync_service.__version__, description=openapi_docs.DESCRIPTION),
         "openapi_extensions": openapi.components(),
         "validation_error_model": models.Problem,

@@ -22,7 +22,7 @@ from sync_service.store.people.oauth_states import AppRequest
 from sync_service.web.connections.bounded_calls import CallTimedOut, TooManyCalls, call_with_timeout
 from sync_service.web.connections.new import Draft, check, read_draft, show
 from sync_service.web.connections.shared import connector_of, connector_with, editing, hook_url, new_secret
-from sync_service.web.request.context import services, wake
+from sync_service.web.request.context import public_url, services, wake
 from sync_service.web.request.guards import SESSION, Guard, guarded
 from sync_service.web.request.security_headers import csp_with_form_target
 
@@ -66,8 +66,8 @@ def _wanted(drafted: Draft) -> AppRegistration:
         organization=drafted.organization,
         home_url=services().settings.base_url,
         hook_url=hook_url(drafted.slug),
-        back_url=services().settings.base_url + url_for("connections_apps.created", kind=drafted.kind),
-        installed_url=services().settings.base_url + url_for("connections_scopes.choose", slug=drafted.slug),
+        back_url=public_url("connections_apps.created", kind=drafted.kind),
+        installed_url=public_url("connections_scopes.choose", slug=drafted.slug),
         writes_back=drafted.write_back,
     )
 

@@ -34,7 +34,7 @@ from sync_service.web.connections.shared import (
     scopes_in,
 )
 from sync_service.web.connections.site_check import SETTING, BadSite, check_site
-from sync_service.web.request.context import services
+from sync_service.web.request.context import public_url, services
 from sync_service.web.request.guards import Guard, current_caller, guarded
 
 blueprint = Blueprint("connections_new", __name__, url_prefix="/connections/new")
@@ -138,7 +138,7 @@ def show(drafted: Draft, method: str, status: int = 200) -> ResponseReturnValue:
                 if option.form == "text" and not (option.for_token and method != "token")
             ],
             hooks_at=hook_url(drafted.slug),
-            back=services().settings.base_url + url_for("connections_consents.consented", kind=drafted.kind),
+            back=public_url("connections_consents.consented", kind=drafted.kind),
         ),
         status,
     )

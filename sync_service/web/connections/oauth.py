@@ -19,7 +19,7 @@ from sync_service.store.people.oauth_states import AppRequest
 from sync_service.store.trackers.connections import Configured
 from sync_service.web.connections.bounded_calls import CallTimedOut, TooManyCalls, call_with_timeout
 from sync_service.web.connections.shared import configured, connector_of, connector_with, find
-from sync_service.web.request.context import services, wake
+from sync_service.web.request.context import public_url, services, wake
 from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
 
 blueprint = Blueprint("connections_consents", __name__, url_prefix="/connections")
@@ -30,7 +30,7 @@ _OAUTH = "consent"
 
 def back_url(kind: str) -> str:
     """Return the callback URL, which must be registered in the OAuth app."""
-    return services().settings.base_url + url_for("connections_consents.consented", kind=kind)
+    return public_url("connections_consents.consented", kind=kind)
 
 
 @blueprint.post("/<slug>/consent")

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
 from sync_service.store.engine.encryption import DecryptionError
+from sync_service.web.request.context import services
 from sync_service.web.request.guards import API, current_caller
 
 log = structlog.get_logger(__name__)
@@ -65,7 +66,18 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 def _csrf(error: CSRFError) -> ResponseReturnValue:
     log.info("a form without a valid CSRF token was refused", path=request.path, reason=error.description)
-    return _respond(400, "The form has expired, or it was sent from another site.")
+    return _respond(400, _csrf_detail(error.description or ""))
+
+
+def _csrf_detail(reason: str) -> str:
+    """Return what is wrong with a form, from the reason of Flask-WTF."""
+    base = services().settings.base_url
+    if "session token is missing" in reason:
+        over_tls = f" They are sent over TLS only: open {base}." if base.startswith("https:") else ""
+        return f"Your browser sent no session cookie with this form. Allow cookies for this site.{over_tls}"
+    if "token is missing" in reason:
+        return "The form came without its token: another site or a program sent it."
+    return "The form belongs to an earlier session."
 
 
 def _database(error: DBAPIError) -> ResponseReturnValue:

@@ -22,7 +22,7 @@ from sync_service.store.people.auth import (
     use_sign_in_link,
 )
 from sync_service.store.tables import person
-from sync_service.web.request.context import services, wake
+from sync_service.web.request.context import public_url, services, wake
 from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
 
 blueprint = Blueprint("sign_in", __name__)
@@ -40,7 +40,7 @@ def ask() -> ResponseReturnValue:
     """Show the form for an e-mail address."""
     back = local_path(request.args.get(NEXT))
     if current_caller():
-        return redirect(back)
+        return redirect(request.script_root + back)
     return render_template("sign_in.html", back=back)
 
 
@@ -84,7 +84,7 @@ def use(token: str) -> ResponseReturnValue:
     session.clear()  # drop everything from before sign-in, also the CSRF token
     session.permanent = True
     session[SESSION] = session_token
-    return redirect(back)
+    return redirect(request.script_root + back)
 
 
 @blueprint.post("/sign-out")
@@ -115,8 +115,8 @@ def _address() -> str:
 
 
 def _write_mail(tx: Connection, person_id: int) -> None:
-    """Write the mail with a new link, below the base URL of the settings: a request's Host header can be forged."""
+    """Write the mail with a new link."""
     now = services().now()
     known = tx.execute(sa.select(person.c.email, person.c.name).where(person.c.id == person_id)).one()
-    address = services().settings.base_url.rstrip("/") + f"/sign-in/{create_sign_in_link(tx, person_id, now)}"
+    address = public_url("sign_in.link", token=create_sign_in_link(tx, person_id, now))
     services().outbox.write_sign_in(tx, email=known.email, name=known.name, link=address, now=now)
