@@ -100,7 +100,7 @@ def test_a_consent_leads_to_the_choice_of_projects(oauth: OAuthSetup) -> None:
     assert "no consent yet" in page
     assert "Nobody has allowed OKR Sync yet to call Jira" in page
     assert "OKR Sync creates the OAuth app’s webhook itself" in page  # noqa: RUF001 - as the page writes it
-    assert "503" not in page
+    assert "refused with 503" not in page
     redirect = oauth.accept(oauth.request_consent())
     assert redirect.startswith(f"{CALLBACK_PATH}?state=")
     response = oauth.harness.ana.open(redirect)
