@@ -187,13 +187,22 @@ def test_a_fetched_issue_without_a_parent_has_none(jira: responses.RequestsMock)
         assert fetch_issue(connection("token")).parent == parent
 
 
-def test_a_missing_issue_may_be_hidden(jira: responses.RequestsMock) -> None:
-    """Jira sends 404 for both, so it proves nothing."""
+@pytest.mark.parametrize("status", [404, 410, 451])
+def test_a_missing_issue_may_be_hidden(jira: responses.RequestsMock, status: int) -> None:
+    """Jira sends 404 for both, so it proves nothing; 410 is about an address that was removed."""
     show_fields(jira)
-    jira.get(SERVER, status=404, json={"errorMessages": ["Issue does not exist"]})
-    with pytest.raises(Gone) as caught:
+    jira.get(SERVER, status=status, json={"errorMessages": ["Issue does not exist"]})
+    with pytest.raises(Gone, match=": Issue does not exist") as caught:
         fetch_issue(connection("token"))
     assert not caught.value.proven
+
+
+def test_a_web_page_in_place_of_an_issue_is_asked_for_again(jira: responses.RequestsMock) -> None:
+    """It may be the page of a proxy, or of a sign-in."""
+    show_fields(jira)
+    jira.get(SERVER, body="<!DOCTYPE html><title>Log in</title>", content_type="text/html")
+    with pytest.raises(Unavailable, match="a web page in place of JSON"):
+        fetch_issue(connection("token"))
 
 
 def test_a_response_about_another_issue_is_rejected(jira: responses.RequestsMock) -> None:
