@@ -114,7 +114,7 @@ class Work:
         rows = []
         for payload in payloads:
             post = WebhookRequest({name.lower(): value for name, value in payload.headers.items()}, payload.body)
-            if not connector.verify(post, connection.secrets):
+            if not connector.verify(post, connection.secrets, connection.view.client):
                 raise RuntimeError("a delivery is not signed")
             rows.append(
                 ReceivedDelivery(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
-from urllib.parse import unquote_to_bytes
 
 from connectors.github.api.client import WRITE_BUCKET, GitHubClient
 from connectors.github.api.credentials import CredentialsCache
@@ -30,6 +29,7 @@ from connectors.github.setup.create_webhooks import WebhookCreator
 from connectors.github.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
 from connectors.github.setup.scope_name import normalize_scope
 from connectors.github.webhook.events import event_rule_for
+from connectors.github.webhook.signed_body import check_subject, json_of
 from connectors.github.write_back.comment import comment_target, remove_note, write_note
 from connectors.http import HttpClient
 from connectors.json_fields import MAX_NUMBER_FIELDS, exact_text, json_object
@@ -47,7 +47,7 @@ from sync_service.domain.trackers.capabilities import (
     TaskResult,
     WebhookResult,
 )
-from sync_service.domain.trackers.connector import Connection, Option, Rejected, WebhookRequest
+from sync_service.domain.trackers.connector import Connection, OAuthClient, Option, Rejected, WebhookRequest
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
 from sync_service.domain.trackers.queries import Candidate, MemberPage
@@ -91,8 +91,9 @@ class GitHub:
         self._credentials = CredentialsCache(self._http, sleep=sleep)
         self._nodes: dict[str, NodeIdCache] = {}
 
-    def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
+    def verify(self, post: WebhookRequest, secrets: Sequence[str], client: OAuthClient | None = None) -> bool:
         """Verify the HMAC-SHA256 signature of the raw body, form-encoded or not. The old SHA-1 header is ignored."""
+        del client
         return verify_hmac(post.body, signature=post.headers.get("x-hub-signature-256"), secrets=secrets)
 
     def delivery_id(self, post: WebhookRequest) -> str:
@@ -104,10 +105,12 @@ class GitHub:
         event = exact_text(post.headers.get("x-github-event"), 48)
         if event is None:
             raise Rejected("the header X-GitHub-Event is missing")
-        payload = decode_object(_json_of(post))
+        payload = decode_object(json_of(post.body))
         action = exact_text(payload.get("action"), 48)
         name = f"{event}.{action}" if action else event
         rule = event_rule_for(name, event)
+        if rule.parse:
+            check_subject(event, payload)
         found = rule.parse(payload, connection) if rule.parse else (Ignored(rule.description),)
         return ParsedDelivery(name=name, observations=found, actor=account(json_object(payload.get("sender"))))
 
@@ -272,17 +275,3 @@ class GitHub:
     def _calls(self, connection: Connection) -> GitHubClient:
         cache = self._credentials
         return GitHubClient(connection, cache.site(connection.site), cache.of(connection), self._http.now)
-
-
-def _json_of(post: WebhookRequest) -> bytes:
-    """Return the JSON of a delivery. Webhooks created by API are form-encoded by default.
-
-    https://docs.github.com/en/webhooks/using-webhooks/creating-webhooks
-    """
-    if not post.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
-        return post.body
-    for field in post.body.split(b"&", 20):
-        name, _, value = field.partition(b"=")
-        if name == b"payload":
-            return unquote_to_bytes(value.replace(b"+", b" "))
-    raise Rejected("the form body has no field named payload")

@@ -40,7 +40,7 @@ from sync_service.domain.trackers.capabilities import (
     TaskResult,
     WebhookResult,
 )
-from sync_service.domain.trackers.connector import Connection, Option, Rejected, WebhookRequest
+from sync_service.domain.trackers.connector import Connection, OAuthClient, Option, Rejected, WebhookRequest
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
 from sync_service.domain.trackers.queries import Candidate, MemberPage
@@ -110,13 +110,13 @@ class Jira:
         self._oauth = OAuth(self._http, hosts)
         self._catalogues = FieldCatalogueCache()
 
-    def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
+    def verify(self, post: WebhookRequest, secrets: Sequence[str], client: OAuthClient | None = None) -> bool:
         """Return whether the webhook signature is valid: `sha256` HMAC of the raw body; other methods fail.
 
-        Webhooks of an OAuth app carry a JWT instead, signed with the app's client secret.
+        Webhooks of an OAuth app carry a JWT instead, signed with the app's client secret and with no other.
         """
         signed = verify_hmac(post.body, signature=post.headers.get("x-hub-signature"), secrets=secrets)
-        return signed or verify_jwt(post.headers.get("authorization"), secrets)
+        return signed or (client is not None and verify_jwt(post.headers.get("authorization"), client.secret))
 
     def delivery_id(self, post: WebhookRequest) -> str:
         """Return `X-Atlassian-Webhook-Identifier`, which a retry repeats. Data Center has none: a body hash."""

@@ -75,10 +75,10 @@ class WebhookReceiver:
             log.warning("a delivery is too large", connection=slug, size=len(post.body))
             return Receipt.TOO_LARGE
         connector = self.connectors[connection.kind]
-        if not connection.secrets:
+        if not connection.hears_webhooks:
             log.error("a delivery can't be verified: the connection has no webhook secret", connection=slug)
             return Receipt.UNABLE
-        if not connector.verify(post, connection.secrets):
+        if not connector.verify(post, connection.secrets, connection.view.client):
             log.warning("a delivery has a wrong or no signature", connection=slug, size=len(post.body))
             self._rejected.add(connection.id, at=self.now())
             return Receipt.FORGED

@@ -180,7 +180,7 @@ class ScopePoller:
                 tx,
                 poll,
                 row,
-                wait=INTERVAL if connection.secrets else INTERVAL_WITHOUT_WEBHOOKS,
+                wait=INTERVAL if connection.hears_webhooks else INTERVAL_WITHOUT_WEBHOOKS,
                 outcome=outcome,
                 cursor=None,
                 since=run.newest - OVERLAP if run.newest else run.since,

@@ -10,7 +10,15 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Option, Rejected, WebhookRequest
+from sync_service.domain.trackers.connector import (
+    Connection,
+    ConnectorError,
+    Gone,
+    OAuthClient,
+    Option,
+    Rejected,
+    WebhookRequest,
+)
 from sync_service.domain.trackers.observations import Account, Observation, ParsedDelivery, Snapshot
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.receive import WebhookReceiver
@@ -46,8 +54,9 @@ class FakeTracker:
     parsed_deliveries: list[ParsedDelivery | Exception] = field(default_factory=list)
     snapshots: dict[str, Snapshot | ConnectorError] = field(default_factory=dict)
 
-    def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
+    def verify(self, post: WebhookRequest, secrets: Sequence[str], client: OAuthClient | None = None) -> bool:
         """Return whether the header holds one of the secrets."""
+        del client
         return post.headers.get("x-secret") in secrets
 
     def delivery_id(self, post: WebhookRequest) -> str:

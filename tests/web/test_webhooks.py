@@ -4,10 +4,13 @@ import hashlib
 import hmac
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import jwt
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
@@ -124,6 +127,53 @@ def test_a_signed_but_malformed_body_is_stored_and_buried(client: FlaskClient, s
     (row,) = stored_deliveries(services)
     assert row.buried_at is not None
     assert row.outcome.startswith("can't be read")
+
+
+def test_a_signed_json_body_sent_again_as_a_form_is_read_as_json(client: FlaskClient, services: Services) -> None:
+    """A title may contain `&payload=…`, and the signature does not cover the content type."""
+    title = "Pay &payload=" + quote(json.dumps({"action": "deleted", "issue": {"number": 9}}))
+    body = json.dumps({"action": "edited", "issue": {"number": 1, "title": title}}).encode()
+    sent = {"X-GitHub-Event": "issues", "X-Hub-Signature-256": signature(body)}
+    answers = [
+        client.post(
+            "/hooks/hub", data=body, headers={**sent, "X-GitHub-Delivery": content_type}, content_type=content_type
+        )
+        for content_type in ("application/json", "application/x-www-form-urlencoded")
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    services.drains.drain_everything()
+    as_json, as_form = stored_deliveries(services)
+    assert as_json.name == as_form.name
+    assert as_json.outcome == as_form.outcome
+
+
+@pytest.mark.parametrize("to", ["hub", "jira"])
+def test_a_bearer_token_signed_with_a_webhook_secret_answers_401(
+    client: FlaskClient, services: Services, to: str
+) -> None:
+    """Only the client secret of an OAuth app signs such tokens."""
+    secret = "a webhook secret that is long enough for HS256"
+    with writing(services.engine) as tx:
+        c = tables.connection.c
+        tx.execute(
+            sa.update(tables.connection).where(c.slug == to).values(sealed_secrets=[services.sealer.encrypt(secret)])
+        )
+        versions.bump(tx, versions.RULES)
+    bearer = "Bearer " + jwt.encode({"exp": int(time.time()) + 60}, secret, algorithm="HS256")
+    assert client.post(f"/hooks/{to}", data=BODY, headers={"Authorization": bearer}).status_code == 401
+    assert stored_deliveries(services) == []
+
+
+def test_a_repeat_of_a_buried_delivery_replaces_its_headers_too(client: FlaskClient, services: Services) -> None:
+    """Somebody may have sent the body first, with other headers, which nobody signs."""
+    assert post(client, X_GitHub_Event="").status_code == 202
+    services.drains.drain_everything()
+    (buried,) = stored_deliveries(services)
+    assert buried.buried_at is not None
+    assert post(client).status_code == 202
+    services.drains.drain_everything()
+    (row,) = stored_deliveries(services)
+    assert (row.name, row.buried_at) == ("ping", None)
 
 
 def test_a_too_large_body_answers_413(client: FlaskClient, services: Services) -> None:

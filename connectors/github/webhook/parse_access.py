@@ -60,7 +60,7 @@ def _from(payload: Json, name: str) -> object:
 
 def read_organization_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Read that an organization was deleted, with all its repositories."""
-    _check_no_other_subject(payload, allowed=_ALWAYS | {"membership"})
+    _check_no_other_subject(payload, allowed=(_ALWAYS - {"repository"}) | {"membership"})
     name = required(exact_text(json_object(payload.get("organization")).get("login"), 100), "the organization's name")
     return (AccountSeen(name=name, gone="the organization was deleted", for_good=True),)
 
@@ -95,7 +95,7 @@ def read_installation_repositories(payload: Json, _connection: Connection) -> tu
 def _check_no_other_subject(payload: Json, *, allowed: frozenset[str]) -> None:
     """Raise `Rejected` when the body is about something else.
 
-    The signature does not cover the event's name: a deleted label must not count as a deleted repository.
+    The signature does not cover the event's name: a deleted repository must not count as a deleted organization.
     """
     others = sorted(name for name in payload if name not in allowed)
     if others:

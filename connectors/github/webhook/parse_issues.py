@@ -6,7 +6,7 @@ https://docs.github.com/en/webhooks/webhook-events-and-payloads
 from connectors.github.model.number_fields import number_fields_of
 from connectors.github.model.snapshots import identity_and_key, read_issue, read_pull_request, scope_of
 from connectors.json_fields import Json, identifier, json_object, required, text
-from sync_service.domain.trackers.connector import Connection, Rejected
+from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import (
     FetchNeeded,
     Ignored,
@@ -67,9 +67,6 @@ def read_transferred(payload: Json, connection: Connection) -> tuple[Observation
 
 def read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     """Return a tombstone of a deleted issue."""
-    # The signature does not cover the event's name: a deleted comment must not count as a deleted issue.
-    if "comment" in payload:
-        raise Rejected("the body is about a comment, not about a deleted issue")
     identity, key = identity_and_key(json_object(payload.get("issue")), scope_of(repository_of(payload)))
     return (Tombstone(identity=identity, key=key),)
 

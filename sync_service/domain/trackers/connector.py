@@ -162,8 +162,11 @@ class Connector(Protocol):
     stored_headers: tuple[str, ...]
     """Request headers to store with a delivery, in lower case; never a signature or a secret."""
 
-    def verify(self, post: WebhookRequest, secrets: Sequence[str]) -> bool:
-        """Return whether `post` was signed with one of `secrets`, in constant time; an empty secret never matches."""
+    def verify(self, post: WebhookRequest, secrets: Sequence[str], client: OAuthClient | None = None) -> bool:
+        """Return whether `post` was signed with one of `secrets`, in constant time; an empty secret never matches.
+
+        The tracker of an OAuth app may identify itself by a token that is signed with the secret of `client`.
+        """
         ...
 
     def delivery_id(self, post: WebhookRequest) -> str:

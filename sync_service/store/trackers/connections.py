@@ -29,7 +29,8 @@ UNKNOWN_SECONDS = 0.2
 class Configured:
     """A connection with its secrets decrypted: never log it.
 
-    `token_until` is when the OAuth access token expires; `refresh_stopped`: the token is not refreshed any more.
+    `secrets` are its webhook secrets. `token_until` is when the OAuth access token expires; `refresh_stopped`: the
+    token is not refreshed any more.
     """
 
     id: int
@@ -40,6 +41,11 @@ class Configured:
     refused: str | None
     token_until: datetime | None = None
     refresh_stopped: bool = False
+
+    @property
+    def hears_webhooks(self) -> bool:
+        """Return whether there is a secret to verify deliveries with."""
+        return bool(self.secrets or self.view.client)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,16 +115,11 @@ class Connections:
                 owner_marker=row.owner_marker,
                 writes_back=row.write_back,
             ),
-            secrets=self._secrets(row),
+            secrets=tuple(self.sealer.decrypt(one) for one in row.sealed_secrets),
             refused=row.refused_reason,
             token_until=tokens.expires_at if tokens else None,
             refresh_stopped=tokens is not None and tokens.due_at is None,
         )
-
-    def _secrets(self, row: Row[Any]) -> tuple[str, ...]:
-        """Return the secrets that may sign deliveries; an OAuth app's deliveries are signed with its client secret."""
-        sealed = [*row.sealed_secrets, *([row.sealed_client_secret] if row.client_id else [])]
-        return tuple(self.sealer.decrypt(one) for one in sealed)
 
 
 def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:

@@ -26,7 +26,7 @@ class ReceivedDelivery:
 
 
 def store(engine: Engine, received: Sequence[ReceivedDelivery]) -> None:
-    """Store deliveries, due now, and commit. A repeat changes nothing, but makes a buried one due with its new body."""
+    """Store deliveries, due now, and commit. A repeat changes nothing, but makes a buried one due as it now came."""
     rows = [{name: getattr(one, name) for name in _RECEIVED} for one in received]
     with writing_at_once(engine) as tx:
         new = insert_or_skip(tx, tables.delivery, rows, unique=("connection_id", "delivery_id"), due_at=DatabaseNow())
@@ -36,7 +36,7 @@ def store(engine: Engine, received: Sequence[ReceivedDelivery]) -> None:
 
 
 _RECEIVED = ("connection_id", "delivery_id", "received_at", "headers", "body")
-_REVIVED = ("connection_id", "delivery_id", "body")
+_REVIVED = ("connection_id", "delivery_id", "headers", "body")
 _REVIVE = (
     sa.update(tables.delivery)
     .where(
@@ -44,7 +44,14 @@ _REVIVE = (
         tables.delivery.c.delivery_id == sa.bindparam("a_delivery_id"),
         tables.delivery.c.buried_at.isnot(None),
     )
-    .values(due_at=DatabaseNow(), buried_at=None, attempts=0, outcome="", body=sa.bindparam("a_body"))
+    .values(
+        due_at=DatabaseNow(),
+        buried_at=None,
+        attempts=0,
+        outcome="",
+        headers=sa.bindparam("a_headers"),
+        body=sa.bindparam("a_body"),
+    )
 )
 
 

@@ -1,12 +1,13 @@
 """Deliveries about access: repositories that are renamed, deleted or available again."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from connectors.github import GitHub
-from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.connector import Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import AccountSeen, Ignored, Observation, ScopeRef, ScopeSeen
 from tests.connectors.github.payloads import CHECKOUT, CONNECTION, LABEL, LEDGER, Json, delivery
 
@@ -60,10 +61,14 @@ def test_a_renamed_owner_has_both_names() -> None:
 
 
 def test_a_deleted_organization_deletes_its_repositories() -> None:
-    """All of them."""
-    assert read("organization", "deleted", organization=ACME, membership={"role": "admin"}) == (
+    """All of them. A deleted repository of an organization can't pass for it."""
+    body = {"action": "deleted", "organization": ACME, "membership": {"role": "admin"}}
+    post = WebhookRequest({"x-github-event": "organization"}, json.dumps(body).encode())
+    assert GitHub().parse_delivery(post, CONNECTION).observations == (
         AccountSeen(name="acme", gone="the organization was deleted", for_good=True),
     )
+    with pytest.raises(Rejected, match="about 'repository'"):
+        read("organization", "deleted", organization=ACME)
 
 
 UNINSTALLED, SUSPENDED = "the GitHub app was uninstalled", "the GitHub app was suspended"

@@ -88,7 +88,7 @@ def test_a_deleted_issue_gives_a_tombstone() -> None:
 
 def test_a_deleted_comment_can_not_pass_for_a_deleted_issue() -> None:
     """The event's name is not signed, the body is."""
-    with pytest.raises(Rejected, match="about a comment"):
+    with pytest.raises(Rejected, match="about 'comment'"):
         read(delivery("issues", "deleted", issue=issue(), comment={"id": 1}))
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import jwt
 import pytest
 
 from connectors.jira import Jira
-from sync_service.domain.trackers.connector import WebhookRequest
+from sync_service.domain.trackers.connector import OAuthClient, WebhookRequest
 from tests.connectors.jira.payloads import delivery, issue, signed
 
 CLIENT_SECRET = "ATOA-a-client-secret-as-long-as-they-are-in-truth-0123456789"
@@ -27,9 +28,9 @@ def encode(secret: str = CLIENT_SECRET, algorithm: str = "HS256", /, **claims: A
     return jwt.encode(claims, secret, algorithm=algorithm)
 
 
-def is_accepted(token: str, *secrets: str, scheme: str = "Bearer") -> bool:
+def is_accepted(token: str, client_secret: str = CLIENT_SECRET, *, scheme: str = "Bearer") -> bool:
     """Return whether the connector accepts the delivery."""
-    return Jira().verify(with_bearer(token, scheme=scheme), secrets or (CLIENT_SECRET,))
+    return Jira().verify(with_bearer(token, scheme=scheme), (), OAuthClient("client-id", client_secret))
 
 
 def soon(seconds: float = 180) -> int:
@@ -56,17 +57,18 @@ def in_time(**offsets: float) -> Callable[[], dict[str, Any]]:
 def test_a_token_signed_with_the_client_secret_is_accepted(claims: Callable[[], dict[str, Any]]) -> None:
     """Other claims do not matter, because Atlassian does not document them. Clocks may differ a little."""
     assert is_accepted(encode(**claims()))
-    assert is_accepted(encode(**claims()), "another secret that is long enough for HS256", CLIENT_SECRET)
     assert is_accepted(encode(**claims()), scheme="bearer")
 
 
 @pytest.mark.parametrize(
     "claims",
     [in_time(exp=-600), in_time(iat=-90_000), in_time(iat=600), in_time(exp=180, nbf=600),
+     in_time(exp=90_000), in_time(exp=90_000, iat=0), in_time(exp=60, iat=-90_000), in_time(exp=3e8, iat=-5),
+     lambda: {"exp": soon(), "iat": math.nan}, lambda: {"exp": math.inf},
      *(lambda odd=odd: odd for odd in ({}, {"exp": "tomorrow"}, {"iat": "today"}, {"exp": None}, {"aud": "x"}))],
 )  # fmt: skip
 def test_a_token_outside_its_period_is_refused(claims: Callable[[], dict[str, Any]]) -> None:
-    """Expired, not yet valid, or without any limit."""
+    """Expired, not yet valid, without any limit, or valid for longer than a day."""
     assert not is_accepted(encode(**claims()))
 
 
@@ -106,7 +108,8 @@ def test_an_unsigned_token_is_refused() -> None:
 def test_any_other_header_is_refused_without_an_error(odd: str) -> None:
     """The header comes from the caller."""
     assert not is_accepted(odd)
-    assert not Jira().verify(WebhookRequest({**BODY.headers, "authorization": odd}, BODY.body), [CLIENT_SECRET])
+    post = WebhookRequest({**BODY.headers, "authorization": odd}, BODY.body)
+    assert not Jira().verify(post, [CLIENT_SECRET], OAuthClient("client-id", CLIENT_SECRET))
     assert not is_accepted(encode(exp=soon()), scheme="Basic")
     assert not is_accepted(encode(exp=soon()), scheme="JWT")
 
@@ -121,3 +124,11 @@ def test_a_valid_signature_is_enough_with_an_invalid_token() -> None:
     """A proxy may add a header of its own."""
     post = signed(BODY, "secret")
     assert Jira().verify(WebhookRequest({**post.headers, "authorization": "Basic eDp5"}, post.body), ["secret"])
+
+
+def test_only_the_client_secret_signs_a_bearer_token() -> None:
+    """A webhook secret signs bodies; a token that is signed with it would let any body in."""
+    post = with_bearer(encode(exp=soon()))
+    assert not Jira().verify(post, [CLIENT_SECRET])
+    assert not Jira().verify(post, [CLIENT_SECRET], OAuthClient("client-id", CLIENT_SECRET[::-1]))
+    assert not Jira().verify(signed(BODY, CLIENT_SECRET), [], OAuthClient("client-id", CLIENT_SECRET))

@@ -71,13 +71,15 @@ def test_deliveries_of_a_registered_webhook_are_accepted(harness: RefreshHarness
     assert harness.receives_changes()
     message = harness.receiver.received[-1]
     post = WebhookRequest({name.lower(): value for name, value in message.headers.items()}, message.body)
-    assert harness.jira.verify(post, [SECRET])
-    assert not harness.jira.verify(post, [SECRET[::-1]])
+    assert harness.jira.verify(post, [], OAuthClient("id", SECRET))
+    assert not harness.jira.verify(post, [], OAuthClient("id", SECRET[::-1]))
     harness.tracker.webhooks.forge_next()
     harness.shop.create_issue("Pay")
     delivery = harness.receiver.received[-1]
     assert not harness.jira.verify(
-        WebhookRequest({name.lower(): text for name, text in delivery.headers.items()}, delivery.body), [SECRET]
+        WebhookRequest({name.lower(): text for name, text in delivery.headers.items()}, delivery.body),
+        [SECRET],
+        OAuthClient("id", SECRET),
     )
 
 
