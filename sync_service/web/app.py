@@ -28,6 +28,7 @@ from sync_service.web.pages import (
 )
 from sync_service.web.request import errors, guards, same_origin, security_headers, sign_in
 from sync_service.web.request.base_path import BasePath
+from sync_service.web.request.body_reader import BodyReader
 from sync_service.web.request.context import attach_services
 from sync_service.web.rules import views
 
@@ -59,6 +60,7 @@ def create_app(services: Services) -> Flask:
     dispatcher = WebhookDispatcher(create_webhook_app(services, wakeup_thread).wsgi_app, app.wsgi_app)
     path = services.settings.base_path
     app.wsgi_app = BasePath(dispatcher, path, taken=_is_taken(app, path))  # type: ignore[method-assign]  # as in Flask's documentation
+    app.wsgi_app = BodyReader(app.wsgi_app)  # type: ignore[method-assign]  # as above
     if services.settings.proxy_hops:
         hops = services.settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # as above

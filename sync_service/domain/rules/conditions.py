@@ -61,6 +61,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 GROUPS = ("all", "any", "none")
 FIELD_CHOICES: Mapping[str, tuple[str, ...]] = {"kind": tuple(Kind), "state": tuple(State)}
 MAX_DEPTH = 8
+LONGEST_SHOWN = 1000
+"""Most characters of a wrong value in an error."""
 _SETS = ("labels", "components", "versions", "sprint", "assignee")
 
 
@@ -69,8 +71,21 @@ class RuleError(ValueError):
 
     def __init__(self, path: tuple[str | int, ...], found: object, allowed: str) -> None:
         self.path, self.found, self.allowed = path, found, allowed
-        where = ".".join(str(step) for step in path) or "the condition"
-        super().__init__(f"{where}: found {found!r}, allowed is {allowed}")
+        where = ".".join(_step(step) for step in path) or "the condition"
+        super().__init__(f"{where}: found {_shown(found)}, allowed is {allowed}")
+
+
+def _step(step: object) -> str:
+    """Return a step of a path as text that can be stored and sent."""
+    return step if isinstance(step, str) and step.isprintable() else _shown(step)
+
+
+def _shown(found: object) -> str:
+    """Return a value as text. Python refuses to write a number of more than 4,300 digits."""
+    try:
+        return repr(found)[:LONGEST_SHOWN]
+    except ValueError:
+        return "a number that is too large"
 
 
 def compile_condition(condition: object, path: tuple[str | int, ...] = ()) -> Predicate:

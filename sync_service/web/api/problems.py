@@ -81,8 +81,9 @@ def _as_problem(response: Response) -> Response:
 
 
 def _is_ours(response: Response) -> bool:
-    # `web/request/errors.py` also writes problem documents, without `instance`; those are replaced.
-    return response.mimetype == MEDIA_TYPE and "instance" in response.get_json()
+    # `web/request/errors.py` also writes problem documents, without `instance`; those are replaced. What an abort
+    # answers to HEAD has no body here.
+    return response.mimetype == MEDIA_TYPE and (not response.data or "instance" in response.get_json())
 
 
 def _write(response: Response, detail: str, members: Mapping[str, Any]) -> None:

@@ -123,6 +123,7 @@ def pretty(opened: DeliveryOpened) -> str:
     if opened.size > len(opened.body):
         return text
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        indented = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return indented.encode("utf-8", "replace").decode()  # JSON may escape half a character
     except (ValueError, RecursionError):
         return text
