@@ -106,7 +106,7 @@ def _set_the_scene(
     service.run("migrate")
     service.apply("company.yaml", company.company_file(hub, jira, quarter))
     service.start()
-    token = service.run("token", "create", "--name", "demo", "--role", "viewer")
+    token = service.run("token", "create", "--name", "demo", "--role", "admin")
     service.wait_until_ready()
     hub.start()
     jira.start()

@@ -1,12 +1,12 @@
 """The commands `apply`, `export` and `schema`: the configuration file."""
 
-import getpass
 import json
 from typing import BinaryIO
 
 import click
 
 from config.settings import read_environment
+from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
 from sync_service.config_file.plan.apply import ConfigApplier
 from sync_service.config_file.plan.export import as_json, as_yaml, export_state
@@ -51,15 +51,8 @@ def _applying(services: Services) -> ConfigApplier:
         environment=read_environment(),
         zone=services.settings.zone,
         now=services.now,
-        actor=f"{_account()}, by okr-sync apply",
+        actor=actor("apply"),
     )
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a user id without a name
-        return "somebody"
 
 
 @click.command(short_help="Print the configuration as a file.")

@@ -33,6 +33,8 @@ COMMAND_MODULES = {
     "doctor": "doctor.command",
     "sign-in": "access_commands",
     "token": "access_commands",
+    "people": "people.people_commands",
+    "audit": "people.audit_command",
 }
 """Each command's module, imported on demand, so that long-running processes load only what they need."""
 

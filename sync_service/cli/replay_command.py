@@ -7,9 +7,12 @@ from zoneinfo import ZoneInfo
 import click
 import sqlalchemy as sa
 
+from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
+from sync_service.domain.text import plain
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
+from sync_service.store.people import audit
 from sync_service.store.queue import due
 from sync_service.store.tables import delivery
 
@@ -33,6 +36,8 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
     if buried:
         chosen = {name: table.c.buried_at.isnot(None) for name, table in due.TABLES.items()}
     with writing(services.engine) as tx:
+        what = "buried rows" if buried else f"delivery {delivery_id}" if delivery_id else f"deliveries since {since}"
+        audit.note(tx, actor=actor("replay"), what=f"replayed {plain(what)}", at=services.now())
         counts = {name: due.replay(tx, due.TABLES[name], where) for name, where in chosen.items()}
         versions.bump(tx, versions.CHANGES)
     if delivery_id is not None and not counts["delivery"]:
@@ -43,13 +48,13 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
 
 def _deliveries(delivery_id: str | None, since: str | None, now: datetime, zone: ZoneInfo) -> sa.ColumnElement[bool]:
     if delivery_id is None:
-        return delivery.c.received_at >= _moment(since or "", now, zone)
+        return delivery.c.received_at >= moment(since or "", now, zone)
     by_name = delivery.c.delivery_id == delivery_id
     ours = delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19
     return sa.or_(by_name, delivery.c.id == int(delivery_id)) if ours else by_name
 
 
-def _moment(written: str, now: datetime, zone: ZoneInfo) -> datetime:
+def moment(written: str, now: datetime, zone: ZoneInfo) -> datetime:
     """Parse a time; one without an offset is in the organisation's time zone."""
     ago = _AGO.fullmatch(written)
     if ago:

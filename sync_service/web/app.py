@@ -26,6 +26,7 @@ from sync_service.web.pages import (
     objectives,
     template_globals,
 )
+from sync_service.web.people import audit_page
 from sync_service.web.request import errors, guards, same_origin, security_headers, sign_in
 from sync_service.web.request.base_path import BasePath
 from sync_service.web.request.body_reader import BodyReader
@@ -44,6 +45,7 @@ PAGES = (
     *connections.BLUEPRINTS,
     deliveries.blueprint,
     mailbox.blueprint,
+    audit_page.blueprint,
     sign_in.blueprint,
     change_counter.blueprint,
 )

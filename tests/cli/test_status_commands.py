@@ -166,10 +166,12 @@ def test_a_token_is_printed_once_and_can_be_revoked(run: Run, engine: Engine) ->
     """Only the token goes to standard output, for scripts."""
     token = run("token", "create", "--name", "ci", "--role", "viewer").stdout.strip()
     with reading(engine) as tx:
-        assert auth.token_role(tx, token) == "viewer"
+        found = auth.find_api_token(tx, token, datetime.now(UTC))
+        assert found
+        assert found.role == "viewer"
     assert "already" in run("token", "create", "--name", "ci", "--role", "admin").stderr
     assert "did you mean ci?" in run("token", "revoke", "--name", "cii").stderr
     assert run("token", "revoke", "--name", "ci").stdout == "revoked ci\n"
     with reading(engine) as tx:
-        assert auth.token_role(tx, token) is None
+        assert auth.find_api_token(tx, token, datetime.now(UTC)) is None
     assert run("token", "create", "--name", " ", "--role", "admin").exit_code == 2

@@ -168,7 +168,7 @@ def running(
 def _by_commands(service: Service, file: str) -> str:
     service.run("migrate")
     service.apply("okrs.yaml", file)
-    return service.run("token", "create", "--name", "tests", "--role", "viewer")
+    return service.run("token", "create", "--name", "tests", "--role", "admin")
 
 
 def _prepared(service: Service, file: str) -> str:
@@ -185,7 +185,7 @@ def _prepared(service: Service, file: str) -> str:
 
 def _token(services: Services) -> str:
     with writing(services.engine) as tx:
-        return create_api_token(tx, name="tests", role="viewer", now=services.now())
+        return create_api_token(tx, name="tests", role="admin", now=services.now())
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def test_an_unknown_token_is_refused(tx: Connection) -> None:
     """The same holds for every kind of token."""
     assert auth.use_sign_in_link(tx, "guess", NOW) is None
     assert auth.session_person(tx, "guess", NOW) is None
-    assert auth.token_role(tx, "guess") is None
+    assert auth.find_api_token(tx, "guess", NOW) is None
 
 
 def test_a_session_lasts_thirty_days_or_until_sign_out(tx: Connection) -> None:
@@ -107,17 +107,70 @@ def test_a_new_session_deletes_expired_ones(tx: Connection) -> None:
     assert tx.execute(sa.select(sa.func.count()).select_from(t.session)).scalar_one() == 1
 
 
+def role_of(tx: Connection, token: str, now: datetime = NOW) -> str | None:
+    """Return the role of a token."""
+    found = auth.find_api_token(tx, token, now)
+    return found.role if found else None
+
+
 def test_a_token_has_its_role_until_it_is_revoked(tx: Connection) -> None:
     """Then its name is free again."""
     token = auth.create_api_token(tx, name="ci", role="member", now=NOW)
-    assert (auth.token_role(tx, token), auth.api_token_names(tx)) == ("member", ["ci"])
+    assert (role_of(tx, token), auth.api_tokens(tx)) == ("member", [auth.ApiToken("ci", "member", NOW)])
     with pytest.raises(auth.NameTaken):
         auth.create_api_token(tx, name="ci", role="admin", now=NOW)
     assert auth.revoke_api_token(tx, "ci", NOW)
     assert not auth.revoke_api_token(tx, "ci", NOW)
-    assert (auth.token_role(tx, token), auth.api_token_names(tx)) == (None, [])
+    assert (role_of(tx, token), auth.api_tokens(tx)) == (None, [])
     again = auth.create_api_token(tx, name="ci", role="viewer", now=NOW)
-    assert (auth.token_role(tx, again), auth.token_role(tx, token)) == ("viewer", None)
+    assert (role_of(tx, again), role_of(tx, token)) == ("viewer", None)
+
+
+def test_a_token_may_expire(tx: Connection) -> None:
+    """Then its name is free again."""
+    token = auth.create_api_token(tx, name="ci", role="member", now=NOW, expires_at=NOW + SECOND)
+    assert (role_of(tx, token), role_of(tx, token, NOW + SECOND)) == ("member", None)
+    with pytest.raises(auth.NameTaken):
+        auth.create_api_token(tx, name="ci", role="member", now=NOW)
+    auth.create_api_token(tx, name="ci", role="viewer", now=NOW + SECOND)
+    assert [one.role for one in auth.api_tokens(tx)] == ["viewer"]
+
+
+def test_of_tokens_created_at_once_with_one_name_one_is_created(engine: Engine) -> None:
+    """The others are told that the name is taken."""
+
+    def create(_: int) -> bool:
+        with writing(engine) as tx:
+            try:
+                auth.create_api_token(tx, name="ci", role="viewer", now=NOW)
+            except auth.NameTaken:
+                return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(create, range(8))) == [*[False] * 7, True]
+
+
+def test_using_a_sign_in_link_ends_the_others_of_the_person(tx: Connection) -> None:
+    """One of them may have been requested by somebody else."""
+    first, second = (auth.create_sign_in_link(tx, 1, NOW) for _ in range(2))
+    tx.execute(sa.insert(t.person).values(id=2, email="ben@example.com", name="Ben", role="admin", accounts={}))
+    of_ben = auth.create_sign_in_link(tx, 2, NOW)
+    assert auth.use_sign_in_link(tx, second, NOW) == 1
+    assert auth.use_sign_in_link(tx, first, NOW) is None
+    assert auth.use_sign_in_link(tx, of_ben, NOW) == 2
+
+
+def test_a_persons_sessions_are_listed_and_ended_with_the_links(tx: Connection) -> None:
+    """Those of others go on."""
+    token, link = auth.start_session(tx, 1, NOW), auth.create_sign_in_link(tx, 1, NOW)
+    assert auth.sessions_of(tx, 1, NOW) == [auth.Session(NOW, NOW + timedelta(days=30))]
+    assert auth.sessions_of(tx, 1, NOW + timedelta(days=30)) == []
+    assert auth.end_sessions(tx, 2) == 0
+    assert auth.session_person(tx, token, NOW)
+    assert auth.end_sessions(tx, 1) == 1
+    assert auth.session_person(tx, token, NOW) is None
+    assert auth.use_sign_in_link(tx, link, NOW) is None
 
 
 def test_a_person_is_found_by_address_in_any_case(tx: Connection) -> None:

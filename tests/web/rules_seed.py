@@ -89,7 +89,7 @@ def stored_rule(services: Services, slug: str) -> sa.Row[Any] | None:
 
 
 def audited(services: Services) -> list[tuple[str, str]]:
-    """Return the audit log: who changed what."""
+    """Return the audit log without sign-ins: who changed what."""
     with reading(services.engine) as tx:
         rows = tx.execute(sa.select(tables.audit).order_by(tables.audit.c.id))
-        return [(row.actor, row.what) for row in rows]
+        return [(row.actor, row.what) for row in rows if row.what != "signed in"]

@@ -13,7 +13,7 @@ from sync_service.config_file.plan.desired_state import DesiredStateBuilder
 from sync_service.config_file.plan.diff import Change, diff, summarize
 from sync_service.config_file.plan.follow_ups import FollowUps
 from sync_service.config_file.plan.save import ChangeWriter
-from sync_service.config_file.plan.warnings import warnings
+from sync_service.config_file.plan.warnings import unnamed_people, warnings
 from sync_service.config_file.read.cross_checks import dangling_references, duplicate_names, known_names
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.models import connection_models
@@ -119,9 +119,9 @@ class ConfigApplier:
         changes = diff(stored, wanted, prune=prune)
         after = _after(stored, wanted, prune=prune)
         never_named = scope_names.never_named(tx)
-        return Plan(
-            tuple(changes), tuple(warnings(after, changes, connectors=self.connectors, never_named=never_named))
-        )
+        found = [] if prune else list(unnamed_people(stored, wanted))
+        found += warnings(after, changes, connectors=self.connectors, never_named=never_named)
+        return Plan(tuple(changes), tuple(found))
 
     def _carry_out(self, tx: Transaction, plan: Plan) -> None:
         now = self.now()

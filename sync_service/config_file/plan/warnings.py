@@ -12,6 +12,19 @@ from sync_service.domain.trackers.capabilities import ListsChanges
 from sync_service.domain.trackers.connector import Connection, Connector
 from sync_service.domain.trackers.queries import EvaluatesQueries
 
+MOST_NAMED = 20
+"""Most people that one warning names."""
+
+
+def unnamed_people(stored: State, wanted: State) -> Iterator[str]:
+    """Yield a warning about people who are not in files that name people: they stay able to sign in."""
+    listed = sorted(str(email) for email in stored["people"] if email not in wanted["people"])
+    if not listed or not wanted["people"]:
+        return
+    more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
+    who = f"{', '.join(listed[:MOST_NAMED])}{more} {'are' if len(listed) > 1 else 'is'}"
+    yield f"{who} not in these files and can still sign in; to end that: okr-sync people remove EMAIL"
+
 
 def warnings(
     wanted: State,

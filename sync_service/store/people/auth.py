@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.store.engine.database import insert_or_skip
 from sync_service.store.engine.encryption import hash_token
 from sync_service.store.tables import api_token, person, session, sign_in_link
 
@@ -30,13 +31,18 @@ class Person:
 
 
 class NameTaken(Exception):
-    """An active token has that name."""
+    """A valid token has that name."""
 
 
 def person_id_of(tx: Transaction, email: str) -> int | None:
     """Return a person's id by e-mail address, in any letter case."""
     found: int | None = tx.scalar(sa.select(person.c.id).where(person.c.email == email.strip().lower()))
     return found
+
+
+def address_of(tx: Transaction, person_id: int) -> str:
+    """Return a person's e-mail address."""
+    return str(tx.execute(sa.select(person.c.email).where(person.c.id == person_id)).scalar_one())
 
 
 def create_sign_in_link(tx: Transaction, person_id: int, now: datetime) -> str:
@@ -49,7 +55,10 @@ def create_sign_in_link(tx: Transaction, person_id: int, now: datetime) -> str:
 
 
 def use_sign_in_link(tx: Transaction, token: str, now: datetime) -> int | None:
-    """Use up a link and return the person's id; None when it is unknown, used or expired. Of several uses one wins."""
+    """Use up a link and return the person's id; None when it is unknown, used or expired. Of several uses one wins.
+
+    The person's other links end too: one may have been requested by somebody else.
+    """
     good = sa.and_(
         sign_in_link.c.token_hash == hash_token(token),
         sign_in_link.c.used_at.is_(None),
@@ -57,6 +66,8 @@ def use_sign_in_link(tx: Transaction, token: str, now: datetime) -> int | None:
     )
     used = sa.update(sign_in_link).where(good).values(used_at=now).returning(sign_in_link.c.person_id)
     found: int | None = tx.execute(used).scalar_one_or_none()
+    if found is not None:
+        tx.execute(sa.delete(sign_in_link).where(sign_in_link.c.person_id == found, sign_in_link.c.used_at.is_(None)))
     return found
 
 
@@ -87,14 +98,46 @@ def end_session(tx: Transaction, token: str) -> None:
     tx.execute(sa.delete(session).where(session.c.token_hash == hash_token(token)))
 
 
-def create_api_token(tx: Transaction, *, name: str, role: str, now: datetime) -> str:
-    """Create an API token and return it, to be shown once. Raise `NameTaken` unless that name's token is revoked."""
-    tx.execute(sa.delete(api_token).where(api_token.c.name == name, api_token.c.revoked_at.isnot(None)))
-    if tx.scalar(sa.select(api_token.c.id).where(api_token.c.name == name)):
-        raise NameTaken(name)
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session of a person, by its times."""
+
+    started_at: datetime
+    expires_at: datetime
+
+
+def sessions_of(tx: Transaction, person_id: int, now: datetime) -> list[Session]:
+    """Return a person's sessions that have not expired, the newest first."""
+    mine = sa.select(session.c.expires_at).where(session.c.person_id == person_id, session.c.expires_at > now)
+    return [Session(at - SESSION_LASTS, at) for at in tx.scalars(mine.order_by(session.c.expires_at.desc()))]
+
+
+def end_sessions(tx: Transaction, person_id: int) -> int:
+    """End all sessions of a person and all sign-in links; return how many sessions there were."""
+    tx.execute(sa.delete(sign_in_link).where(sign_in_link.c.person_id == person_id))
+    return tx.execute(sa.delete(session).where(session.c.person_id == person_id)).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """An API token without its secret. `expires_at` None: it is valid until it is revoked."""
+
+    name: str
+    role: str
+    created_at: datetime
+    expires_at: datetime | None = None
+
+
+def create_api_token(
+    tx: Transaction, *, name: str, role: str, now: datetime, expires_at: datetime | None = None
+) -> str:
+    """Create an API token and return it, to be shown once. Raise `NameTaken` when a valid token has that name."""
+    t = api_token.c
+    tx.execute(sa.delete(api_token).where(t.name == name, sa.or_(t.revoked_at.isnot(None), t.expires_at <= now)))
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    columns = {"name": name, "token_hash": hash_token(token), "role": role, "created_at": now}
-    tx.execute(sa.insert(api_token).values(columns))
+    row = {"name": name, "token_hash": hash_token(token), "role": role, "created_at": now, "expires_at": expires_at}
+    if not insert_or_skip(tx, api_token, [row], unique=("name",)):
+        raise NameTaken(name)
     return token
 
 
@@ -104,15 +147,22 @@ def revoke_api_token(tx: Transaction, name: str, now: datetime) -> bool:
     return tx.execute(sa.update(api_token).where(good).values(revoked_at=now)).rowcount > 0
 
 
-def api_token_names(tx: Transaction) -> list[str]:
-    """Return the names of the API tokens that are not revoked."""
-    return list(
-        tx.scalars(sa.select(api_token.c.name).where(api_token.c.revoked_at.is_(None)).order_by(api_token.c.name))
+def api_tokens(tx: Transaction) -> list[ApiToken]:
+    """Return the API tokens that are not revoked, also expired ones, by name."""
+    found = sa.select(*_TOKEN).where(api_token.c.revoked_at.is_(None)).order_by(api_token.c.name)
+    return [ApiToken(*row) for row in tx.execute(found)]
+
+
+def find_api_token(tx: Transaction, token: str, now: datetime) -> ApiToken | None:
+    """Return an API token by its secret; None when it is unknown, revoked or expired."""
+    t = api_token.c
+    good = (
+        t.token_hash == hash_token(token),
+        t.revoked_at.is_(None),
+        sa.or_(t.expires_at.is_(None), t.expires_at > now),
     )
+    row = tx.execute(sa.select(*_TOKEN).where(*good)).one_or_none()
+    return None if row is None else ApiToken(*row)
 
 
-def token_role(tx: Transaction, token: str) -> str | None:
-    """Return the role of an API token; None when it is unknown or revoked."""
-    good = sa.and_(api_token.c.token_hash == hash_token(token), api_token.c.revoked_at.is_(None))
-    found: str | None = tx.scalar(sa.select(api_token.c.role).where(good))
-    return found
+_TOKEN = (api_token.c.name, api_token.c.role, api_token.c.created_at, api_token.c.expires_at)

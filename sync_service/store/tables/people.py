@@ -35,6 +35,7 @@ api_token = sa.Table(
     sa.Column("role", sa.String(10), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
+    sa.Column("expires_at", Instant),
 )
 
 

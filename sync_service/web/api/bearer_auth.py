@@ -9,7 +9,7 @@ from flask import abort, request
 
 from sync_service.store.engine.database import reading
 from sync_service.store.engine.encryption import hash_token
-from sync_service.store.people.auth import token_role
+from sync_service.store.people.auth import find_api_token
 from sync_service.web.api.problems import problem
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Caller, Guard
@@ -21,10 +21,10 @@ def caller() -> Caller:
     if token is None:
         _refuse("")
     with reading(services().engine) as tx:
-        role = token_role(tx, token)
-    if role is None:
-        _refuse("This token is unknown or revoked.", error="invalid_token")
-    return Caller(role=Guard(role), name="an API token")
+        found = find_api_token(tx, token, services().now())
+    if found is None:
+        _refuse("This token is unknown, revoked or expired.", error="invalid_token")
+    return Caller(role=Guard(found.role), name=f"the API token {found.name}")
 
 
 def fingerprint_sent() -> str:

@@ -60,7 +60,7 @@ def list_connections(query: PageQuery) -> Response:
 
 
 @blueprint.get("/deliveries", responses=responses(DeliveryList, list_=True))
-@guarded(Guard.VIEWER)
+@guarded(Guard.ADMIN)
 def list_deliveries(query: PageQuery) -> Response:
     """List the received deliveries, newest first. Bodies are left out."""
     with reading(services().engine) as tx:
@@ -69,7 +69,7 @@ def list_deliveries(query: PageQuery) -> Response:
 
 
 @blueprint.get("/notices", responses=responses(NoticeList, list_=True))
-@guarded(Guard.VIEWER)
+@guarded(Guard.ADMIN)
 def list_notices(query: PageQuery) -> Response:
     """List the notices, newest first."""
     with reading(services().engine) as tx:

@@ -13,7 +13,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
     SCHEME: {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token from `okr-sync token create`. Any role may read.",
+        "description": "A token from `okr-sync token create`. Deliveries and notices need the role admin.",
     }
 }
 DESCRIPTION = (

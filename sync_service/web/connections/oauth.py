@@ -14,13 +14,14 @@ from sync_service.domain.trackers.connector import ConnectorError, Unavailable
 from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs import oauth_tokens
-from sync_service.store.people import oauth_states
+from sync_service.store.people import audit, oauth_states
 from sync_service.store.people.oauth_states import AppRequest
 from sync_service.store.trackers.connections import Configured
 from sync_service.web.connections.bounded_calls import CallTimedOut, TooManyCalls, call_with_timeout
 from sync_service.web.connections.shared import configured, connector_of, connector_with, find
+from sync_service.web.request.audit_log import actor
 from sync_service.web.request.context import public_url, services, wake
-from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
+from sync_service.web.request.guards import SESSION, Guard, guarded
 
 blueprint = Blueprint("connections_consents", __name__, url_prefix="/connections")
 
@@ -61,8 +62,7 @@ def ask(slug: str) -> ResponseReturnValue:
 def consented(kind: str) -> ResponseReturnValue:
     """Handle the callback: exchange the code for tokens and store them encrypted."""
     state, code = request.args.get("state", ""), request.args.get("code", "")
-    caller = current_caller()
-    exchange = _TokenExchange(services(), state, session[SESSION], (caller.email or caller.name) if caller else "")
+    exchange = _TokenExchange(services(), state, session[SESSION], actor())
     app_request = exchange.begin() if state else None
     if app_request is None:
         return _failed("", "This link does not belong to a consent that you started here, or is used up.", 400)
@@ -86,7 +86,7 @@ def consented(kind: str) -> ResponseReturnValue:
     except ConnectorError as error:
         return _failed(slug, f"{error}.", 422)
     services().connections.forget()
-    wake("poll", "errand")
+    wake("poll", "scheduled_task")
     flash("The consent is stored, encrypted. It is renewed automatically.", "success")
     if find(slug).scopes:
         return redirect(url_for("connections.show", slug=slug))
@@ -137,3 +137,4 @@ class _TokenExchange:
         now = self.services.now()
         with writing(self.services.engine) as tx:
             oauth_tokens.store_granted(tx, self.services.sealer, connection.id, tokens, by=self.by, now=now)
+            audit.note(tx, actor=self.by, what=f"consented to calls of the connection {connection.slug}", at=now)

@@ -16,8 +16,8 @@ from sync_service.domain.trackers.connector import Connector, read_scope
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers.connections import Configured
 from sync_service.store.views.connections import ConnectionPage, connection_pages
+from sync_service.web.request.audit_log import actor
 from sync_service.web.request.context import services, wake
-from sync_service.web.request.guards import current_caller
 
 T = TypeVar("T")
 
@@ -84,7 +84,6 @@ def secret_fingerprint(secret: str) -> str:
 
 def editing() -> ConnectionEditor:
     """Return the editor of connections, acting for the caller."""
-    caller = current_caller()
     current = services()
     return ConnectionEditor(
         ConfigApplier(
@@ -94,7 +93,7 @@ def editing() -> ConnectionEditor:
             environment={},
             zone=current.settings.zone,
             now=current.now,
-            actor=(caller.email or caller.name) if caller else "",
+            actor=actor(),
             audit_text="changed on the page Connections",
         )
     )

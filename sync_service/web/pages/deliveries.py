@@ -4,18 +4,17 @@ import json
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.engine import Connection
 
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
-from sync_service.store.people import audit
 from sync_service.store.trackers import inbox
 from sync_service.store.views import deliveries
 from sync_service.store.views.deliveries import OUTCOMES, DeliveryOpened
 from sync_service.store.views.rules import connection_choices
 from sync_service.web.pages import formats
+from sync_service.web.request.audit_log import record
 from sync_service.web.request.context import services, wake
-from sync_service.web.request.guards import Guard, current_caller, guarded
+from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
 
@@ -85,7 +84,7 @@ def replay(delivery_id: int) -> ResponseReturnValue:
     with writing(services().engine) as tx:
         if not inbox.replay(tx, delivery_id):
             abort(404, f"There is no delivery {delivery_id}.")
-        _record_audit(tx, f"delivery {delivery_id} replayed")
+        record(tx, f"delivery {delivery_id} replayed")
         versions.bump(tx, versions.CHANGES)
     wake("delivery")
     flash("The delivery will be applied again in a moment.", "success")
@@ -99,7 +98,7 @@ def replay_buried() -> ResponseReturnValue:
     with writing(services().engine) as tx:
         count = inbox.replay_buried(tx)
         if count:
-            _record_audit(tx, f"{count} buried deliveries replayed")
+            record(tx, f"{count} buried deliveries replayed")
             versions.bump(tx, versions.CHANGES)
     wake("delivery")
     message = (
@@ -109,12 +108,6 @@ def replay_buried() -> ResponseReturnValue:
     )
     flash(message, "success")
     return redirect(url_for("deliveries.index"))
-
-
-def _record_audit(tx: Connection, what: str) -> None:
-    caller = current_caller()
-    actor = (caller.email or caller.name) if caller else ""
-    audit.note(tx, actor=actor, what=what, at=services().now())
 
 
 def pretty(opened: DeliveryOpened) -> str:

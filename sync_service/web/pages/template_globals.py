@@ -38,6 +38,7 @@ NAVIGATION = (
     NavigationEntry("connections.index", "Connections", "link", Guard.VIEWER),
     NavigationEntry("deliveries.index", "Deliveries", "inbox", Guard.ADMIN),
     NavigationEntry("mailbox.index", "Mailbox", "mail", Guard.ADMIN),
+    NavigationEntry("audit.index", "Audit", "pencil", Guard.ADMIN),
 )
 
 

@@ -14,7 +14,9 @@ from flask_limiter.util import get_remote_address
 from sqlalchemy.engine import Connection
 
 from sync_service.store.engine.database import writing
+from sync_service.store.people import audit
 from sync_service.store.people.auth import (
+    address_of,
     create_sign_in_link,
     end_session,
     person_id_of,
@@ -78,6 +80,8 @@ def use(token: str) -> ResponseReturnValue:
     with writing(services().engine) as tx:
         person_id = use_sign_in_link(tx, token, now)
         session_token = None if person_id is None else start_session(tx, person_id, now)
+        if person_id is not None:
+            audit.note(tx, actor=address_of(tx, person_id), what="signed in", at=now)
     if session_token is None:
         return render_template("sign_in_over.html"), 410
     back = local_path(session.get(NEXT))
@@ -120,3 +124,4 @@ def _write_mail(tx: Connection, person_id: int) -> None:
     known = tx.execute(sa.select(person.c.email, person.c.name).where(person.c.id == person_id)).one()
     address = public_url("sign_in.link", token=create_sign_in_link(tx, person_id, now))
     services().outbox.write_sign_in(tx, email=known.email, name=known.name, link=address, now=now)
+    audit.note(tx, actor="somebody", what=f"a sign-in link for {known.email} was requested", at=now)

@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import rules
 from sync_service.store.okrs.rules import Definition
-from sync_service.store.people import audit
 from sync_service.store.views import rules as rule_views
 from sync_service.store.views.rules import RuleView
+from sync_service.web.request.audit_log import record
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded
 from sync_service.web.rules.draft import (
@@ -231,7 +231,5 @@ def _save(tx: Connection, definition: Definition, what: str) -> bool:
     changed = rules.save(tx, definition, changed_by=name, now=now)
     if changed:
         text = f": {rule_views.in_words(definition)}" if definition.enabled else ""
-        audit.note(
-            tx, actor=(caller.email if caller else None) or name, what=f"rule {definition.slug} {what}{text}", at=now
-        )
+        record(tx, f"rule {definition.slug} {what}{text}")
     return changed

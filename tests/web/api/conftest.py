@@ -28,3 +28,9 @@ def api(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 def token(api: ApiHarness) -> str:
     """Return a token of a viewer."""
     return api.token("viewer")
+
+
+@pytest.fixture
+def admin_token(api: ApiHarness) -> str:
+    """Return a token of an admin."""
+    return api.token("admin")

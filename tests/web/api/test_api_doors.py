@@ -12,7 +12,7 @@ from sync_service.store.engine.database import writing
 from sync_service.store.people import auth
 from sync_service.web.api import setup
 from sync_service.web.app import create_app
-from sync_service.web.request.guards import Guard, guarded
+from sync_service.web.request.guards import Guard, guard_of, guarded
 from tests.web.api.fixture import NOW, ApiHarness
 
 KEY_RESULT = "/api/v1/key-results/KR-1"
@@ -28,6 +28,36 @@ def problem(response: TestResponse) -> dict[str, object]:
     assert body["detail"]
     assert body["instance"] == response.request.path
     return body
+
+
+PAGES_LIKE_ROUTES = {
+    "api_key_results.list_key_results": "objectives.index",
+    "api_key_results.show_key_result": "key_results.show",
+    "api_key_results.list_history": "key_results.show",
+    "api_key_results.list_issues": "key_results.show",
+    "api_lists.list_objectives": "objectives.index",
+    "api_lists.list_cycles": "objectives.index",
+    "api_lists.list_rules": "rules.index",
+    "api_lists.list_connections": "connections.index",
+    "api_lists.list_deliveries": "deliveries.index",
+    "api_lists.list_notices": "mailbox.index",
+}
+"""The page that shows what a route of the API returns."""
+
+
+def test_every_route_of_the_api_needs_the_role_that_its_page_needs(api: ApiHarness) -> None:
+    """A new route has to be added to the table above."""
+    routes = {rule.endpoint for rule in api.app.url_map.iter_rules() if rule.endpoint.startswith("api_")}
+    assert {one for one in routes if not one.startswith("api_document.")} == set(PAGES_LIKE_ROUTES)
+    for route, page in PAGES_LIKE_ROUTES.items():
+        assert guard_of(api.app, route) is guard_of(api.app, page), route
+
+
+def test_deliveries_and_notices_are_for_admins(api: ApiHarness) -> None:
+    """They show what trackers sent, and what others are told."""
+    for path in ("/api/v1/deliveries", "/api/v1/notices"):
+        statuses = [api.call(path, token=api.token(role)).status_code for role in auth.ROLES]
+        assert statuses == [200, 403, 403]
 
 
 def test_every_role_may_read(api: ApiHarness) -> None:
@@ -53,16 +83,17 @@ def test_a_malformed_token_answers_401(api: ApiHarness) -> None:
         problem(response)
 
 
-def test_an_unknown_or_revoked_token_answers_401(api: ApiHarness) -> None:
+def test_an_unknown_revoked_or_expired_token_answers_401(api: ApiHarness) -> None:
     """The response says that the token is the reason."""
     with writing(api.services.engine) as tx:
         revoked = auth.create_api_token(tx, name="old", role="admin", now=NOW)
         auth.revoke_api_token(tx, "old", NOW)
-    for token in (revoked, "guessed"):
+        expired = auth.create_api_token(tx, name="short", role="admin", now=NOW, expires_at=NOW)
+    for token in (revoked, expired, "guessed"):
         response = api.call(KEY_RESULT, token=token)
         assert response.status_code == 401
         assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
-        assert problem(response)["detail"] == "This token is unknown or revoked."
+        assert problem(response)["detail"] == "This token is unknown, revoked or expired."
 
 
 def test_a_session_does_not_replace_a_token(api: ApiHarness) -> None:

@@ -77,12 +77,12 @@ def test_connections_show_scopes_and_refusals(api: ApiHarness, token: str) -> No
     ]
 
 
-def test_deliveries_are_listed_newest_first_with_state_and_outcome(api: ApiHarness, token: str) -> None:
+def test_deliveries_are_listed_newest_first_with_state_and_outcome(api: ApiHarness, admin_token: str) -> None:
     """The state is settled, buried or due."""
     api.delivery("delivery-1")
     api.delivery("delivery-2", settled_at=None, buried_at=NOW, outcome="it can't be read")
     api.delivery("delivery-3", settled_at=None, due_at=NOW, outcome="", name="")
-    found = items(api, token, "deliveries")
+    found = items(api, admin_token, "deliveries")
     assert [(one["delivery"], one["state"], one["outcome"]) for one in found] == [
         ("delivery-3", "due", ""),
         ("delivery-2", "buried", "it can't be read"),
@@ -101,7 +101,7 @@ def test_deliveries_are_listed_newest_first_with_state_and_outcome(api: ApiHarne
 
 
 @pytest.mark.both_databases
-def test_notices_show_person_change_and_causes(api: ApiHarness, token: str) -> None:
+def test_notices_show_person_change_and_causes(api: ApiHarness, admin_token: str) -> None:
     """They also show when they are due."""
     api.add(
         tables.notice,
@@ -117,7 +117,7 @@ def test_notices_show_person_change_and_causes(api: ApiHarness, token: str) -> N
         to_progress=1,
         causes=[CAUSE],
     )
-    assert items(api, token, "notices") == [
+    assert items(api, admin_token, "notices") == [
         {
             "at": "2026-11-02T12:00:00.000Z",
             "person": "ana@example.com",
@@ -133,10 +133,10 @@ def test_notices_show_person_change_and_causes(api: ApiHarness, token: str) -> N
 
 
 @pytest.mark.both_databases
-def test_no_list_contains_a_secret(api: ApiHarness, token: str) -> None:
+def test_no_list_contains_a_secret(api: ApiHarness, admin_token: str) -> None:
     """Secrets appear neither in plain text nor encrypted, and bodies of deliveries not at all."""
     api.delivery("delivery-1")
     for name in ("objectives", "cycles", "rules", "connections", "deliveries", "notices"):
-        body = api.call(f"/api/v1/{name}", token=token).get_data(as_text=True)
+        body = api.call(f"/api/v1/{name}", token=admin_token).get_data(as_text=True)
         assert SECRET not in body
         assert api.sealed not in body

@@ -86,13 +86,13 @@ LISTS: dict[str, tuple[str, AddRow]] = {
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_page_has_a_hundred_rows_by_default(api: ApiHarness, token: str, path: str) -> None:
+def test_a_page_has_a_hundred_rows_by_default(api: ApiHarness, admin_token: str, path: str) -> None:
     """A page has at most five hundred."""
     name, add_row = LISTS[path]
     for number in range(101):
         add_row(api, number)
-    assert [len(page) for page in pages(api, token, path)] == [100, 1]
-    (everything,) = pages(api, token, f"{path}?limit=500")
+    assert [len(page) for page in pages(api, admin_token, path)] == [100, 1]
+    (everything,) = pages(api, admin_token, f"{path}?limit=500")
     assert len({one[name] for one in everything}) == 101
 
 
@@ -108,10 +108,10 @@ WRONG = (
 
 
 @pytest.mark.parametrize("path", ["/api/v1/key-results", "/api/v1/key-results/KR-1/history", "/api/v1/deliveries"])
-def test_an_invalid_parameter_is_named(api: ApiHarness, token: str, path: str) -> None:
+def test_an_invalid_parameter_is_named(api: ApiHarness, admin_token: str, path: str) -> None:
     """The status is 422."""
     for wrong in WRONG:
-        response = api.call(f"{path}?{wrong}", token=token)
+        response = api.call(f"{path}?{wrong}", token=admin_token)
         assert response.status_code == 422, wrong
         body, name = response.get_json(), wrong.partition("=")[0]
         assert [one["parameter"] for one in body["errors"]] == [name]

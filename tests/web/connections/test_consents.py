@@ -112,6 +112,7 @@ def test_a_consent_leads_to_the_choice_of_projects(oauth: OAuthSetup) -> None:
     assert "Given by ana@example.com" in page
     assert oauth.atlassian.client_secret not in page
     assert "SHOP" in oauth.harness.ana.read("/connections/walk/scopes/offered")
+    assert "consented to calls of the connection walk" in oauth.harness.ana.read("/audit")
 
 
 def test_a_second_consent_replaces_the_first(oauth: OAuthSetup) -> None:

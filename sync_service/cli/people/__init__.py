@@ -1,0 +1,1 @@
+"""The commands about people: who may come in, and who did what."""

@@ -1,0 +1,114 @@
+"""The commands `people list`, `people remove` and `people sessions`: who may come in, and an end to it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from sync_service.cli.people.account import actor
+from sync_service.cli.startup import open_services
+from sync_service.config_file.plan.apply import ConfigApplier
+from sync_service.config_file.plan.diff import Change
+from sync_service.config_file.read.errors import did_you_mean
+from sync_service.config_file.read.state import State
+from sync_service.domain.text import instant
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.people import audit, auth
+from sync_service.store.tables import person
+from sync_service.store.views.people import PersonLine, owned_by, person_lines
+
+
+@click.group(short_help="List and remove people, and end their sessions.")
+def people() -> None:
+    """List the people who may sign in, remove one, and list or end one's sessions."""
+
+
+@people.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_people(*, as_json: bool) -> None:
+    """List everybody who may sign in."""
+    services = open_services()
+    with reading(services.engine) as tx:
+        found = person_lines(tx, services.now())
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=2))
+        return
+    for line in _lines(found):
+        click.echo(line)
+
+
+def _lines(found: Sequence[PersonLine]) -> Sequence[str]:
+    if not found:
+        return ["there is nobody yet; name people in a configuration file and apply it"]
+    widest = max(len(one.email) for one in found)
+    return [
+        f"{one.email:<{widest}}  {one.role:<6}  {one.sessions} session{'' if one.sessions == 1 else 's'}"
+        f"  {one.name}{f' ({one.team})' if one.team else ''}"
+        for one in found
+    ]
+
+
+@people.command()
+@click.argument("email")
+def remove(email: str) -> None:
+    """Remove a person: sessions and sign-in links end at once, and what the person owned has no owner.
+
+    Values and their history stay as they are. A configuration file that still names the person adds them again.
+    """
+    services = open_services()
+    with reading(services.engine) as tx:
+        address = _known(tx, email)
+        owned = list(owned_by(tx, address))
+
+    def choose(state: State) -> list[Change]:
+        fields = state["people"].get(address)
+        return [] if fields is None else [Change("people", address, fields, None)]
+
+    ConfigApplier(
+        engine=services.engine,
+        sealer=services.sealer,
+        connectors=services.connectors,
+        environment={},
+        zone=services.settings.zone,
+        now=services.now,
+        actor=actor("people remove"),
+        audit_text="removed a person",
+    ).apply_changes(choose)
+    click.echo(f"removed {address}; remove the person from the configuration file too")
+    if owned:
+        click.echo(f"without an owner now: {', '.join(owned)}")
+
+
+@people.command()
+@click.argument("email")
+@click.option("--end", is_flag=True, help="End them all, and the sign-in links that were not used.")
+def sessions(email: str, *, end: bool) -> None:
+    """List a person's sessions, or end them."""
+    services = open_services()
+    with writing(services.engine) as tx:
+        address = _known(tx, email)
+        person_id = auth.person_id_of(tx, address)
+        assert person_id is not None
+        found = auth.sessions_of(tx, person_id, services.now())
+        if end:
+            auth.end_sessions(tx, person_id)
+            what = f"ended {len(found)} sessions of {address}"
+            audit.note(tx, actor=actor("people sessions"), what=what, at=services.now())
+    for one in found:
+        click.echo(f"since {instant(one.started_at)}, until {instant(one.expires_at)}")
+    click.echo(f"ended: {len(found)}" if end else f"sessions: {len(found)}")
+
+
+def _known(tx: Connection, email: str) -> str:
+    """Return a person's address as it is stored. Raise `ClickException` when there is nobody."""
+    known = list(tx.scalars(sa.select(person.c.email).order_by(person.c.email)))
+    address = email.strip().lower()
+    if address not in known:
+        raise click.ClickException(f"nobody has the address {email!r}{did_you_mean(email, known)}")
+    return address
+
+
+COMMANDS = (people,)
