@@ -1,6 +1,7 @@
 """Signing in by a link that works once."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.web.request.sign_in import local_path
+from sync_service.web.request.sign_in_mail import PAUSE
 from tests.support.example_okrs import Example, sign_in_path
 from tests.support.services import Clock
 from tests.web.session_client import SessionClient, seen_words
@@ -151,13 +153,59 @@ def test_the_sign_in_page_redirects_people_with_a_session(ben: SessionClient) ->
 
 
 def test_too_many_link_requests_answer_429(anonymous: FlaskClient, services: Services, example: Example) -> None:
-    """Nobody can flood a mailbox."""
-    statuses = [request_link(anonymous, "ben@example.com")[0] for _ in range(6)]
-    assert statuses == [200] * 5 + [429]
-    assert len(mails_to(services)) == 5
+    """The limit is for the client's network address."""
+    statuses = [request_link(anonymous, "ben@example.com")[0] for _ in range(11)]
+    assert statuses == [200] * 10 + [429]
+    other = anonymous.application.test_client()
+    other.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+    assert request_link(other, "ben@example.com")[0] == 200
+
+
+def test_requests_in_a_persons_name_lock_nobody_out(
+    anonymous: FlaskClient, services: Services, example: Example, clock: Clock
+) -> None:
+    """In the pause after a mail its link goes on to work; after the pause a new one is mailed."""
+    for _ in range(5):
+        assert request_link(anonymous, "ben@example.com")[0] == 200
+    assert mails_to(services) == ["ben@example.com"]
+    clock.advance(PAUSE)
+    assert request_link(anonymous, "ben@example.com")[0] == 200
+    assert mails_to(services) == ["ben@example.com"] * 2
+    sign_in_path(services, example.ana)  # printed by the command line: nobody got a mail
+    assert request_link(anonymous, "ana@example.com")[0] == 200
+    assert mails_to(services)[-1] == "ana@example.com"
 
 
 @pytest.mark.both_databases
+def test_a_request_does_the_same_work_for_every_address(app: Flask, services: Services, example: Example) -> None:
+    """Known, unknown, and in the pause after a mail: the same rows are written, and mails encrypted."""
+
+    def statements(address: str) -> list[str]:
+        client, found = app.test_client(), list[str]()
+        SessionClient(client).open("/sign-in")
+
+        def record(*arguments: Any) -> None:
+            found.append(" ".join(str(arguments[2]).split()[:3]))
+
+        sa.event.listen(services.engine, "before_cursor_execute", record)
+        assert request_link(client, address)[0] == 200
+        sa.event.remove(services.engine, "before_cursor_execute", record)
+        return [one for one in found if one.split()[0] in ("INSERT", "SELECT", "UPDATE")]
+
+    known, unknown, pause = (statements(f"{one}@example.com") for one in ("ben", "eve", "ben"))
+    assert known[:-1] == unknown == pause
+    assert known[-1] == "INSERT INTO audit"
+    assert [one for one in known if one.startswith("INSERT")][:2] == ["INSERT INTO sign_in_link", "INSERT INTO mail"]
+    assert mails_to(services) == ["ben@example.com"]
+
+
+def test_using_a_link_ends_the_other_links(app: Flask, services: Services, example: Example) -> None:
+    """Of the same person."""
+    first, second = sign_in_path(services, example.ben), sign_in_path(services, example.ben)
+    assert SessionClient(app.test_client()).submit(second, on=second).status_code == 302
+    assert SessionClient(app.test_client()).submit(first, on=first).status_code == 410
+
+
 def test_an_unchanged_session_sends_no_cookie(ana: SessionClient) -> None:
     """A cookie would overwrite what a parallel response has just stored in the session."""
     ana.open("/")  # removes the message of the sign-in from the session, and stores a CSRF token there

@@ -66,6 +66,11 @@ def settle_along(tx: Transaction, rows: Sequence[Row[Any]], *, mail_id: int, out
     tx.execute(sa.update(n).where(n.c.id.in_([row.id for row in rows])).values(columns))
 
 
+def delete(tx: Transaction, mail_id: int) -> None:
+    """Delete a mail that is not to be sent after all, in the transaction that added it."""
+    tx.execute(sa.delete(tables.mail).where(tables.mail.c.id == mail_id))
+
+
 def email_of(tx: Transaction, person_id: int) -> str:
     """Return a person's e-mail address."""
     p = tables.person

@@ -40,18 +40,40 @@ def person_id_of(tx: Transaction, email: str) -> int | None:
     return found
 
 
+def first_person_id(tx: Transaction) -> int | None:
+    """Return the smallest id of a person; None when there is nobody."""
+    return tx.scalar(sa.select(sa.func.min(person.c.id)))
+
+
 def address_of(tx: Transaction, person_id: int) -> str:
     """Return a person's e-mail address."""
     return str(tx.execute(sa.select(person.c.email).where(person.c.id == person_id)).scalar_one())
 
 
-def create_sign_in_link(tx: Transaction, person_id: int, now: datetime) -> str:
+def name_of(tx: Transaction, person_id: int) -> str:
+    """Return a person's name."""
+    return str(tx.execute(sa.select(person.c.name).where(person.c.id == person_id)).scalar_one())
+
+
+def was_mailed(tx: Transaction, person_id: int, *, since: datetime, now: datetime) -> bool:
+    """Return whether a person got a link by mail after `since` that is unused and valid."""
+    c = sign_in_link.c
+    good = sa.and_(c.person_id == person_id, c.mailed_at > since, c.used_at.is_(None), c.expires_at > now)
+    return tx.scalar(sa.select(c.id).where(good).limit(1)) is not None
+
+
+def create_sign_in_link(tx: Transaction, person_id: int, now: datetime, *, mailed_at: datetime | None = None) -> str:
     """Create a sign-in link for a person; return its token (256 bits), valid once, for 15 minutes."""
     tx.execute(sa.delete(sign_in_link).where(sign_in_link.c.expires_at < now))
     token = secrets.token_urlsafe(TOKEN_BYTES)
     columns = {"token_hash": hash_token(token), "person_id": person_id, "expires_at": now + LINK_LASTS}
-    tx.execute(sa.insert(sign_in_link).values(columns))
+    tx.execute(sa.insert(sign_in_link).values(columns | {"mailed_at": mailed_at}))
     return token
+
+
+def delete_sign_in_link(tx: Transaction, token: str) -> None:
+    """Delete a link."""
+    tx.execute(sa.delete(sign_in_link).where(sign_in_link.c.token_hash == hash_token(token)))
 
 
 def use_sign_in_link(tx: Transaction, token: str, now: datetime) -> int | None:

@@ -13,6 +13,7 @@ sign_in_link = sa.Table(
     refers("person_id", "person"),
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("used_at", Instant),
+    sa.Column("mailed_at", Instant),
 )
 
 

@@ -6,31 +6,30 @@ shows a button, because mail scanners follow links and would use it up.
 
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from sqlalchemy.engine import Connection
 
 from sync_service.store.engine.database import writing
 from sync_service.store.people import audit
 from sync_service.store.people.auth import (
     address_of,
-    create_sign_in_link,
     end_session,
-    person_id_of,
     start_session,
     use_sign_in_link,
 )
-from sync_service.store.tables import person
-from sync_service.web.request.context import public_url, services, wake
+from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
+from sync_service.web.request.sign_in_mail import request_link
 
 blueprint = Blueprint("sign_in", __name__)
 
 limiter = Limiter(key_func=get_remote_address, storage_uri="memory://", headers_enabled=False)
-"""Rate limit of sign-in requests, per client address and web process. Webhooks are never limited."""
+"""Rate limit of sign-in requests, per client address and web process. Webhooks are never limited.
+
+There is no limit by e-mail address: anybody could lock out its owner.
+"""
 
 NEXT = "next"
 LONGEST_ADDRESS = 320
@@ -49,17 +48,14 @@ def ask() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 @guarded(Guard.OPEN)
 @limiter.limit("10 per minute; 60 per hour")
-@limiter.limit("5 per 15 minutes", key_func=lambda: f"address {_address()}")
 def send() -> ResponseReturnValue:
-    """Mail a link to a known address; the response is the same for unknown ones."""
+    """Mail a link to a known address; the response and the work are the same for unknown ones."""
     session[NEXT] = local_path(request.form.get(NEXT))
     address = _address()
     if address.count("@") != 1 or len(address) > LONGEST_ADDRESS:
         return render_template("sign_in.html", back=session[NEXT], mistake="This is not an e-mail address."), 422
     with writing(services().engine) as tx:
-        person_id = person_id_of(tx, address)
-        if person_id is not None:
-            _write_mail(tx, person_id)
+        request_link(tx, address)
     wake("mail")
     return render_template("sign_in_sent.html", address=address)
 
@@ -116,12 +112,3 @@ def local_path(given: object) -> str:
 
 def _address() -> str:
     return request.form.get("email", "").strip().lower()
-
-
-def _write_mail(tx: Connection, person_id: int) -> None:
-    """Write the mail with a new link."""
-    now = services().now()
-    known = tx.execute(sa.select(person.c.email, person.c.name).where(person.c.id == person_id)).one()
-    address = public_url("sign_in.link", token=create_sign_in_link(tx, person_id, now))
-    services().outbox.write_sign_in(tx, email=known.email, name=known.name, link=address, now=now)
-    audit.note(tx, actor="somebody", what=f"a sign-in link for {known.email} was requested", at=now)

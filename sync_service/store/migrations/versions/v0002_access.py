@@ -1,4 +1,4 @@
-"""API tokens may expire."""
+"""API tokens may expire, and a sign-in link knows when it was mailed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,5 +10,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column."""
+    """Add the columns."""
     op.add_column("api_token", sa.Column("expires_at", sa.BigInteger(), nullable=True))
+    op.add_column("sign_in_link", sa.Column("mailed_at", sa.BigInteger(), nullable=True))
