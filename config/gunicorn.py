@@ -68,8 +68,11 @@ def gunicorn_options(settings: Settings, *, host: str, port: int) -> dict[str, A
         "timeout": 60,
         "graceful_timeout": GRACE_SECONDS,
         "keepalive": 5,
-        # Trust X-Forwarded-Proto from any address behind a proxy (all requests come through it), else from none.
-        "forwarded_allow_ips": "*" if settings.proxy_hops else "",
+        # The application itself believes as many hops of X-Forwarded-For and X-Forwarded-Proto as are configured;
+        # gunicorn would also take the path from headers like SCRIPT_NAME, and the scheme from others.
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "secure_scheme_headers": {},
         # With the heartbeat file on a slow disk, gunicorn would kill healthy workers.
         "worker_tmp_dir": str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None,
         # Its control socket would be a second, unprotected entrance, in the home directory.

@@ -12,6 +12,8 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from config.log_text import cut_out_tokens, escape_fields, escape_line, write_traceback
+
 NEVER_LOGGED = frozenset(
     {
         "api_key",
@@ -51,6 +53,7 @@ def set_up_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.PositionalArgumentsFormatter(),
         drop_secrets,
+        escape_fields,
     ]
     structlog.configure(
         processors=[
@@ -71,6 +74,7 @@ def set_up_logging(
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *rendering(log_format, colors=to.isatty()),
                 cut_out_passwords,
+                cut_out_tokens,
             ],
         )
     )
@@ -84,9 +88,13 @@ def set_up_logging(
 def rendering(log_format: Literal["console", "json"], *, colors: bool) -> list[Processor]:
     """Return the last processors, which make one string of a line."""
     if log_format == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    # Plain tracebacks: rich ones print local variables, which may be secrets.
-    return [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)]
+        return [
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+            escape_line,
+        ]
+    console = structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=write_traceback)
+    return [console] if colors else [console, escape_line]  # the escapes of colours are our own
 
 
 def drop_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:

@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import os
 import sys
 from typing import Any
 
@@ -37,6 +38,9 @@ COMMAND_MODULES = {
     "audit": "people.audit_command",
 }
 """Each command's module, imported on demand, so that long-running processes load only what they need."""
+
+PRIVATE = 0o077
+"""The umask of every process: only the owner may read what it creates, such as the database and its directory."""
 
 
 class Commands(click.Group):
@@ -91,6 +95,7 @@ def main() -> None:
 
     Settings come from the environment or from .env; see docs/configuration.md.
     """  # noqa: D301 - click's mark for lines that must not be rewrapped
+    os.umask(PRIVATE)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack a character
             stream.reconfigure(errors="replace")

@@ -32,6 +32,14 @@ def directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def own_umask() -> Iterator[None]:
+    """Set the usual umask, which lets others read, and restore the test runner's after a command changed it."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
     """Restore logging after a command that redirects it."""
     root = logging.getLogger()

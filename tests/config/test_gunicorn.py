@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import requests
 from gunicorn.config import Config
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.wsgi import create
 
 from config.gunicorn import RoutedLogger, gunicorn_options
 from config.settings import read_settings
@@ -41,11 +43,22 @@ def test_every_option_is_one_that_gunicorn_knows() -> None:
     assert config.control_socket_disable
 
 
-def test_forwarded_headers_are_trusted_only_behind_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise any client could claim to use HTTPS."""
-    assert gunicorn_options(read_settings(), host="127.0.0.1", port=1)["forwarded_allow_ips"] == ""
-    monkeypatch.setenv("OKR_SYNC_PROXY_HOPS", "1")
-    assert gunicorn_options(read_settings(), host="127.0.0.1", port=1)["forwarded_allow_ips"] == "*"
+@pytest.mark.parametrize("hops", ["0", "1"])
+def test_no_header_of_a_request_changes_its_path_or_scheme(monkeypatch: pytest.MonkeyPatch, hops: str) -> None:
+    """The application believes X-Forwarded-Proto as far as it is configured; the server believes nothing."""
+    monkeypatch.setenv("OKR_SYNC_PROXY_HOPS", hops)
+    config = Config()
+    for name, value in gunicorn_options(read_settings(), host="127.0.0.1", port=1).items():
+        config.set(name, value)
+    forwarded = "SCRIPT_NAME: /x\r\nPATH_INFO: /y\r\nX-Forwarded-Proto: https\r\nX-Forwarded-SSL: on\r\nREMOTE_ADDR: 1"
+    sent = f"GET /sign-in HTTP/1.1\r\nHost: okr\r\n{forwarded}\r\n\r\n".encode()
+    client = ("127.0.0.1", 5)
+    with socket.socket() as unused:
+        _, environ = create(next(RequestParser(config, [sent], client)), unused, client, ("127.0.0.1", 1), config)
+    found = {name: environ[name] for name in ("SCRIPT_NAME", "PATH_INFO", "wsgi.url_scheme", "REMOTE_ADDR")}
+    assert found == {
+        "SCRIPT_NAME": "", "PATH_INFO": "/sign-in", "wsgi.url_scheme": "http", "REMOTE_ADDR": "127.0.0.1",
+    }  # fmt: skip
 
 
 def test_gunicorn_logs_through_the_root_logger(caplog: pytest.LogCaptureFixture) -> None:

@@ -97,3 +97,37 @@ def test_lines_about_every_job_are_dropped() -> None:
     logging.getLogger("rq.worker").info("drain ok")
     logging.getLogger("rq.worker").warning("lost Redis")
     assert only_line(stream)["event"] == "lost Redis"
+
+
+ODD = "a\x1b[31mb\r\n2026-11-28 [info] forged\x9b2J\u202e\u2028\ud800"
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_control_characters_of_other_people_are_escaped(log_format: Literal["console", "json"]) -> None:
+    """In the event, in fields, in lists, in lines of libraries and in tracebacks: no line is forged."""
+    stream = logged(log_format)
+    log = structlog.get_logger("x")
+    log.info(ODD, title=ODD, several=[ODD], nested={"a": ODD})
+    logging.getLogger("y").warning("library %s", ODD)
+    assert len(stream.getvalue().splitlines()) == 2
+    log.error("lost", exc_info=ValueError(ODD))
+    text = stream.getvalue()
+    text.encode()
+    assert [one for one in text if one in "\x1b\r\x9b\u202e\u2028"] == []
+    assert not any(line.startswith("2026-11-28 [info] forged") for line in text.splitlines())
+    assert "x1b[31m" in text
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_no_token_that_still_works_is_logged(log_format: Literal["console", "json"]) -> None:
+    """Sign-in links and codes of OAuth redirects, as a field, by a library, in a traceback."""
+    stream = logged(log_format)
+    log = structlog.get_logger("x")
+    log.info("a form was refused", path="/sign-in/live-Token_1")
+    logging.getLogger("gunicorn.error").error("Error handling request %s", "/a/consented?state=live-2&code=live-3#x")
+    error = ValueError("http://okr.example/sign-in/live-4")
+    log.error("lost", exc_info=error, address="/badges/KR-1.svg?sig=live-5")
+    text = stream.getvalue()
+    assert "live" not in text
+    assert text.count("/sign-in/…") >= 2
+    assert "/a/consented?state=…&code=…#x" in text

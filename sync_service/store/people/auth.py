@@ -42,7 +42,8 @@ def person_id_of(tx: Transaction, email: str) -> int | None:
 
 def first_person_id(tx: Transaction) -> int | None:
     """Return the smallest id of a person; None when there is nobody."""
-    return tx.scalar(sa.select(sa.func.min(person.c.id)))
+    found: int | None = tx.scalar(sa.select(sa.func.min(person.c.id)))
+    return found
 
 
 def address_of(tx: Transaction, person_id: int) -> str:

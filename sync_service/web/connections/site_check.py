@@ -67,10 +67,14 @@ def _parse(site: str) -> tuple[str, str]:
 
 
 def _is_here(base_url: str) -> bool:
-    """Return whether the service's own address is loopback only; False when its host can't be resolved."""
+    """Return whether the service's own address says loopback: `localhost` or a loopback address, without resolving.
+
+    Whoever controls a name could let it lead to this machine for a moment.
+    """
+    host = urlsplit(base_url).hostname or ""
     try:
-        return all(one.is_loopback for one in _addresses(urlsplit(base_url).hostname or ""))
-    except BadSite:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
         return False
 
 

@@ -1,11 +1,14 @@
 """New connections by a token or for a webhook only: test calls, errors, and what is stored."""
 
 from html import unescape
+from ipaddress import IPv4Address
 
 import pytest
 
 from simulator import GitHub, Jira
 from sync_service.runtime.wiring import Services
+from sync_service.web.connections import site_check
+from sync_service.web.connections.site_check import BadSite, check_site
 from tests.support.example_okrs import NASTY
 from tests.web.connections.conftest import ConnectionsHarness
 from tests.web.session_client import SessionClient, seen_words
@@ -182,6 +185,26 @@ def test_loopback_is_allowed_only_if_the_service_is_on_loopback(
     response = harness.by_webhook_only()
     assert response.status_code == 422
     assert "is this machine." in response.text
+
+
+@pytest.mark.parametrize(
+    ("base_url", "here"),
+    [
+        ("http://localhost:8080", True), ("http://127.0.0.1", True), ("http://127.9.9.9", True),
+        ("http://[::1]:1", True),
+        ("http://localhost.localdomain", False), ("http://0.0.0.0", False), ("http://okr.example", False),
+    ],
+)  # fmt: skip
+def test_only_a_literal_address_says_that_the_service_is_on_loopback(
+    monkeypatch: pytest.MonkeyPatch, base_url: str, *, here: bool
+) -> None:
+    """A name may lead anywhere at any moment, also to this machine."""
+    monkeypatch.setattr(site_check, "_addresses", lambda _host: [IPv4Address("127.0.0.1")])
+    if here:
+        check_site("http://127.0.0.1:1", base_url=base_url, allow_private=False)
+        return
+    with pytest.raises(BadSite, match="is this machine"):
+        check_site("http://127.0.0.1:1", base_url=base_url, allow_private=False)
 
 
 def test_a_member_may_read_but_not_change_connections(
