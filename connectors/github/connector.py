@@ -17,6 +17,7 @@ from connectors.github.issues.fetch import fetch_issue
 from connectors.github.issues.fetch_many import LEAST, MOST, BatchFetcher
 from connectors.github.issues.list_changes import changes
 from connectors.github.issues.resolve_node import NodeResolver, is_node_identity, owner_prefix
+from connectors.github.model.own_links import keep_own_links
 from connectors.github.model.snapshots import account
 from connectors.github.query.evaluate import check_times, evaluate, not_evaluable
 from connectors.github.query.parse import read_query
@@ -112,6 +113,7 @@ class GitHub:
         if rule.parse:
             check_subject(event, payload)
         found = rule.parse(payload, connection) if rule.parse else (Ignored(rule.description),)
+        found = keep_own_links(found, connection.site)
         return ParsedDelivery(name=name, observations=found, actor=account(json_object(payload.get("sender"))))
 
     def normalize_key(self, text: str) -> str:

@@ -28,6 +28,7 @@ from tests.connectors.github.payloads import (
     as_form,
     delivery,
     issue,
+    pull,
 )
 
 
@@ -194,3 +195,29 @@ def test_an_unknown_event_is_ignored() -> None:
 def test_keys_have_the_forms_that_people_write(written: str, key: str) -> None:
     """A key or a web address."""
     assert GitHub().normalize_key(written) == key
+
+
+@pytest.mark.parametrize(
+    ("site", "address", "kept"),
+    [
+        ("https://api.github.com", "https://github.com/acme/checkout/issues/12", True),
+        ("https://api.github.com", "https://GitHub.com/acme/checkout/issues/12", True),
+        ("https://api.acme.ghe.com", "https://acme.ghe.com/acme/checkout/issues/12", True),
+        ("https://ghe.acme.example/api/v3", "https://ghe.acme.example/acme/checkout/issues/12", True),
+        ("https://api.github.com", "https://evil.example/acme/checkout/issues/12", False),
+        ("https://api.github.com", "https://github.com@evil.example/", False),
+        ("https://api.github.com", "https://github.com.evil.example/", False),
+        ("https://api.github.com", "https://[::1", False),
+        ("https://ghe.acme.example/api/v3", "https://github.com/acme/checkout/issues/12", False),
+    ],
+)
+def test_links_of_a_delivery_lead_only_to_the_own_site(site: str, address: str, *, kept: bool) -> None:
+    """They are shown on pages and in mails."""
+    for event, body in (
+        ("issues", {"issue": issue(html_url=address)}),
+        ("pull_request", {"pull_request": pull(html_url=address)}),
+    ):
+        post = delivery(event, "edited", **body)
+        (seen,) = GitHub().parse_delivery(post, replace(CONNECTION, site=site)).observations
+        assert isinstance(seen, Snapshot)
+        assert seen.url == (address if kept else "")
