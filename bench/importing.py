@@ -34,7 +34,7 @@ connections:
     kind: {kind}
     site: {site}
     owner: ana@example.com
-    webhook_secrets: [hush]
+    webhook_secrets: [hush-hush]
     token: {token}
     {more}
     scopes: [{scope}]

@@ -24,7 +24,8 @@ people:
 cycles:
   - {slug: ever, name: Ever, starts: 2020-01-01, ends: 2199-12-31}
 connections:
-  - {slug: gh, kind: github, owner: ana@example.com, webhook_secrets: [hush], scopes: [acme/checkout], earlier: ignore}
+  - {slug: gh, kind: github, owner: ana@example.com, earlier: ignore,
+     webhook_secrets: [hush-hush], scopes: [acme/checkout]}
 objectives:
   - slug: fast
     title: Fast
@@ -90,7 +91,7 @@ def post(address: str, *, state: str) -> int:
         "Content-Type": "application/json",
         "X-GitHub-Event": "issues",
         "X-GitHub-Delivery": f"delivery-{state}",
-        "X-Hub-Signature-256": "sha256=" + hmac.digest(b"hush", body, hashlib.sha256).hex(),
+        "X-Hub-Signature-256": "sha256=" + hmac.digest(b"hush-hush", body, hashlib.sha256).hex(),
     }
     return requests.post(f"{address}/hooks/gh", data=body, headers=headers, timeout=10).status_code
 
@@ -134,3 +135,14 @@ def nothing_is_due(run: Run) -> bool:
 def current(run: Run) -> object:
     """Return the current value."""
     return json.loads(run("explain", "KR-1", "--json").stdout)["current"]
+
+
+@pytest.mark.parametrize("first", [("migrate",), ("status",), ("export",), ("sign-in", "ana@example.com")])
+def test_what_commands_create_is_private_from_the_start(run: Run, directory: Path, first: tuple[str, ...]) -> None:
+    """Whatever command comes first: the database, its directory and the secret key are for their owner only."""
+    run(*first)
+    run("migrate")
+    run("apply", "okrs.yaml")
+    created = [directory / "var", *(directory / "var").rglob("*")]
+    assert {"okr-sync.db", "secret-key"} <= {file.name for file in created}
+    assert [file for file in created if file.stat().st_mode & 0o077] == []

@@ -72,8 +72,8 @@ cycles:
   - {slug: next, name: Next, starts: 2027-01-01, ends: 2027-03-31}
 connections:
   - {slug: quiet, kind: jira, site: "http://jira.example.com/jira/", earlier: ignore}
-  - {slug: loud, kind: github, webhook_secrets: [one, "two: # 'x'"], scopes: [Acme/One, acme/two], earlier: ignore,
-     points_field: Effort}
+  - {slug: loud, kind: github, webhook_secrets: [first-one, "two: # 'x'"], scopes: [Acme/One, acme/two],
+     earlier: ignore, points_field: Effort}
 objectives:
   - {slug: second, title: "Second: it has a colon", cycle: next, team: a}
   - slug: first

@@ -140,7 +140,7 @@ def test_secrets_are_encrypted_and_compared_in_clear_text(harness: ConfigHarness
     assert "token-of-github" not in repr(stored)
     assert harness.sealer.decrypt(str(stored[0][0])) == "token-of-github"
     plan = harness.apply(
-        replace(EXAMPLE, ("env:GITHUB_TOKEN", "new-token"), ("[env:JIRA_WEBHOOK_SECRET]", "[newer, kept]"))
+        replace(EXAMPLE, ("env:GITHUB_TOKEN", "new-token"), ("[env:JIRA_WEBHOOK_SECRET]", "[newer-one, kept]"))
     )
     assert lines(plan.lines()) == [
         "~ connection acme-github: token changed",
@@ -148,7 +148,7 @@ def test_secrets_are_encrypted_and_compared_in_clear_text(harness: ConfigHarness
     ]
     with reading(harness.engine) as tx:
         sealed = tx.scalars(sa.select(c.sealed_secrets).where(c.slug == "acme-jira")).one()
-    assert [harness.sealer.decrypt(one) for one in sealed] == ["newer", "hook-secret-of-jira"]
+    assert [harness.sealer.decrypt(one) for one in sealed] == ["newer-one", "hook-secret-of-jira"]
 
 
 def test_a_secret_that_is_left_out_is_removed(harness: ConfigHarness) -> None:

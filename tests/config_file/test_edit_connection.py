@@ -119,12 +119,12 @@ def test_a_rotation_keeps_the_older_secret_until_it_is_removed(harness: ConfigHa
     """The newest is first. A request that saw another newest secret removes nothing."""
     editing = made(harness)
     rotate = {"webhook_secrets": [secret_reference("MADE"), "kept"]}
-    editing.change("hub", lambda written: {**written, **rotate}, {"MADE": "newer"})
-    assert stored(harness, "hub")["webhook_secrets"] == ("newer", "made-for-the-page")
+    editing.change("hub", lambda written: {**written, **rotate}, {"MADE": "newer-one"})
+    assert stored(harness, "hub")["webhook_secrets"] == ("newer-one", "made-for-the-page")
     with pytest.raises(EditConflict):
         editing.keep_newest_secret("hub", lambda newest: newest == "made-for-the-page")
-    assert editing.keep_newest_secret("hub", lambda newest: newest == "newer").changes
-    assert stored(harness, "hub")["webhook_secrets"] == ("newer",)
+    assert editing.keep_newest_secret("hub", lambda newest: newest == "newer-one").changes
+    assert stored(harness, "hub")["webhook_secrets"] == ("newer-one",)
     assert not editing.keep_newest_secret("hub", lambda _newest: True).changes
 
 

@@ -39,6 +39,13 @@ MakeHarness = Callable[[], ConfigHarness]
         ("env:GITHUB_TOKEN", "env:NOPE", "14: connections[0].token: found env:NOPE, which is not set or empty*"),
         ("env:GITHUB_TOKEN", "file:nope", "14: connections[0].token: found file:*nope (No such file or directory)*"),
         ("env:GITHUB_TOKEN", "kept", "14: connections[0].token: found kept; allowed: kept only if*"),
+        ("env:GITHUB_TOKEN", "'  '", "14: connections[0].token: found a secret of blanks only*"),
+        ("[env:JIRA_WEBHOOK_SECRET]", "['        ']", "20: connections[1].webhook_secrets: found a secret of blanks*"),
+        (
+            "[env:JIRA_WEBHOOK_SECRET]",
+            "[short]",
+            "20: connections[1].webhook_secrets: found a webhook secret of 5 char*",
+        ),
         ("[env:JIRA_WEBHOOK_SECRET]", "[kept]", "20: connections[1].webhook_secrets: found kept; allowed: kept only*"),
         (
             "    token: env:GITHUB_TOKEN\n",

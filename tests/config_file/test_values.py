@@ -22,7 +22,7 @@ people:
 cycles:
   - {slug: q4, name: Q4, starts: 2026-10-01, ends: 2026-12-31}
 connections:
-  - {slug: gh, kind: github, webhook_secrets: [hush], scopes: [acme/app, acme/web], earlier: ignore}
+  - {slug: gh, kind: github, webhook_secrets: [hush-hush], scopes: [acme/app, acme/web], earlier: ignore}
 objectives:
   - slug: o
     title: O
@@ -177,7 +177,7 @@ def test_a_pending_import_makes_its_key_results_partial(applied: ConfigHarness) 
     """It stops when earlier issues are ignored."""
     text = replace(
         FILE,
-        ("[hush]", "[hush], token: t"),
+        ("[hush-hush]", "[hush-hush], token: t"),
         ("earlier: ignore", "earlier: import"),
         ("acme/web]", "acme/web, acme/new]"),
     )

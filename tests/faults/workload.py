@@ -19,14 +19,14 @@ connections:
   - slug: gh
     kind: github
     owner: ana@example.com
-    webhook_secrets: [hush]
+    webhook_secrets: [hush-hush]
     scopes: [acme/checkout, acme/billing]
     earlier: ignore
   - slug: jira
     kind: jira
     site: https://acme.atlassian.net
     owner: ana@example.com
-    webhook_secrets: [hush]
+    webhook_secrets: [hush-hush]
     scopes: [SHOP, PAY]
     points_field: customfield_10016
     earlier: ignore
@@ -73,8 +73,8 @@ class Workload:
         self._jira = Jira(clock=self._clock)
         self._repositories = [self._hub.repository(name) for name in ("checkout", "billing", "attic")]
         self._projects = [self._jira.project(key) for key in ("SHOP", "PAY", "ATTIC")]
-        self._hub.add_hook(url="http://127.0.0.1/hooks/gh", secret="hush")
-        self._jira.add_hook(url="http://127.0.0.1/hooks/jira", secret="hush")
+        self._hub.add_hook(url="http://127.0.0.1/hooks/gh", secret="hush-hush")
+        self._jira.add_hook(url="http://127.0.0.1/hooks/jira", secret="hush-hush")
         self._hub_issues: list[HubIssue] = []
         self._jira_issues: list[JiraIssue] = []
         self._collected = {"gh": 0, "jira": 0}

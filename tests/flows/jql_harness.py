@@ -34,7 +34,7 @@ class JqlHarness(JiraHarness):
             for number, query in enumerate(queries or (LABELLED,), 1)
         ]
         self.apply(okrs(connection, key_results=[{"slug": "KR-1"}, {"slug": "KR-2"}], rules=rules))
-        self.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
+        self.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush-hush")
         self.jira.webhooks.lose_next(10_000)
         if drained:
             self.drain()

@@ -12,7 +12,7 @@ from tests.support.config_file import github, jira, okrs
 
 CHANGES = ("closed", "cancelled", "reopened", "unlabelled", "moved", "deleted")
 TRACKERS = ("github", "jira-cloud", "jira-data-center")
-SECRET = "hush"
+SECRET = "hush-hush"
 
 
 class TrackerScenarios(Protocol):

@@ -40,7 +40,7 @@ def test_webhooks_after_a_restart_with_an_expired_token_take_away_no_points(serv
     clock = clock_of(timedelta(days=1))
     with Jira(clock=clock) as site:
         harness = JiraPollHarness(services, site, clock)
-        harness.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush")
+        harness.jira.add_hook(url="http://127.0.0.1:9/hooks/jira", secret="hush-hush")
         pay = harness.shop.create_issue("Pay", labels=["checkout"], points=8)
         harness.furnish()
         harness.poll_now()

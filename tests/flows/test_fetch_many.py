@@ -102,7 +102,7 @@ def test_many_issues_are_fetched_with_few_calls(harness: FetchHarness) -> None:
 def test_a_delivery_does_not_undo_linked_issues_that_a_fetch_showed(harness: FetchHarness) -> None:
     """The text of the pull request names no issue, so it is fetched again."""
     (issue,) = harness.open_issues(1)
-    harness.hub.add_hook(url="http://127.0.0.1:9/hooks/gh", secret="hush")
+    harness.hub.add_hook(url="http://127.0.0.1:9/hooks/gh", secret="hush-hush")
     pull = harness.repository.create_pull_request("Add", labels=["checkout"])
     pull.link(issue)
 

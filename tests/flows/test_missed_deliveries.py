@@ -34,10 +34,10 @@ class RedeliveryHarness(GitHubHarness):
         if kind == "app":
             rights = {"issues": "read", "pull_requests": "read"}
             events = ["issues", "label", "sub_issues", "milestone"]
-            app = self.hub.create_app(permissions=rights, events=events, hook_url=url, hook_secret="hush")
+            app = self.hub.create_app(permissions=rights, events=events, hook_url=url, hook_secret="hush-hush")
             connection = github(self.hub, token=None, app={"id": app.id, "private_key": app.pem})
         else:
-            self.hub.add_hook(self.repository if kind == "repository" else None, url=url, secret="hush")
+            self.hub.add_hook(self.repository if kind == "repository" else None, url=url, secret="hush-hush")
         self.apply(okrs(connection))
         if kind == "app":
             app.install([self.repository])

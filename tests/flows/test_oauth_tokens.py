@@ -57,7 +57,7 @@ class OAuthHarness(ServicesHarness):
             now=self.clock,
         )
 
-    def furnish(self, client: str = "simulated-client", *, secret: str = "hush") -> None:
+    def furnish(self, client: str = "simulated-client", *, secret: str = "hush-hush") -> None:
         """Apply the configuration."""
         app = {"client_id": client, "client_secret": "simulated-client-secret"}
         oauth_fields = {"token": None, "email": None, "oauth": app, "webhook_secrets": [secret]}
@@ -250,7 +250,7 @@ def test_other_settings_do_not_restore_a_withdrawn_grant(harness: OAuthHarness) 
     harness.store_tokens()
     harness.atlassian.withdraw()
     harness.refresh()
-    harness.furnish(secret="shush")
+    harness.furnish(secret="shush-shush")
     assert harness.connection.refused.startswith(ENDED)
     with writing(harness.services.engine) as tx:
         connections.clear_refusal(tx, harness.connection.id)

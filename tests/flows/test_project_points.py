@@ -70,7 +70,7 @@ def harness(services: Services) -> Iterator[ProjectHarness]:
     """Yield the harness."""
     clock = clock_of(timedelta(hours=1))
     with receiving(services) as address, GitHub("acme", clock=clock, background=False) as hub:
-        hub.add_hook(url=f"{address}/hooks/gh", secret="hush")
+        hub.add_hook(url=f"{address}/hooks/gh", secret="hush-hush")
         yield ProjectHarness(services, hub, clock)
 
 

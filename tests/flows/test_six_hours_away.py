@@ -89,7 +89,7 @@ def test_after_six_hours_away_every_value_is_right_within_the_rate_limits(harnes
     chance = random.Random(4)  # noqa: S311 - a seed makes it repeatable
     issues = harness.open_issues(ISSUES)
     issues[0].label("spare")
-    harness.hub.add_hook(url=f"{harness.services.connections.base_url}/hooks/gh", secret="hush")
+    harness.hub.add_hook(url=f"{harness.services.connections.base_url}/hooks/gh", secret="hush-hush")
     harness.apply(okrs(github(harness.hub, earlier="import")))
     harness.drain()
     harness.clock.step((utc_now() - AWAY - harness.clock()).total_seconds())

@@ -58,7 +58,7 @@ def harness(services: Services) -> Iterator[TransferHarness]:
         for name in ("payments", "attic"):
             hub.repository(name)
         for name in ("checkout", "payments"):
-            hub.add_hook(hub.repository(name), url=f"{address}/hooks/gh", secret="hush")
+            hub.add_hook(hub.repository(name), url=f"{address}/hooks/gh", secret="hush-hush")
         connection = github(hub, scopes=["acme/checkout", "acme/payments"], earlier="import")
         made = TransferHarness(services, hub, clock, first)
         made.apply(okrs(connection, rules=[], links=[{"key_result": "KR-1", "issue": f"gh:{key}"} for key in KEYS]))

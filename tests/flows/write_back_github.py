@@ -32,7 +32,7 @@ class GitHubWriteBackHarness(WriteBackHarness):
 
     def __post_init__(self) -> None:
         self.repository = self.hub.repository("checkout")
-        self.hub.add_hook(self.repository, url=self.receiver.url, secret="hush")
+        self.hub.add_hook(self.repository, url=self.receiver.url, secret="hush-hush")
         self.receiver.forget()
 
     def furnish(self, *, on: bool = True, title: str = "Ship carts") -> None:

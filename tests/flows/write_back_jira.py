@@ -26,7 +26,7 @@ class JiraWriteBackHarness(WriteBackHarness):
 
     def __post_init__(self) -> None:
         self.shop = self.jira.project("SHOP")
-        self.jira.add_hook(url=self.receiver.url, secret="hush")
+        self.jira.add_hook(url=self.receiver.url, secret="hush-hush")
 
     def furnish(self, *, on: bool = True, comments: bool = False, title: str = "Ship carts") -> None:
         """Apply the configuration."""

@@ -10,7 +10,7 @@ ANA: dict[str, Any] = {"email": "ana@example.com", "name": "Ana Ruiz", "role": "
 LABELLED: dict[str, Any] = {"field": "labels", "has": "checkout"}
 """A rule's condition."""
 
-_COMMON = {"owner": ANA["email"], "webhook_secrets": ["hush"], "earlier": "ignore"}
+_COMMON = {"owner": ANA["email"], "webhook_secrets": ["hush-hush"], "earlier": "ignore"}
 GITHUB: dict[str, Any] = {"slug": "gh", "kind": "github", "token": "t", "scopes": ["acme/checkout"]} | _COMMON
 """A connection to a GitHub that is never called."""
 

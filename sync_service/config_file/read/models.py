@@ -147,7 +147,8 @@ class Connection(Form):
     site: Text | None = Field(default=None, description="the tracker's address, like https://acme.atlassian.net")
     owner: Email | None = Field(default=None, description=_A_PERSON + ", who gets a mail when the connection breaks")
     webhook_secrets: Annotated[tuple[Secret, ...], Field(strict=False)] = Field(
-        default=(), description="a list of secrets, the newest first: env:NAME, file:PATH, kept, or the secret itself"
+        default=(),
+        description="a list of secrets of 8 characters or more, newest first: env:NAME, file:PATH, kept or the secret",
     )
     token: Secret | None = Field(
         default=None, description="an API token: env:NAME, file:PATH, kept, or the token itself"

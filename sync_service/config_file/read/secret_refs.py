@@ -12,8 +12,12 @@ LARGEST = 65536
 """The most bytes of a file that holds a secret."""
 
 
+LEAST_WEBHOOK_SECRET = 8
+"""The fewest characters of a webhook secret: whoever guesses it can send any delivery."""
+
+
 class MissingSecret(Exception):
-    """A secret that is missing: what was found, and what is allowed. Never the secret itself."""
+    """A secret that is missing or unusable: what was found, and what is allowed. Never the secret itself."""
 
     def __init__(self, found: str, allowed: str) -> None:
         super().__init__(f"found {found}; allowed: {allowed}")
@@ -22,6 +26,13 @@ class MissingSecret(Exception):
 
 def resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> str:
     """Return the secret; `beside` is the directory that a relative path starts from. Raise `MissingSecret`."""
+    secret = _resolve(written, environment=environment, beside=beside)
+    if not secret.strip():
+        raise MissingSecret("a secret of blanks only", "a secret with visible characters")
+    return secret
+
+
+def _resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> str:
     if written.startswith("env:"):
         name = written.removeprefix("env:").strip()
         secret = environment.get(name, "")
@@ -53,12 +64,21 @@ def resolve_webhook_secrets(
     found: list[str] = []
     for written in form.webhook_secrets:
         if written != KEPT:
-            found.append(resolve(written, environment=environment, beside=beside))
+            found.append(_long_enough(resolve(written, environment=environment, beside=beside)))
         elif stored:
             found += stored
         else:
             raise MissingSecret(KEPT, "kept only if a secret is already stored")
     return tuple(dict.fromkeys(found))
+
+
+def _long_enough(secret: str) -> str:
+    if len(secret.strip()) < LEAST_WEBHOOK_SECRET:
+        raise MissingSecret(
+            f"a webhook secret of {len(secret.strip())} characters",
+            f"{LEAST_WEBHOOK_SECRET} characters or more, like those of: openssl rand -hex 32",
+        )
+    return secret
 
 
 def resolve_secret(

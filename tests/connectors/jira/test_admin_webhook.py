@@ -141,7 +141,7 @@ def create_at(site: str) -> WebhookResult:
     """Create the webhook at this site."""
     options = {"email": "a@example.com"} if site == CLOUD else {}
     connection = Connection(slug="j", site=site, token="t", options=options)
-    (made,) = Jira().create_webhooks(connection, scopes=["SHOP"], hook_url=HOOK, secret="hush")
+    (made,) = Jira().create_webhooks(connection, scopes=["SHOP"], hook_url=HOOK, secret="hush-hush")
     return made
 
 
@@ -238,7 +238,7 @@ def test_data_center_uses_the_newer_url_unless_it_is_older(
     jira.get(SERVER + NEWER, json=[])
     row = {"id": 3, "url": HOOK, "configuration": {"SECRET": "********"}}
     expected_body = responses.matchers.json_params_matcher(
-        {"name": "OKR Sync (j)", "active": True, "configuration": {"SECRET": "hush", "EXCLUDE_BODY": "false"}},
+        {"name": "OKR Sync (j)", "active": True, "configuration": {"SECRET": "hush-hush", "EXCLUDE_BODY": "false"}},
         strict_match=False,
     )
     jira.post(SERVER + NEWER, json=row, status=201, match=[expected_body])

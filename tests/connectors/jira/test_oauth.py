@@ -15,7 +15,7 @@ from sync_service.domain.trackers.connector import Connection, OAuthClient, Refu
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 TOKEN = "https://auth.atlassian.com/oauth/token"
 SITES = "https://api.atlassian.com/oauth/token/accessible-resources"
-CONNECTION = Connection(slug="j", site="https://acme.atlassian.net", client=OAuthClient("cid", "hush"))
+CONNECTION = Connection(slug="j", site="https://acme.atlassian.net", client=OAuthClient("cid", "hush-hush"))
 GIVEN = {"access_token": "a-1", "refresh_token": "r-1", "expires_in": 3600, "token_type": "Bearer"}
 ACME = {"id": "cloud-7", "url": "https://ACME.atlassian.net", "name": "acme"}
 BACK = "https://okr.example/connections/consented"
@@ -56,7 +56,7 @@ def test_the_code_becomes_tokens_for_the_connection_s_site() -> None:
     assert json.loads(exchange.calls[0].request.body or b"") == {
         "grant_type": "authorization_code",
         "client_id": "cid",
-        "client_secret": "hush",
+        "client_secret": "hush-hush",
         "code": "c",
         "redirect_uri": BACK,
     }
