@@ -36,7 +36,9 @@ def wrong_values(error: ValidationError, *, allowed: Mapping[str, str]) -> list[
     lines = []
     for problem in error.errors(include_url=False, include_context=False):
         name = str(problem["loc"][0])
-        value = "has a wrong value" if name in SECRET_NAMES else f"is {problem['input']!r}"
+        value = f"is {problem['input']!r}"
+        if name in SECRET_NAMES or ("://" in value and "@" in value):
+            value = "has a wrong value"
         reason = problem["msg"].removeprefix("Value error, ")
         lines.append(f"{name} {value} ({reason}); allowed: {allowed[name]}")
     return lines

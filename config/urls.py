@@ -3,17 +3,23 @@
 Each function takes what the operator wrote and returns what the code uses, or raises `ValueError` with the reason.
 """
 
+import importlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from redis import Redis
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 POSTGRES_DRIVER = "postgresql+psycopg"
 POSTGRES_SCHEMES = frozenset({"postgres", "postgresql", POSTGRES_DRIVER})
 REDIS_SCHEMES = frozenset({"redis", "rediss", "unix"})
+
+ESCAPES = "in a user or password, write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23 and % as %25"
 
 
 Security = Literal["tls", "starttls", "offered", "plain"]
@@ -52,10 +58,44 @@ def database_url(written: str) -> str:
     """Return an SQLAlchemy URL. `postgres://` and `postgresql://`, as platforms write them, get our driver."""
     scheme, separator, rest = written.partition("://")
     if scheme in POSTGRES_SCHEMES and separator:
-        return f"{POSTGRES_DRIVER}://{rest}"
+        return _postgresql_url(f"{POSTGRES_DRIVER}://{rest}")
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        return written
+        return _sqlite_url(rest[1:])
     raise ValueError("it is neither a PostgreSQL URL nor sqlite:///FILE")
+
+
+def _postgresql_url(url: str) -> str:
+    parts = split(url)
+    signs = url.count("@")
+    if signs > 1 or signs > parts.netloc.count("@") or parts.fragment:
+        raise ValueError(f"it can't be read as an address; {ESCAPES}")
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        _check_option(name, value)
+    return url
+
+
+def _check_option(name: str, value: str) -> None:
+    """Raise `ValueError` for an option that neither PostgreSQL's own library nor psycopg takes from an address."""
+    if name == "prepare_threshold":
+        if not (value.isdecimal() or value.lower() == "none"):
+            raise ValueError("its option prepare_threshold is a whole number, or none")
+        return
+    psycopg = importlib.import_module("psycopg")  # only with PostgreSQL: it takes time and memory
+    try:
+        psycopg.conninfo.make_conninfo(**{name: value})
+    except psycopg.ProgrammingError:
+        raise ValueError(
+            f"it has the option {name!r}, which PostgreSQL's library does not know; leave it out"
+            " (a pooler such as PgBouncer is recognised without an option)"
+        ) from None
+    if name == "connect_timeout" and not value.isdecimal():
+        raise ValueError("its option connect_timeout is a whole number of seconds")
+
+
+def _sqlite_url(path: str) -> str:
+    if "?" in path:
+        raise ValueError("a SQLite file takes no options; remove what follows the question mark")
+    return f"sqlite:///{Path(path).expanduser()}"
 
 
 def redis_url(written: str) -> str:
@@ -65,6 +105,10 @@ def redis_url(written: str) -> str:
         raise ValueError(f"its scheme is {parts.scheme or 'missing'}, not redis, rediss or unix")
     if not (parts.path if parts.scheme == "unix" else parts.hostname):
         raise ValueError("it names no server")
+    try:
+        Redis.from_url(written).connection_pool.make_connection()  # it connects when first used
+    except (ValueError, TypeError):
+        raise ValueError("it has an option, or a value of one, that redis-py does not know") from None
     return written
 
 
@@ -122,8 +166,15 @@ def listed(names: Iterable[str]) -> str:
 
 
 def split(written: str) -> SplitResult:
-    """Split a URL. Raise `ValueError` for a bad port too, which the standard library detects only on access."""
-    parts = urlsplit(written)
-    if parts.port == 0:
+    """Split a URL. Raise `ValueError` for a bad port too, which the standard library detects only on access.
+
+    The message quotes nothing of the URL: a sign that was not escaped makes a password look like a port.
+    """
+    try:
+        parts = urlsplit(written)
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"it can't be read as an address with a port; {ESCAPES}") from None
+    if port == 0:
         raise ValueError("port 0 is not an address")
     return parts

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-PROXIES = ("nginx", "haproxy")
+PROXIES = ("nginx", "haproxy", "pgbouncer")
 SBIN = "/usr/sbin:/usr/local/sbin"  # not on everybody's PATH
 POLICY = Path("/usr/sbin/policy-rc.d")  # https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -83,7 +83,7 @@ def need_browser_driver() -> None:
 
 
 def need_proxies() -> None:
-    """Install nginx and HAProxy, behind which the tests put the service; without root those tests are skipped."""
+    """Install nginx, HAProxy and PgBouncer for the tests; without root, those tests are skipped."""
     for name in PROXIES:
         if shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}") is None and can_install():
             with services_stay_stopped():

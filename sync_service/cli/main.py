@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import click
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 import sync_service
 from config.errors import InvalidSettings
@@ -15,8 +15,10 @@ from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.runtime.instance_lock import InUse
 from sync_service.runtime.redis_server import NoServer
 from sync_service.runtime.wiring import RegistryError
+from sync_service.store.engine.availability import failure, is_away
 from sync_service.store.engine.encryption import DecryptionError
 from sync_service.store.engine.migrate import UnknownSchema
+from sync_service.store.engine.requirements import UnfitDatabase
 
 COMMAND_MODULES = {
     "up": "run_commands",
@@ -71,10 +73,11 @@ class Commands(click.Group):
             raise click.ClickException(f"the settings are wrong:\n{error}") from error
         except BrokenPipeError:
             raise  # click handles a closed pager
-        except (OperationalError, InterfaceError) as error:
-            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            raise click.ClickException(f"the database does not answer: {reason}") from error
-        except (RegistryError, DecryptionError, UnknownSchema, InUse, NoServer, OSError) as error:
+        except DBAPIError as error:
+            if not is_away(error):
+                raise
+            raise click.ClickException(f"the database does not answer: {failure(error)}") from error
+        except (RegistryError, DecryptionError, UnknownSchema, UnfitDatabase, InUse, NoServer, OSError) as error:
             raise click.ClickException(str(error)) from error
 
 

@@ -17,7 +17,7 @@ from setproctitle import setproctitle
 
 from config.settings import Settings
 from sync_service.cli.main import main
-from sync_service.cli.startup import ADDRESS, open_engine, services_for, settings_for
+from sync_service.cli.startup import ADDRESS, await_database, open_engine, services_for, settings_for
 from sync_service.runtime import scheduler as the_clock
 from sync_service.runtime import worker as jobs
 from sync_service.runtime.child_process import freeze_shared_memory
@@ -106,6 +106,7 @@ def _prepare_database(settings: Settings) -> int:
     """Migrate the database and create the secret key; return the number of people."""
     settings.secret_keys()
     with open_engine(settings) as engine:
+        await_database(engine)
         run_migrations(engine)
         with reading(engine) as tx:
             return int(tx.execute(sa.select(sa.func.count()).select_from(person)).scalar_one())
@@ -138,13 +139,13 @@ def _greet(address: str, *, people: int) -> None:
 @click.command(short_help="Do the work of due rows.")
 def worker() -> None:
     """Do the work of due rows, when woken by Redis. Run as many as you like, on as many machines as you like."""
-    jobs.work(services_for(settings_for()))
+    jobs.work(services_for(settings_for(), patient=True))
 
 
 @click.command(short_help="Wake the workers for due rows.")
 def clock() -> None:
     """Wake the workers for due rows, and do the work here while Redis does not answer. One is enough."""
-    services = services_for(settings_for())
+    services = services_for(settings_for(), patient=True)
     stop = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -161,6 +162,7 @@ def migrate() -> None:
     settings = settings_for(quiet=True)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_engine(settings) as engine:
+        await_database(engine)
         run_migrations(engine)
     click.echo("the database is up to date")
 

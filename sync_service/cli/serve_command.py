@@ -16,7 +16,7 @@ PORT = click.IntRange(0, 65535)
 def web(host: str | None, port: int | None) -> None:
     """Serve the pages, the API and the webhooks."""
     settings = settings_for()
-    require_database(settings)
+    require_database(settings, patient=True)
     options = gunicorn_options(settings, host=host or settings.host, port=settings.port if port is None else port)
     # Each gunicorn process builds its own services: connections must not be shared across a fork.
     WebServer(lambda: create_app(build(settings)), options).run()

@@ -6,17 +6,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import structlog
 from sqlalchemy import make_url
 from sqlalchemy.engine import Engine
 
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
 from sync_service.runtime.wiring import Services, build
+from sync_service.store.engine.availability import wait_until_up
 from sync_service.store.engine.database import open_database
-from sync_service.store.engine.migrate import is_current, schema_problem
+from sync_service.store.engine.migrate import require_usable
+
+log = structlog.get_logger(__name__)
 
 ADDRESS = "address"
 """The file in the data directory where a running `okr-sync up` writes its address."""
+
+DATABASE_SECONDS = 120.0
+"""How long a process that starts waits for a database server that is not up yet."""
 
 
 def settings_for(*, quiet: bool = False) -> Settings:
@@ -32,9 +39,12 @@ def open_services() -> Services:
     return services_for(settings)
 
 
-def services_for(settings: Settings) -> Services:
-    """Build the services on an existing database; close their connections when the command ends."""
-    require_database(settings)
+def services_for(settings: Settings, *, patient: bool = False) -> Services:
+    """Build the services on an existing database; close their connections when the command ends.
+
+    A `patient` command waits for a database server that is not up yet.
+    """
+    require_database(settings, patient=patient)
     services = build(settings)
     command = click.get_current_context()
     command.call_on_close(services.engine.dispose)
@@ -52,16 +62,25 @@ def open_engine(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
-def require_database(settings: Settings) -> None:
-    """Raise `ClickException` unless the database exists and has the present schema."""
+def await_database(engine: Engine) -> None:
+    """Wait for a database server that is not up yet, and say so; raise its error when it does not come up."""
+
+    def say(reason: str) -> None:
+        log.warning("the database is not up yet; waiting for it", seconds=DATABASE_SECONDS, error=reason)
+
+    wait_until_up(engine, seconds=DATABASE_SECONDS, say=say)
+
+
+def require_database(settings: Settings, *, patient: bool = False) -> None:
+    """Raise `ClickException` unless the database exists; raise too unless it fits and has the present schema."""
     url = make_url(settings.database_url)
     # Opening a missing SQLite file would create it.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
         raise click.ClickException(f"there is no database at {url.database} yet; run okr-sync up or okr-sync migrate")
     with open_engine(settings) as engine:
-        if not is_current(engine):
-            problem = schema_problem(engine) or "the database has another version's schema; run okr-sync migrate"
-            raise click.ClickException(problem)
+        if patient:
+            await_database(engine)
+        require_usable(engine)
 
 
 def base_url_for(settings: Settings) -> str:

@@ -1,8 +1,11 @@
 """URLs among the settings: one meaning, or an error with a reason."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 
-from config.urls import SmtpServer, base_url, redis_url, smtp_server
+from config.urls import SmtpServer, base_url, database_url, redis_url, smtp_server
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,47 @@ def test_an_ambiguous_smtp_url_is_refused(written: str, reason: str) -> None:
     """An error at the start is better than mails that are lost."""
     with pytest.raises(ValueError, match=reason):
         smtp_server(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("postgresql://h/okr?pgbouncer=true", "a pooler such as PgBouncer is recognised"),
+        ("postgresql://h/okr?autocommit=1", "'autocommit'"),
+        ("postgresql://h/okr?prepare_threshold=often", "whole number, or none"),
+        ("postgresql://h/okr?connect_timeout=soon", "whole number of seconds"),
+        ("sqlite:////srv/okr.db?mode=ro", "takes no options"),
+    ],
+)
+def test_an_option_that_the_database_would_not_take_is_refused(written: str, reason: str) -> None:
+    """At the start, by name, and not by the driver's error at the first connection."""
+    with pytest.raises(ValueError, match=reason):
+        database_url(written)
+
+
+def test_options_of_postgresql_itself_stay_in_the_address() -> None:
+    """Its library knows them."""
+    written = "postgresql://h/okr?sslmode=require&target_session_attrs=read-write&prepare_threshold=none"
+    assert database_url(written) == written.replace("postgresql", "postgresql+psycopg", 1)
+
+
+@pytest.mark.parametrize("sign", list("@:/?#%[]"))
+@pytest.mark.parametrize(
+    ("parse", "scheme"),
+    [(database_url, "postgresql"), (redis_url, "redis"), (smtp_server, "smtp"), (base_url, "https")],
+)
+def test_no_error_about_an_address_quotes_its_password(parse: Callable[[str], object], scheme: str, sign: str) -> None:
+    """A sign that was not escaped makes one piece of the password look like a port or a host."""
+    with pytest.raises(ValueError, match=r"\w") as refused:
+        parse(f"{scheme}://okr:sesame{sign}street@db:54x2/okr")
+    assert not re.search(r"sesame|street|54x2", str(refused.value))
+
+
+@pytest.mark.parametrize("written", ["redis://h?socket_timeout=soon", "redis://h?colour=red"])
+def test_a_redis_option_that_the_client_would_not_take_is_refused(written: str) -> None:
+    """At the start, and not by a `TypeError` at the first call."""
+    with pytest.raises(ValueError, match="redis-py"):
+        redis_url(written)
 
 
 @pytest.mark.parametrize("written", ["redis://h:6379/0", "rediss://:pw@h", "unix:///run/redis.sock?db=1"])

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sync_service.domain.trackers.connector import Connection, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import ParsedDelivery, State
 from sync_service.store import tables
-from sync_service.store.engine import database
+from sync_service.store.engine import postgresql
 from sync_service.store.engine.database import open_database
 from sync_service.store.queue import due
 from sync_service.store.trackers import issues
@@ -106,7 +106,7 @@ def test_a_stalled_transaction_loses_its_locks(postgres: PostgresDatabases, monk
     core.rule("all", core.key_result(), {"field": "kind", "is": "issue"})
     core.receive_and_drain(snapshot(1))
     stalled = open_second_engine(core)
-    monkeypatch.setattr(database, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(postgresql, "STALL_SECONDS", 1.0)
     with stalled.connect() as tx:
         issues.lock(tx, {(core.connection_id, "501#1"): None})
         core.receive_and_drain(snapshot(2, state=State.DONE, closed_at=at(2)))

@@ -6,11 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from redis.exceptions import RedisError
 from sqlalchemy import make_url
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from config.settings import Settings
 from sync_service.cli.doctor.machine import open_to_others
@@ -19,10 +18,12 @@ from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.runtime.instance_lock import is_held
 from sync_service.runtime.redis_server import OLDEST, NoServer
 from sync_service.runtime.wiring import open_redis, utc_now
+from sync_service.store.engine.availability import failure
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.engine.migrate import is_current, schema_problem
+from sync_service.store.engine.postgresql import is_pooled
+from sync_service.store.engine.requirements import obstacles, server_facts
 
-OLDEST_POSTGRESQL = 14
 SCARCE_BYTES, FEW_BYTES = 100 * 2**20, 2**30
 SKEW = timedelta(seconds=30)
 _NOT_YET = "run okr-sync up, or okr-sync migrate"
@@ -43,14 +44,13 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     with open_engine(settings) as engine:
         try:
             current, problem = is_current(engine), schema_problem(engine)
-        except SQLAlchemyError as error:
-            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        except DBAPIError as error:
             mend = "check the server and DATABASE_URL" if file is None else "check that the file is intact and ours"
-            yield Finding(what="database", well=False, says=f"does not answer: {reason}", mend=mend)
+            yield Finding(what="database", well=False, says=f"does not answer: {failure(error)}", mend=mend)
             return
         says = "answers, and has this version's schema" if current else problem or "has another version's schema"
         yield Finding(what="database", well=current, says=says, mend=None if current or problem else _NOT_YET)
-        yield from _file_findings(file) if file else _server_findings(engine)
+        yield from _file_findings(file) if file else _server_findings(engine, current=current)
         yield from _clock(engine)
 
 
@@ -68,13 +68,23 @@ def _file_findings(file: Path) -> Iterator[Finding]:
     yield Finding(what="disk", well=well, says=f"{free / 2**30:.1f} GB are free", mend=mend)
 
 
-def _server_findings(engine: Engine) -> Iterator[Finding]:
+def _server_findings(engine: Engine, *, current: bool) -> Iterator[Finding]:
     with reading(engine) as tx:
-        version = int(tx.execute(sa.text("SHOW server_version_num")).scalar_one())
-    major = version // 10_000
-    well = major >= OLDEST_POSTGRESQL
-    mend = None if well else f"use PostgreSQL {OLDEST_POSTGRESQL} or newer"
-    yield Finding(what="version", well=well, says=f"PostgreSQL {major}.{version % 10_000}", mend=mend)
+        facts, pooled = server_facts(tx), is_pooled(tx)
+    wrong = obstacles(facts, migrated=current)
+    for one in wrong:
+        yield Finding(what=one.what, well=False, says=one.says, mend=one.mend)
+    named = {one.what for one in wrong}
+    if "version" not in named:
+        version = f"PostgreSQL {facts.version // 10_000}.{facts.version % 10_000}"
+        yield Finding(what="version", well=True, says=version)
+    if "encoding" not in named:
+        yield Finding(what="encoding", well=True, says=facts.encoding)
+    if "rights" not in named:
+        verb = "read and change our tables" if current else "create our tables"
+        yield Finding(what="rights", well=True, says=f"the role {facts.role!r} may {verb}")
+    says = "by way of a pooler, so without prepared statements" if pooled else "a direct connection"
+    yield Finding(what="pooling", well=True, says=says)
 
 
 def _clock(engine: Engine) -> Iterator[Finding]:

@@ -21,14 +21,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from sync_service.store.engine.postgresql import open_postgresql
 from sync_service.store.tables.instant import Instant
 
 BUSY_SECONDS = 5.0
 """How long a writer waits for SQLite's one write lock before it fails with "database is locked"."""
-
-STALL_SECONDS = 60.0
-"""How long PostgreSQL lets our transaction stay idle. A worker that stalls that long has lost its leases; it must not
-hold locks that other workers need."""
 
 
 def open_database(url: str) -> Engine:
@@ -42,11 +39,7 @@ def open_database(url: str) -> Engine:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
         return engine
-    # A restarted server has closed our connections: the pool tests each one before use.
-    arguments = {"connect_timeout": 5}
-    engine = sa.create_engine(url, pool_pre_ping=True, pool_size=10, connect_args=arguments, hide_parameters=True)
-    sa.event.listen(engine, "connect", _prepare_postgresql)
-    return engine
+    return open_postgresql(url)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -57,13 +50,6 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
-
-
-def _prepare_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"SET idle_in_transaction_session_timeout = {STALL_SECONDS * 1000:.0f}")
-    cursor.close()
-    connection.commit()
 
 
 def _begin_sqlite(tx: Transaction) -> None:

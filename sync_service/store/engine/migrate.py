@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
 from sync_service.store.engine.database import reading, writing
+from sync_service.store.engine.requirements import require_fitness
 
 _MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
@@ -29,9 +30,11 @@ class UnknownSchema(Exception):
 def migrate(engine: Engine) -> None:
     """Run the missing migrations, one process at a time.
 
-    Raise `UnknownSchema` when the database was made by a development version from before 0.1.0, or by a newer version.
+    Raise `UnknownSchema` when the database was made by a development version from before 0.1.0, or by a newer version,
+    and `UnfitDatabase` when the server or our role there does not fit.
     """
     with writing(engine) as tx:
+        require_fitness(tx, migrated=_current(tx) == _newest())
         if tx.dialect.name == "postgresql":
             tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         if problem := _schema_problem(tx):
@@ -48,7 +51,7 @@ def schema_problem(engine: Engine) -> str | None:
 
 
 def _schema_problem(tx: Transaction) -> str | None:
-    found = MigrationContext.configure(tx).get_current_revision()
+    found = _current(tx)
     if found is None or found in _revisions():
         return None
     if _DEVELOPMENT_REVISION.fullmatch(found):
@@ -62,8 +65,20 @@ def _schema_problem(tx: Transaction) -> str | None:
 def is_current(engine: Engine) -> bool:
     """Return whether the database has the newest schema."""
     with reading(engine) as tx:
-        found = MigrationContext.configure(tx).get_current_revision()
-    return found == _newest()
+        return _current(tx) == _newest()
+
+
+def require_usable(engine: Engine) -> None:
+    """Raise `UnfitDatabase` or `UnknownSchema` unless the database fits and has the newest schema."""
+    with reading(engine) as tx:
+        if _current(tx) != _newest():
+            problem = _schema_problem(tx)
+            raise UnknownSchema(problem or "the database has another version's schema; run okr-sync migrate")
+        require_fitness(tx, migrated=True)
+
+
+def _current(tx: Transaction) -> str | None:
+    return MigrationContext.configure(tx).get_current_revision()
 
 
 @cache

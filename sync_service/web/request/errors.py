@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
+from sync_service.store.engine.availability import is_away
 from sync_service.store.engine.encryption import DecryptionError
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import API, current_caller
@@ -82,7 +83,7 @@ def _csrf_detail(reason: str) -> str:
 
 def _database(error: DBAPIError) -> ResponseReturnValue:
     log.error("the database does not answer", path=request.path, error=str(error.orig))
-    if not _is_away(error):
+    if not is_away(error):
         return _respond(500, None)
     return _respond(503, None, headers={"Retry-After": "5"})
 
@@ -90,11 +91,6 @@ def _database(error: DBAPIError) -> ResponseReturnValue:
 def _lost_key(error: DecryptionError) -> ResponseReturnValue:
     log.error("a stored secret can't be decrypted", path=request.path, error=str(error))
     return _respond(500, f"{error} If the key is lost, enter tokens and webhook secrets again.")
-
-
-def _is_away(error: DBAPIError) -> bool:
-    """Return whether the database is unreachable or locked, and not a bug in our query."""
-    return error.connection_invalidated or type(error).__name__ in ("OperationalError", "InterfaceError")
 
 
 def _retry_after(error: HTTPException) -> dict[str, str]:
