@@ -19,6 +19,7 @@ from sync_service.store.engine.availability import failure, is_away
 from sync_service.store.engine.encryption import DecryptionError
 from sync_service.store.engine.migrate import UnknownSchema
 from sync_service.store.engine.requirements import UnfitDatabase
+from sync_service.store.engine.sqlite import DatabaseBusy
 
 COMMAND_MODULES = {
     "up": "run_commands",
@@ -76,7 +77,12 @@ class Commands(click.Group):
         except DBAPIError as error:
             if not is_away(error):
                 raise
-            raise click.ClickException(f"the database does not answer: {failure(error)}") from error
+            says = failure(error)
+            raise click.ClickException(
+                f"the database is busy: {says}"
+                if isinstance(error, DatabaseBusy)
+                else f"the database does not answer: {says}"
+            ) from error
         except (RegistryError, DecryptionError, UnknownSchema, UnfitDatabase, InUse, NoServer, OSError) as error:
             raise click.ClickException(str(error)) from error
 

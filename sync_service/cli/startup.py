@@ -25,6 +25,9 @@ ADDRESS = "address"
 DATABASE_SECONDS = 120.0
 """How long a process that starts waits for a database server that is not up yet."""
 
+WRITE_SECONDS = 60.0
+"""How long a command or worker waits on SQLite until other processes let it write; a web request waits less."""
+
 
 def settings_for(*, quiet: bool = False) -> Settings:
     """Read the settings and set up the log; a `quiet` command logs only warnings and errors."""
@@ -45,7 +48,7 @@ def services_for(settings: Settings, *, patient: bool = False) -> Services:
     A `patient` command waits for a database server that is not up yet.
     """
     require_database(settings, patient=patient)
-    services = build(settings)
+    services = build(settings, patience=WRITE_SECONDS)
     command = click.get_current_context()
     command.call_on_close(services.engine.dispose)
     command.call_on_close(services.redis.close)
@@ -55,7 +58,7 @@ def services_for(settings: Settings, *, patient: bool = False) -> Services:
 @contextmanager
 def open_engine(settings: Settings) -> Iterator[Engine]:
     """Open the database alone. Leave no connection open, so that a process may fork."""
-    engine = open_database(settings.database_url)
+    engine = open_database(settings.database_url, patience=WRITE_SECONDS)
     try:
         yield engine
     finally:

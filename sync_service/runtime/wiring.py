@@ -26,6 +26,7 @@ from sync_service.runtime.redis_server import private_server
 from sync_service.runtime.wakeup import Wakeup
 from sync_service.store.engine.database import open_database
 from sync_service.store.engine.encryption import Sealer
+from sync_service.store.engine.sqlite import BUSY_SECONDS
 from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.trackers.connections import Connections
 from sync_service.tracker_sync.fetch_issues import IssueFetcher
@@ -76,10 +77,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(settings: Settings, *, now: Now = utc_now) -> Services:
-    """Wire all services. Opens no connection yet."""
+def build(settings: Settings, *, now: Now = utc_now, patience: float = BUSY_SECONDS) -> Services:
+    """Wire all services. Opens no connection yet. On SQLite a writer waits up to `patience` seconds for others."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_database(settings.database_url)
+    engine = open_database(settings.database_url, patience=patience)
     sealer = Sealer(settings.secret_keys())
     connections = Connections(engine=engine, sealer=sealer, base_url=settings.base_url)
     parts = _Common(engine=engine, connectors=load_connectors(), connections=connections, now=now)

@@ -17,7 +17,7 @@ from sync_service.config_file.plan.warnings import unnamed_people, warnings
 from sync_service.config_file.read.cross_checks import dangling_references, duplicate_names, known_names
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.models import connection_models
-from sync_service.config_file.read.parse import read_document
+from sync_service.config_file.read.parse import Document, read_document
 from sync_service.config_file.read.state import ORDER, State, read_state
 from sync_service.domain.trackers.connector import Connector
 from sync_service.store.engine import versions
@@ -61,16 +61,18 @@ class ConfigApplier:
     def plan(self, files: Files, *, prune: bool) -> Plan:
         """Compute what would change. Raise `InvalidFiles` with every error, or `DecryptionError`."""
         with reading(self.engine) as tx:
-            return self._plan(tx, lambda _stored: files, prune=prune)
+            return self._plan(tx, self._read(files), prune=prune)
 
     def apply(self, files: Files, *, prune: bool) -> Plan:
         """Change the database and return what changed. Raise as `plan` does; then nothing was changed."""
-        plan = self.plan(files, prune=prune)
+        document = self._read(files)  # outside of the transaction: it takes long
+        with reading(self.engine) as tx:
+            plan = self._plan(tx, document, prune=prune)
         if not plan.changes:
             return plan
         with writing(self.engine) as tx:
             versions.bump(tx, versions.RULES)  # first: this row lock stops linking and other applies until the end
-            plan = self._plan(tx, lambda _stored: files, prune=prune)
+            plan = self._plan(tx, document, prune=prune)
             self._carry_out(tx, plan)
         return plan
 
@@ -81,7 +83,8 @@ class ConfigApplier:
         """
         with writing(self.engine) as tx:
             versions.bump(tx, versions.RULES)  # first, as above
-            plan = self._plan(tx, write, prune=False)
+            stored = read_state(tx, self.sealer)
+            plan = self._plan(tx, self._read(write(stored)), prune=False, stored=stored)
             if plan.changes:
                 self._carry_out(tx, plan)
         return plan
@@ -95,9 +98,12 @@ class ConfigApplier:
                 self._carry_out(tx, plan)
         return plan
 
-    def _plan(self, tx: Transaction, write: Callable[[State], Files], *, prune: bool) -> Plan:
-        stored = read_state(tx, self.sealer)
-        document = read_document(write(stored), connection_models(self.connectors.values()))
+    def _read(self, files: Files) -> Document:
+        return read_document(files, connection_models(self.connectors.values()))
+
+    def _plan(self, tx: Transaction, document: Document, *, prune: bool, stored: State | None = None) -> Plan:
+        if stored is None:
+            stored = read_state(tx, self.sealer)
         known = known_names(document, stored, prune=prune)
         wanting = DesiredStateBuilder(
             document=document,

@@ -175,7 +175,7 @@ class ChangeWriter:
             query=fields["query"],
             enabled=fields["enabled"],
         )
-        rules.save(self.tx, wanted, changed_by=self.actor, now=self.now)
+        rules.write(self.tx, wanted, changed_by=self.actor, now=self.now)
 
     def _save_link(self, key: Key, fields: Fields) -> None:
         changed = sa.update(t.manual_link).where(*self._link_row(key)).values(weight=fields["weight"])

@@ -1,8 +1,4 @@
-"""Open the database and begin transactions, on SQLite and PostgreSQL; upserts and the database's clock.
-
-SQLite has no row locks: a write transaction takes the one write lock at its start (`BEGIN IMMEDIATE`), so that it
-never fails half way because it read first. https://www.sqlite.org/lang_transaction.html
-"""
+"""Open the database and begin transactions, on SQLite and PostgreSQL; upserts and the database's clock."""
 
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -14,47 +10,23 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from sync_service.store.engine.postgresql import open_postgresql
+from sync_service.store.engine.sqlite import BUSY_SECONDS, DatabaseBusy, open_sqlite
 from sync_service.store.tables.instant import Instant
 
-BUSY_SECONDS = 5.0
-"""How long a writer waits for SQLite's one write lock before it fails with "database is locked"."""
 
-
-def open_database(url: str) -> Engine:
+def open_database(url: str, *, patience: float = BUSY_SECONDS) -> Engine:
     """Create the engine for a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`); connect to nothing yet.
 
-    Its errors name the statement that failed but hide the parameters: they may hold a webhook body or a mail.
+    On SQLite a writer waits up to `patience` seconds for other writers. Errors name the statement that failed but hide
+    the parameters: they may hold a webhook body or a mail.
     """
-    if url.startswith("sqlite"):
-        arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-        engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True)
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    return open_postgresql(url)
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # We begin transactions ourselves: the driver's own BEGIN comes later and takes no write lock.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _begin_sqlite(tx: Transaction) -> None:
-    writes = tx.get_execution_options().get("writes", False)
-    tx.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    return open_sqlite(url, patience=patience) if url.startswith("sqlite") else open_postgresql(url)
 
 
 @contextmanager
@@ -142,6 +114,8 @@ def retry_on_conflict(work: Callable[[], Result]) -> Result:
     for _ in range(CONFLICTS - 1):
         try:
             return work()
+        except DatabaseBusy:
+            raise  # it has waited long enough
         except (OperationalError, TransactionConflict):
             time.sleep(0.05)
     return work()

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import database_now
+from sync_service.store.engine.database import DatabaseNow
 from sync_service.store.okrs import query_listings
 from sync_service.store.tables import rule, rule_revision
 
@@ -36,6 +36,15 @@ def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime)
     No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates.
     """
     versions.lock_rules(tx)
+    changed = write(tx, wanted, changed_by=changed_by, now=now)
+    if changed:
+        versions.bump(tx, versions.RULES)
+        versions.bump(tx, versions.CHANGES)
+    return changed
+
+
+def write(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
+    """Do as `save` does, for a caller of many: it bumps `rules` before and `changes` after all of them."""
     found = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug).with_for_update()).one_or_none()
     columns = {name: getattr(wanted, name) for name in (*_DECIDES, "slug", "owner_id", "query", "enabled")}
     if found is None:
@@ -45,19 +54,22 @@ def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime)
         if all(getattr(found, name) == value for name, value in columns.items()):
             return False
         tx.execute(sa.update(rule).where(rule.c.id == rule_id).values(columns))
-    versions.bump(tx, versions.RULES)
-    versions.bump(tx, versions.CHANGES)
     decides = found is None or any(getattr(found, name) != columns[name] for name in (*_DECIDES, "enabled", "query"))
+    if found is not None and decides:
+        _retire_unfinished(tx, rule_id)
     if decides:
         _revise(tx, rule_id, wanted, changed_by=changed_by, now=now)
     return True
 
 
-def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
-    """Add a revision and retire an unfinished one. A disabled rule's revision matches nothing."""
+def _retire_unfinished(tx: Transaction, rule_id: int) -> None:
     unfinished = sa.and_(rule_revision.c.rule_id == rule_id, rule_revision.c.state == "pending")
-    retired = {"state": "retired", "due_at": database_now(tx), "lease": None}
+    retired = {"state": "retired", "due_at": DatabaseNow(), "lease": None}
     tx.execute(sa.update(rule_revision).where(unfinished).values(retired))
+
+
+def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
+    """Add a revision. A disabled rule's revision matches nothing."""
     asks = wanted.enabled and wanted.query is not None
     columns: dict[str, Any] = {
         "rule_id": rule_id,
@@ -69,7 +81,7 @@ def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: st
         "state": "pending",
         "changed_by": changed_by,
         "created_at": now,
-        "due_at": None if asks else database_now(tx),  # the listing of its query makes it due
+        "due_at": None if asks else DatabaseNow(),  # the listing of its query makes it due
     }
     revision_id = tx.execute(sa.insert(rule_revision).values(columns).returning(rule_revision.c.id)).scalar_one()
     if asks:
@@ -95,6 +107,7 @@ def remove(tx: Transaction, slug: str, *, changed_by: str, now: datetime) -> boo
         query=found.query,
         enabled=False,
     )
+    _retire_unfinished(tx, found.id)
     _revise(tx, found.id, disabled, changed_by=changed_by, now=now)
     tx.execute(sa.delete(rule).where(rule.c.id == found.id))
     versions.bump(tx, versions.RULES)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from sync_service.web.request.errors import busy_detail
 from sync_service.web.request.guards import API
 
 MEDIA_TYPE = "application/problem+json"
@@ -69,7 +70,7 @@ def not_found(detail: str) -> NoReturn:
 
 def _database_is_away(error: SQLAlchemyError) -> Response:
     log.warning("api.database_away", error=type(error).__name__, path=request.path)
-    response = problem(503)
+    response = problem(503, busy_detail(error) or "")
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 

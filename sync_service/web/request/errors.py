@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from sync_service.store.engine.availability import is_away
 from sync_service.store.engine.encryption import DecryptionError
+from sync_service.store.engine.sqlite import DatabaseBusy
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import API, current_caller
 
@@ -85,7 +86,12 @@ def _database(error: DBAPIError) -> ResponseReturnValue:
     log.error("the database does not answer", path=request.path, error=str(error.orig))
     if not is_away(error):
         return _respond(500, None)
-    return _respond(503, None, headers={"Retry-After": "5"})
+    return _respond(503, busy_detail(error), headers={"Retry-After": "5"})
+
+
+def busy_detail(error: Exception) -> str | None:
+    """Return which process this request waited for in vain; None when the database does not answer at all."""
+    return f"The database is busy: this request {error.orig}." if isinstance(error, DatabaseBusy) else None
 
 
 def _lost_key(error: DecryptionError) -> ResponseReturnValue:
