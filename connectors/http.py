@@ -3,6 +3,7 @@
 import builtins
 import contextlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from urllib3.exceptions import HTTPError, ProtocolError
+from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from connectors.json_fields import text
 from connectors.responses import Response, host_of_url, raise_for_response, shown_host
@@ -36,6 +37,11 @@ _MOST_IDLE = 10
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+
+_CA_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""Variables that name trusted certificate authorities. requests knows the first two, Python's own TLS the last."""
+
+_CERTIFICATE = re.compile(r"certificate verify failed: ([^'\"()]{1,200})")
 
 _INVALID_URL = (
     requests.exceptions.InvalidURL,
@@ -67,6 +73,7 @@ class _Session(requests.Session):
         self.site = site
         # No proxy can reach a server that listens on this machine only.
         self.trust_env = host_of_url(site) not in _LOOPBACK
+        self.verify = _authorities()
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.idle_since: float | None = None
 
@@ -197,8 +204,8 @@ class HttpClient:
         except _INVALID_URL:
             raise Rejected("the connection's site is not a web address") from None
         except (requests.exceptions.RequestException, HTTPError) as error:
-            # The error's own text contains the whole address, which must not be logged; its class is enough.
-            raise Unavailable(f"{shown_host(str(call.url))} does not answer ({type(error).__name__})") from error
+            # The error's own text contains the whole address, which must not be logged.
+            raise Unavailable(f"{shown_host(str(call.url))} {_what_failed(error)}") from error
 
     def _call_or_repeat(self, call: requests.Request) -> Response:
         """Send the request. If the server closed a kept connection just then, send a read once more on a new one."""
@@ -241,6 +248,22 @@ class HttpClient:
         return bytes(body)
 
 
+def _authorities() -> str | bool:
+    """Return the file or directory of trusted certificate authorities; True for those that requests brings."""
+    return next((value for name in _CA_SETTINGS if (value := os.environ.get(name))), True)
+
+
+def _what_failed(error: Exception) -> str:
+    """Say what happened in words that hold no address."""
+    if isinstance(error, requests.exceptions.SSLError | SSLError):
+        found = _CERTIFICATE.search(str(error))
+        why = f"its TLS certificate is not trusted: {found[1].strip()}" if found else "the TLS connection failed"
+        return f"can't be reached safely: {why}; for an authority of your own, set {_CA_SETTINGS[-1]} to its file"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "can't be reached by way of the proxy of HTTPS_PROXY or HTTP_PROXY"
+    return f"does not answer ({type(error).__name__})"
+
+
 def _is_closed_by_server(error: requests.exceptions.ConnectionError) -> bool:
     """Return whether a connection broke before the reply; False when none could be made, or it timed out."""
     return bool(error.args) and isinstance(error.args[0], ProtocolError)
@@ -255,9 +278,19 @@ def _next_on_same_host(reply: Response) -> str:
         same_host = bool(location) and _origin(target_url) == _origin(reply.url)
     except ValueError:
         same_host = False
+    if not same_host and _is_same_host_by_https(reply.url, location):
+        raise Refused(f"{reply.shown_host} redirects from http to https: write https in the connection's site")
     if not same_host:
         raise Refused(f"{reply.shown_host} redirects to {shown_host}, a host that must not get our credentials")
     return target_url
+
+
+def _is_same_host_by_https(url: str, location: str) -> bool:
+    try:
+        before, after = urlsplit(url), urlsplit(urljoin(url, location))
+    except ValueError:
+        return False
+    return (before.scheme, after.scheme) == ("http", "https") and before.hostname == after.hostname
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -1,5 +1,6 @@
 """HTTP responses of trackers: decode JSON, or raise the `ConnectorError` for the status (401, 404, rate limit)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -7,8 +8,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from connectors.json_fields import text
 from connectors.webhook import NotJson, decode_object, decode_objects
-from sync_service.domain.trackers.connector import Gone, Refused, Rejected, Unavailable
+from sync_service.domain.trackers.connector import ConnectorError, Gone, Refused, Rejected, Unavailable
 
 _MIN_WAIT = timedelta(seconds=60)
 _MAX_WAIT = timedelta(days=7)
@@ -99,7 +101,20 @@ def raise_for_response(reply: Response, *, now: datetime, bucket_owner: str = ""
         _raise_rate_limit(reply, now=now, bucket_owner=bucket_owner)
     if status >= 500 or status in _TRY_AGAIN:
         raise Unavailable(f"{host} can't answer now ({status})", retry_after(reply, now))
+    if "X-Authentication-Denied-Reason" in reply.headers:
+        raise Refused(f"{host} denies sign-in: {_denial(reply)}")
     _raise_for(status, host, "" if words.lower().strip(" .") in _SAYS_NOTHING else f": {words}")
+
+
+def _denial(reply: Response) -> str:
+    """Return why Jira denies sign-in, in its words; a CAPTCHA after failed attempts is solved in a browser.
+
+    https://developer.atlassian.com/server/jira/platform/basic-authentication/
+    """
+    words = text(reply.header("X-Authentication-Denied-Reason").partition(";")[0], 100) or "no reason given"
+    if "CAPTCHA" not in words.upper():
+        return words
+    return f"{words}; sign in as this account in a browser and solve the CAPTCHA, then the token works again"
 
 
 def _is_rate_limit(reply: Response) -> bool:
@@ -174,6 +189,14 @@ def _raise_for(status: int, host: str, words: str) -> NoReturn:
     if status in _HIDDEN:
         raise Gone(f"{host} {_HIDDEN[status]}{words}", proven=False)
     raise Rejected(f"{host} refuses the request ({status}){words}")
+
+
+def is_about_credentials(error: ConnectorError) -> bool:
+    """Return whether the tracker read the credentials and refused them: it answered 401 or 403.
+
+    A failed TLS connection, a redirect or a CAPTCHA says nothing about a token.
+    """
+    return isinstance(error, Refused) and re.search(r"\((?:401|403)\)", str(error)) is not None
 
 
 def shown_host(url: str) -> str:

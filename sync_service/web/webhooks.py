@@ -22,7 +22,7 @@ OUTCOMES = {
 }
 
 
-@blueprint.post(f"{PREFIX}<slug>")
+@blueprint.post(f"{PREFIX}<slug>", strict_slashes=False)
 @guarded(Guard.OPEN)
 def receive(slug: str) -> ResponseReturnValue:
     """Receive one delivery; the HTTP statuses are those of `Receipt`."""

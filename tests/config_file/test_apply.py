@@ -342,3 +342,17 @@ def test_a_failing_last_step_rolls_everything_back(harness: ConfigHarness, monke
     with pytest.raises(RuntimeError):
         harness.apply(EXAMPLE)
     assert harness.rows(sa.select(t.team.c.slug)) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("https://acme.atlassian.net/jira/software/c/projects/SHOP/boards/1", "https://acme.atlassian.net"),
+        (" https://acme.atlassian.net/browse/SHOP-7 ", "https://acme.atlassian.net"),
+        ("https://jira.acme.example/jira/browse/SHOP-7", "https://jira.acme.example/jira"),
+    ],
+)
+def test_a_site_in_a_file_may_be_the_address_of_any_page(harness: ConfigHarness, written: str, stored: str) -> None:
+    """As on the page of a new connection."""
+    harness.apply(replace(EXAMPLE, ("https://acme.atlassian.net", f'"{written}"')))
+    assert harness.rows(sa.select(t.connection.c.site).where(t.connection.c.kind == "jira")) == [(stored,)]

@@ -214,3 +214,9 @@ def test_a_database_error_answers_503(client: FlaskClient, services: Services) -
 def test_the_webhook_endpoint_accepts_only_post(client: FlaskClient) -> None:
     """A browser that opens the address gets 405."""
     assert client.get("/hooks/hub").status_code == 405
+
+
+def test_a_slash_after_the_connection_changes_nothing(client: FlaskClient, services: Services) -> None:
+    """Forms of trackers and proxies add one."""
+    assert post(client, to="hub/").status_code == 202
+    assert len(stored_deliveries(services)) == 1

@@ -18,7 +18,7 @@ from connectors.github.model.number_fields import number_fields_of
 from connectors.github.setup.onboarding import missing_permissions as lacking_of
 from connectors.github.webhook.events import parsed_events
 from connectors.json_fields import Json, exact_text, json_object, json_objects, number, text, timestamp
-from connectors.responses import Response, raise_for_response
+from connectors.responses import Response, is_about_credentials, raise_for_response
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Refused
 from sync_service.domain.trackers.diagnostics import Finding
 
@@ -98,7 +98,8 @@ class ConnectionChecks:
                 raise_for_response(reply, now=self.now(), words=error_text(reply))
         except ConnectorError as error:
             mend = "give the app's id and the whole .pem file that GitHub made for it" if app else _RENEW
-            yield Finding(what="credentials", well=False, says=str(error), mend=mend)
+            about = is_about_credentials(error) or app is not None
+            yield Finding(what="credentials", well=False, says=str(error), mend=mend if about else None)
             return None
         body = reply.object() if reply.status == 200 else {}
         yield Finding(what="credentials", well=True, says=f"accepted: {_name(body, app=app is not None)}")

@@ -7,6 +7,7 @@ https://confluence.atlassian.com/enterprise/using-personal-access-tokens-1026032
 import base64
 from dataclasses import dataclass, field
 
+from connectors.responses import host_of_url
 from sync_service.domain.trackers.connector import Connection, Refused
 
 
@@ -70,3 +71,14 @@ def auth_of(connection: Connection, hosts: Hosts = ATLASSIAN) -> JiraAuth:
         pair = f"{email}:{connection.token}".encode()
         return JiraAuth(base, 3, f"Basic {base64.b64encode(pair).decode()}")
     return JiraAuth(base, 2, f"Bearer {connection.token}")
+
+
+def lacks_email(connection: Connection) -> bool:
+    """Return whether an API token of a Cloud site comes without the e-mail address of its account.
+
+    Atlassian's gateway (`api_site`) and OAuth take a token alone.
+    """
+    options = connection.options
+    if connection.client or options.get("email") or options.get("api_site"):
+        return False
+    return (host_of_url(connection.site) or "").endswith(".atlassian.net")

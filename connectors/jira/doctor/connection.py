@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 
+from connectors.jira.api.auth import lacks_email
 from connectors.jira.api.client import JiraClient
 from connectors.jira.api.field_catalogue import FieldCatalogue, FieldCatalogueCache, add_field_catalogue, is_field_id
 from connectors.jira.model.number_fields import (
@@ -22,6 +23,7 @@ from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
 from connectors.jira.setup.webhook_filter import blocked_projects, projects_in_filter
 from connectors.jira.write_back.write import wants_comments
 from connectors.json_fields import Json, exact_text, identifier, json_object, text
+from connectors.responses import is_about_credentials
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import ConnectorError, Gone
 from sync_service.domain.trackers.diagnostics import Finding
@@ -57,7 +59,10 @@ class ConnectionChecks:
             me = reply.object()
         except ConnectorError as error:
             fix = "create a new token at Atlassian, or connect again by OAuth; check the site and the e-mail address"
-            yield Finding(what="credentials", well=False, says=str(error), mend=fix)
+            if lacks_email(self.calls.connection):
+                fix = "give the connection its email: an API token of Cloud is accepted with its account's address only"
+            mend = fix if is_about_credentials(error) else None
+            yield Finding(what="credentials", well=False, says=str(error), mend=mend)
             return
         product = "Cloud" if self.calls.is_cloud else "Data Center"
         name = text(me.get("displayName"), 100) or "an account without a name"

@@ -15,6 +15,7 @@ from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.state import Fields, Key, State
 from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.rules.conditions import RuleError, compile_condition
+from sync_service.domain.trackers.capabilities import HasSetupGuide
 from sync_service.domain.trackers.connector import Connection, Connector, Rejected, read_scope
 from sync_service.domain.trackers.queries import EvaluatesQueries
 
@@ -91,7 +92,7 @@ class DesiredStateBuilder:
             given = CredentialsResolver(
                 part=part, stored=stored, connector=self.connectors[form.kind], environment=self.environment
             )
-            site = form.site or self.connectors[form.kind].default_site or ""
+            site = self._site(form)
             if not _is_web_address(site):
                 self._add_error(part, ("site",), format_value(site), "an address that begins with https:// or http://")
             yield (
@@ -264,6 +265,14 @@ class DesiredStateBuilder:
                 part, ("issue",), format_value(part.form.issue), f"a key that {connector.title} knows ({error})"
             )
             return None
+
+    def _site(self, form: models.Connection) -> str:
+        """Return the site; any address of it will do, as on the page of a new connection."""
+        connector = self.connectors[form.kind]
+        written = (form.site or connector.default_site or "").strip()
+        if not isinstance(connector, HasSetupGuide) or not _is_web_address(written):
+            return written
+        return connector.normalize_site(written)
 
     def _kind_of(self, connection: str) -> str:
         for part in self.document.items["connections"]:

@@ -36,7 +36,7 @@ class Front:
     file: int | None
     began: float
     seconds: float
-    said: bool = False
+    logged: bool = False
 
     @property
     def holder(self) -> str:
@@ -49,8 +49,8 @@ class Front:
     def go_on_waiting(self) -> bool:
         """Return whether there is time left; say once what this writer waits for."""
         waited = time.monotonic() - self.began
-        if waited > SAY_SECONDS and not self.said:
-            self.said = True
+        if waited > SAY_SECONDS and not self.logged:
+            self.logged = True
             log.warning("waiting to write to the database", writing_now=self.holder)
         return waited < self.seconds
 
