@@ -36,7 +36,7 @@ class Settings(BaseSettings):
         extra="ignore",
         env_ignore_empty=True,
         env_file=ENV_FILE,
-        env_file_encoding="utf-8",
+        env_file_encoding="utf-8-sig",
     )
 
     given_database_url: Annotated[str, AfterValidator(urls.database_url)] | None = Field(
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
         le=65535,
         description="a port from 1 to 65535; when set, the web process listens on all interfaces",
     )
-    data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(
+    data_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
         default=Path("var"),
         validate_default=True,
         validation_alias="OKR_SYNC_DATA_DIR",
@@ -209,7 +209,11 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """Read and validate the settings of this process. Raise `InvalidSettings` with every error at once."""
-    environment = read_environment()
+    try:
+        environment = read_environment()
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise InvalidSettings([f"{ENV_FILE}, line {line}: is not UTF-8; save the file in that encoding"]) from None
     errors = unknown_names(environment, known=known_names(), prefix=PREFIX)
     try:
         settings = Settings()
@@ -237,7 +241,7 @@ def _sender_errors(settings: Settings) -> list[str]:
 
 def read_environment() -> Mapping[str, str]:
     """Return the variables of `.env` and of the environment, which wins. `env:NAME` in a file means these."""
-    from_file = dotenv_values(ENV_FILE, encoding="utf-8")
+    from_file = dotenv_values(ENV_FILE, encoding="utf-8-sig")
     return {name: value for name, value in {**from_file, **os.environ}.items() if value is not None}
 
 

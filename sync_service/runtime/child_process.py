@@ -116,7 +116,9 @@ def _reset_inherited() -> None:
     """Reset the signals to their defaults, and close the files of the parent."""
     signal.set_wakeup_fd(-1)
     for number, action in DEFAULTS.items():
-        signal.signal(number, action)
+        ignored = number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN
+        if not ignored:  # as `nohup` does
+            signal.signal(number, action)
     os.closerange(FIRST_OF_OTHERS, os.sysconf("SC_OPEN_MAX"))
 
 

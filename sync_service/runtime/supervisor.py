@@ -259,7 +259,10 @@ def waking_signals() -> Iterator[tuple[int, Callable[[], int]]]:
     wake_fd, signal_fd = os.pipe()
     os.set_blocking(wake_fd, False)
     os.set_blocking(signal_fd, False)
-    before = {number: signal.signal(number, count_stop) for number in STOP_SIGNALS}
+    # `nohup` ignores SIGHUP for us.
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    obeyed = [number for number in STOP_SIGNALS if not (ignored and number == signal.SIGHUP)]
+    before = {number: signal.signal(number, count_stop) for number in obeyed}
     before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     old_wakeup = signal.set_wakeup_fd(signal_fd, warn_on_full_buffer=False)
     try:

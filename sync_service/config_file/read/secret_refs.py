@@ -8,6 +8,9 @@ from sync_service.config_file.read.models import Connection
 KEPT = "kept"
 """Stands for the stored secret; exports write it."""
 
+_BYTE_ORDER_MARK = "\ufeff"
+"""Some editors write it in front of a text."""
+
 LARGEST = 65536
 """The most bytes of a file that holds a secret."""
 
@@ -35,19 +38,19 @@ def resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> st
 def _resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> str:
     if written.startswith("env:"):
         name = written.removeprefix("env:").strip()
-        secret = environment.get(name, "")
+        secret = environment.get(name, "").lstrip(_BYTE_ORDER_MARK).strip()
         if not secret:
             raise MissingSecret(f"env:{name}, which is not set or empty", f"{name} set in the environment or in .env")
         return secret
     if written.startswith("file:"):
-        return _from_file(beside / written.removeprefix("file:").strip())
+        return _from_file(beside / Path(written.removeprefix("file:").strip()).expanduser())
     return written
 
 
 def _from_file(path: Path) -> str:
     try:
         with path.open("rb") as stream:
-            secret = stream.read(LARGEST + 1).decode("utf-8").strip()
+            secret = stream.read(LARGEST + 1).decode("utf-8-sig").strip()
     except OSError as error:
         raise MissingSecret(f"file:{path} ({error.strerror})", "the path of a file that can be read") from error
     except UnicodeDecodeError as error:
