@@ -39,9 +39,10 @@ PORT_SECONDS = 12.0
 
 
 @click.command(short_help="Start everything and keep it running.")
+@click.option("--host", help="The interface to listen on. [default: this machine only, unless PORT is set]")
 @click.option("--port", type=PORT, help="Where the pages and webhooks are served; 0 takes a free port. [default: 8080]")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="How many worker processes.")
-def up(port: int | None, workers: int) -> None:
+def up(host: str | None, port: int | None, workers: int) -> None:
     """Start everything: web, workers, clock and, unless REDIS_URL is set, a private Redis.
 
     Migrates the database first. Restarts a process that dies. Ctrl-C stops all of them.
@@ -50,14 +51,15 @@ def up(port: int | None, workers: int) -> None:
     with hold_instance_lock(settings.data_dir):
         address_file = settings.data_dir / ADDRESS
         # After a SIGKILL the address file is still there, and the old web process may still finish its requests.
-        port = _free_port(settings.host, settings.port if port is None else port, patient=address_file.exists())
+        host = host or settings.host
+        port = _free_port(host, settings.port if port is None else port, patient=address_file.exists())
         address = settings.given_base_url or f"http://127.0.0.1:{port}"
         redis = _redis(settings)
         people = _prepare_database(settings)
         environment = os.environ | {"OKR_SYNC_BASE_URL": address}
         processes = [
             *redis,
-            _process("web", environment, "--host", settings.host, "--port", str(port)),
+            _process("web", environment, "--host", host, "--port", str(port)),
             *(_process("worker", environment, number=number) for number in range(1, workers + 1)),
             _process("clock", environment),
         ]
@@ -116,14 +118,14 @@ def _free_port(host: str, port: int, *, patient: bool) -> int:
     """Check that the port is free, or choose one when it is 0; wait for it if `patient`."""
     deadline = time.monotonic() + (PORT_SECONDS if patient else 0)
     while True:
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError as error:
                 if time.monotonic() > deadline:
                     raise click.ClickException(
-                        f"cannot listen on port {port} ({error.strerror}); choose another with --port"
+                        f"cannot listen on {host}, port {port} ({error.strerror}); choose another with --port"
                     ) from error
             else:
                 return int(probe.getsockname()[1])

@@ -12,9 +12,10 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import redis
@@ -108,6 +109,11 @@ def socket_path(directory: Path) -> Path:
     if found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise PermissionError(f"{short} is open to others; remove it")
     return short / "valkey.sock"
+
+
+def is_read_only(info: Mapping[str, Any]) -> bool:
+    """Return whether a server is a replica that takes no writes, by its `INFO replication`."""
+    return info.get("role") == "slave" and bool(int(info.get("slave_read_only", 0)))
 
 
 def client_for(server: PrivateServer, *, seconds: float) -> redis.Redis:

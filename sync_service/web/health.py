@@ -1,12 +1,14 @@
 """Health checks: `/healthz` (liveness) and `/readyz` (readiness), for load balancers and containers."""
 
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from sync_service.runtime.redis_server import is_read_only
 from sync_service.store.engine.database import reading
 from sync_service.store.engine.migrate import is_current
 from sync_service.store.queue.due import oldest_lag
@@ -48,7 +50,7 @@ def _database() -> tuple[str, timedelta | None]:
 
 def _redis() -> str:
     try:
-        services().redis.ping()
+        replication: dict[str, Any] = services().redis.info("replication")
     except RedisError as error:
         return f"does not answer ({type(error).__name__}); the clock process drains due rows instead"
-    return "ok"
+    return "is a read-only replica; the clock process drains due rows instead" if is_read_only(replication) else "ok"

@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from config.settings import read_settings
 from sync_service.cli.doctor import mail as mail_checks
 from sync_service.cli.doctor import servers
 from sync_service.notify import smtp
+from sync_service.runtime import wiring
 from sync_service.runtime.instance_lock import hold_instance_lock
 from sync_service.runtime.redis_server import NoServer
+from sync_service.web.app import create_app
 from tests.cli.conftest import Run
 from tests.cli.found_findings import findings, parse_findings
 from tests.notify.servers import serving
-from tests.support.servers import MailServer
+from tests.support.servers import MailServer, Valkey
 
 
 def test_a_wrong_or_unreachable_database_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,6 +64,21 @@ def test_the_private_redis_is_missing_only_while_up_runs(
 
 def _no_program() -> Path:
     raise NoServer("no Redis 7 or newer")
+
+
+def test_a_read_only_redis_is_told_as_such(run: Run, own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers, but no job can be put into it."""
+    with redis.Redis.from_url(own_valkey.url) as client:
+        client.replicaof("127.0.0.1", "1")
+    monkeypatch.setenv("REDIS_URL", own_valkey.url)
+    run("migrate")
+    found = parse_findings(run("doctor", "--json"))["Redis"]["replica"]
+    assert (found["well"], "read-only replica" in found["says"]) == (False, True)
+    services = wiring.build(read_settings())
+    answer = create_app(services).test_client().get("/readyz")
+    assert answer.get_json()["redis"].startswith("is a read-only replica")
+    services.engine.dispose()
+    services.redis.close()
 
 
 @pytest.mark.parametrize(

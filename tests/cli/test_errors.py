@@ -70,6 +70,14 @@ def test_a_used_port_is_reported_before_anything_starts(run: Run, directory: Pat
     assert "choose another with --port" in result.stderr
 
 
+@pytest.mark.usefixtures("applied")
+def test_up_listens_on_the_host_that_is_given(run: Run) -> None:
+    """One that this machine does not have is named."""
+    result = run("up", "--host", "192.0.2.1", "--port", "0")
+    assert result.exit_code == 1
+    assert "cannot listen on 192.0.2.1" in result.stderr
+
+
 def test_every_command_has_help(run: Run) -> None:
     """A person can learn the product from its help."""
     listed = run("--help").stdout

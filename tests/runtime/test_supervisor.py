@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from sync_service.runtime.supervisor import ManagedProcess, ProcessSpec, ProcessStatus, RestartPolicy, has_ended
+from sync_service.runtime.supervisor import (
+    ManagedProcess,
+    ProcessSpec,
+    ProcessStatus,
+    RestartPolicy,
+    has_ended,
+    waking_signals,
+)
 from tests.support.skip_guard import NOT_LINUX
 from tests.support.wait_until import until
 
@@ -288,3 +295,13 @@ def test_each_change_of_status_is_reported(tmp_path: Path) -> None:
         ["web", "waits", "1", "worker", "runs", "0"],
         ["web", "runs", "1", "worker", "runs", "0"],
     ]
+
+
+def test_an_ignored_hangup_stays_ignored() -> None:
+    """`nohup okr-sync up` goes on when its terminal is closed."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with waking_signals():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

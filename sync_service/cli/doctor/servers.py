@@ -16,7 +16,7 @@ from sync_service.cli.doctor.machine import open_to_others
 from sync_service.cli.startup import open_engine
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.runtime.instance_lock import is_held
-from sync_service.runtime.redis_server import OLDEST, NoServer
+from sync_service.runtime.redis_server import OLDEST, NoServer, is_read_only
 from sync_service.runtime.wiring import open_redis, utc_now
 from sync_service.store.engine.availability import failure
 from sync_service.store.engine.database import database_now, reading
@@ -115,6 +115,7 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
             yield Finding(what="Redis", well=False, says=f"does not answer: {error}", mend=mend)
             return
     yield from _version(info)
+    yield from _replica(info)
     yield from _memory(info)
 
 
@@ -125,6 +126,14 @@ def _version(info: dict[str, Any]) -> Iterator[Finding]:
     well = bool(valkey) or (major.isdecimal() and int(major) >= OLDEST)
     mend = None if well else f"use Redis {OLDEST} or newer, or Valkey"
     yield Finding(what="Redis", well=well, says=f"{name} {version} answers", mend=mend)
+
+
+def _replica(info: dict[str, Any]) -> Iterator[Finding]:
+    if is_read_only(info):
+        mend = "let REDIS_URL name the primary; meanwhile the clock does the work, some seconds later"
+        yield Finding(
+            what="replica", well=False, says="it is a read-only replica: no job can be put into it", mend=mend
+        )
 
 
 def _memory(info: dict[str, Any]) -> Iterator[Finding]:
