@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sync_service.config_file.plan.diff import positions
+from sync_service.config_file.plan.site_address import is_web_address, site_of
 from sync_service.config_file.read import models
 from sync_service.config_file.read.credentials import CredentialsResolver
 from sync_service.config_file.read.errors import FileError, did_you_mean, format_value
@@ -15,7 +15,6 @@ from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.state import Fields, Key, State
 from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.rules.conditions import RuleError, compile_condition
-from sync_service.domain.trackers.capabilities import HasSetupGuide
 from sync_service.domain.trackers.connector import Connection, Connector, Rejected, read_scope
 from sync_service.domain.trackers.queries import EvaluatesQueries
 
@@ -92,8 +91,8 @@ class DesiredStateBuilder:
             given = CredentialsResolver(
                 part=part, stored=stored, connector=self.connectors[form.kind], environment=self.environment
             )
-            site = self._site(form)
-            if not _is_web_address(site):
+            site = site_of(form, self.connectors[form.kind])
+            if not is_web_address(site):
                 self._add_error(part, ("site",), format_value(site), "an address that begins with https:// or http://")
             yield (
                 form.slug,
@@ -266,27 +265,11 @@ class DesiredStateBuilder:
             )
             return None
 
-    def _site(self, form: models.Connection) -> str:
-        """Return the site; any address of it will do, as on the page of a new connection."""
-        connector = self.connectors[form.kind]
-        written = (form.site or connector.default_site or "").strip()
-        if not isinstance(connector, HasSetupGuide) or not _is_web_address(written):
-            return written
-        return connector.normalize_site(written)
-
     def _kind_of(self, connection: str) -> str:
         for part in self.document.items["connections"]:
             if part.raw.get("slug") == connection:
                 return str(part.raw.get("kind"))
         return str(self.stored["connections"][connection]["kind"])
-
-
-def _is_web_address(site: str) -> bool:
-    try:
-        url = urlsplit(site)
-    except ValueError:  # an unclosed bracket
-        return False
-    return url.scheme in ("http", "https") and bool(url.hostname)
 
 
 def _folded(key: Key) -> Key:
