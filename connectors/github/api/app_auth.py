@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
@@ -15,6 +17,7 @@ from connectors.github.api.installations import SUSPENDED, Installations
 from connectors.github.api.site import AttributedReply, AuthorizedCall, Site, error_text
 from connectors.http import Method
 from connectors.json_fields import Json, exact_text, json_objects, timestamp
+from connectors.paging import full_pages, rows_by_page
 from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.connector import AppKey, Gone, Refused, Rejected
 
@@ -104,14 +107,14 @@ class AppCredentials:
         self._installations.forget_all()
         found: list[Json] = []
         for installation in self._installations.active():
-            for page in range(1, _MOST_PAGES + 1):
-                listed = self._page_of_repositories(installation, {"per_page": str(_PER_PAGE), "page": str(page)})
-                found += listed
-                if len(found) >= most:
-                    return found, True
-                if len(listed) < _PER_PAGE:
-                    break
+            pages = full_pages(partial(self._numbered_repositories, installation), size=_PER_PAGE)
+            found += islice(rows_by_page(pages, most_pages=_MOST_PAGES), most - len(found))
+            if len(found) >= most:
+                return found, True
         return found, False
+
+    def _numbered_repositories(self, installation: int, page: int) -> list[Json]:
+        return self._page_of_repositories(installation, {"per_page": str(_PER_PAGE), "page": str(page)})
 
     def find_holder(self, repository: str) -> str:
         """Return the installation that can see a repository; search it when it is unknown."""

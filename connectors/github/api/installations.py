@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.json_fields import Json, identifier, json_object, json_objects
+from connectors.paging import full_pages, rows_by_page
 from sync_service.domain.trackers.connector import Gone, Refused, Unavailable
 
 LIST_MAX_AGE = timedelta(minutes=1)
@@ -161,11 +162,10 @@ class Installations:
 
 
 def _paged(fetch: Callable[[Page], list[Json]]) -> Iterator[Json]:
-    for page in range(1, _MOST_PAGES + 1):
-        found = fetch({"per_page": str(_PER_PAGE), "page": str(page)})
-        yield from found
-        if len(found) < _PER_PAGE:
-            return
+    def numbered(page: int) -> list[Json]:
+        return fetch({"per_page": str(_PER_PAGE), "page": str(page)})
+
+    return rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=_MOST_PAGES)
 
 
 def _read_installations(found: Iterable[Json]) -> Iterator[Installation]:

@@ -13,7 +13,8 @@ from connectors.github.api.credentials import Credentials
 from connectors.github.api.site import Site, error_text
 from connectors.github.setup.onboarding import EVENTS, NEWER_EVENTS
 from connectors.http import HttpClient, Method
-from connectors.json_fields import identifier, json_object, json_objects, text
+from connectors.json_fields import Json, identifier, json_object, json_objects, text
+from connectors.paging import full_pages, rows_by_page
 from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.capabilities import WebhookResult
 from sync_service.domain.trackers.connector import ConnectorError, Rejected, Unavailable
@@ -75,18 +76,15 @@ class WebhookCreator:
 
     def _find(self, path: str, name: str) -> str | None:
         """Give the id of the webhook that goes to our address."""
-        for page in range(1, _MOST_PAGES + 1):
+
+        def numbered(page: int) -> Sequence[Json]:
             reply = self._send("GET", path, name, params={"per_page": str(_PER_PAGE), "page": str(page)})
-            if reply.status in (403, 404):
-                self._raise_for_rate_limit(reply)
-                raise Rejected(_HIDDEN)
             self._raise_for_reply(reply)
-            listed = json_objects(list(reply.objects()))
-            for one in listed:
-                if json_object(one.get("config")).get("url") == self.url:
-                    return identifier(one.get("id"))
-            if len(listed) < _PER_PAGE:
-                break
+            return json_objects(list(reply.objects()))
+
+        for one in rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=_MOST_PAGES):
+            if json_object(one.get("config")).get("url") == self.url:
+                return identifier(one.get("id"))
         return None
 
     def _with_events(self, method: Method, path: str, body: Mapping[str, Any], name: str) -> Response:

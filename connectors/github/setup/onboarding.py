@@ -12,6 +12,7 @@ from connectors.github.api.credentials import Credentials
 from connectors.github.api.site import Site, error_text
 from connectors.http import HttpClient, Method
 from connectors.json_fields import Json, exact_text, json_objects, text
+from connectors.paging import full_pages, rows_by_page
 from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.capabilities import AvailableScopes, Identity, ManualWebhook
 from sync_service.domain.trackers.connector import Refused
@@ -150,16 +151,16 @@ def offer(credentials: Credentials, site: Site, http: HttpClient, *, most: int) 
     if isinstance(credentials, AppCredentials):
         found, more = credentials.list_repositories(most=most)
         return _to_offer(found, more=more)
-    listed: list[Mapping[str, object]] = []
-    for page in range(1, -(-most // _PER_PAGE) + 1):
+
+    def numbered(page: int) -> Sequence[Json]:
         params = {"per_page": str(_PER_PAGE), "page": str(page), "sort": "pushed"}
         reply = _send(credentials, site, "GET", "/user/repos", params)
         raise_for_response(reply, now=http.now(), bucket_owner="token", words=error_text(reply))
-        found_on_page = reply.objects()
-        listed += found_on_page
-        if len(found_on_page) < _PER_PAGE:
-            return _to_offer(listed, more=False)
-    return _to_offer(listed, more=True)
+        return reply.objects()
+
+    pages = -(-most // _PER_PAGE)
+    listed = list(rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=pages, name="full_name"))
+    return _to_offer(listed, more=len(listed) >= pages * _PER_PAGE)
 
 
 def _to_offer(found: Sequence[Mapping[str, object]], *, more: bool) -> AvailableScopes:

@@ -3,13 +3,14 @@
 https://docs.github.com/en/rest/issues/comments
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 
 from connectors.github.api.client import GitHubClient
 from connectors.github.issues.fetch import split_identity
 from connectors.github.write_back.markdown import hidden_marker, note_markdown, removed_note_markdown
 from connectors.json_fields import Json, identifier, json_object, required
+from connectors.paging import full_pages, rows_by_page
 from sync_service.domain.trackers.connector import Connection, Gone, Rejected
 from sync_service.domain.trackers.write_back import Note
 
@@ -77,12 +78,11 @@ class CommentTarget:
             return
 
     def _listed(self) -> Iterator[Json]:
-        for page in range(1, _MOST_PAGES + 1):
+        def numbered(page: int) -> Sequence[Json]:
             asked = {"per_page": str(_PER_PAGE), "page": str(page)}
-            found = self.calls.write("GET", self.comments(), params=asked).objects()
-            yield from found
-            if len(found) < _PER_PAGE:
-                return
+            return self.calls.write("GET", self.comments(), params=asked).objects()
+
+        return rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=_MOST_PAGES)
 
 
 def comment_target(calls: GitHubClient, *, identity: str, key: str) -> CommentTarget:

@@ -14,6 +14,7 @@ from connectors.jira.api.client import JiraClient
 from connectors.jira.api.rate_limits import error_text
 from connectors.jira.setup.webhook_filter import is_project_key, project_filter, projects_in_filter
 from connectors.json_fields import Json, exact_text, identifier, json_objects, text, timestamp
+from connectors.paging import rows_by_page
 from connectors.responses import Response
 from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Rejected
@@ -115,14 +116,12 @@ def _memory(hooks: Iterable[_Hook]) -> str:
 
 def _listed(calls: JiraClient) -> list[_Hook]:
     """List the webhooks that the app registered with this user's token; Jira lists no others."""
-    found: list[_Hook] = []
-    for _ in range(_MOST_PAGES):
-        page = _successful(calls, calls.send("GET", "/webhook", params={"startAt": str(len(found))})).object()
-        values = json_objects(page.get("values"))
-        found += [one for row in values if (one := _hook(row))]
-        if page.get("isLast", True) or not values:
-            break
-    return found
+
+    def page_from(_page: int, start: int) -> tuple[Sequence[Json], bool]:
+        page = _successful(calls, calls.send("GET", "/webhook", params={"startAt": str(start)})).object()
+        return json_objects(page.get("values")), not page.get("isLast", True)
+
+    return [one for row in rows_by_page(page_from, most_pages=_MOST_PAGES) if (one := _hook(row))]
 
 
 def _hook(row: Json) -> _Hook | None:

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from urllib.parse import urlsplit
 
 from connectors.http import HttpClient
 from connectors.jira.api.auth import JiraAuth
 from connectors.jira.setup.webhook_filter import filter_for_scopes
 from connectors.json_fields import Json, exact_text, json_objects, text
+from connectors.paging import rows_by_page
 from sync_service.domain.trackers.capabilities import AvailableScopes, Identity, ManualWebhook
 from sync_service.domain.trackers.connector import Rejected
 
@@ -29,6 +31,7 @@ _PAGES = re.compile(
 """The start of a page's path within a site."""
 
 _PER_PAGE = 50
+_MOST_PAGES = 50
 
 
 def site_of(typed: str) -> str:
@@ -76,15 +79,14 @@ def offer(http: HttpClient, access: JiraAuth, *, most: int) -> AvailableScopes:
     if not access.is_cloud:
         found = http.list(f"{access.rest_url}/project", authorization=access.authorization)
         return _offer_of(found[:most], more=len(found) > most)
-    listed: list[Json] = []
-    while len(listed) < most:
-        params = {"maxResults": str(_PER_PAGE), "startAt": str(len(listed)), "orderBy": "key"}
+
+    def page_from(_page: int, start: int) -> tuple[Sequence[Json], bool]:
+        params = {"maxResults": str(_PER_PAGE), "startAt": str(start), "orderBy": "key"}
         page = http.get(f"{access.rest_url}/project/search", authorization=access.authorization, params=params).body
-        values = json_objects(page.get("values"))
-        listed += values
-        if page.get("isLast", True) or not values:
-            return _offer_of(listed, more=False)
-    return _offer_of(listed, more=True)
+        return json_objects(page.get("values")), not page.get("isLast", True)
+
+    listed = list(islice(rows_by_page(page_from, most_pages=_MOST_PAGES, name="key"), most + 1))
+    return _offer_of(listed[:most], more=len(listed) > most)
 
 
 def _offer_of(found: Sequence[Json], *, more: bool) -> AvailableScopes:

@@ -6,12 +6,13 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comm
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connectors.jira.model.snapshots import account
 from connectors.jira.write_back.issue_client import IssueClient
 from connectors.jira.write_back.markup import document, wiki
 from connectors.json_fields import Json, identifier, json_object, json_objects, required
+from connectors.paging import full_pages, rows_by_page
 from sync_service.domain.trackers.connector import Gone, Unavailable
 from sync_service.domain.trackers.write_back import Note
 
@@ -75,12 +76,13 @@ def _remove(client: IssueClient, comment_id: str) -> None:
 
 def _listed(client: IssueClient) -> Iterator[Json]:
     """Yield the comments, newest first, so that a comment we created just now is found even among very many."""
-    for page in range(_MOST_PAGES):
-        params = {"startAt": str(page * _PER_PAGE), "maxResults": str(_PER_PAGE), "orderBy": "-created"}
-        found = json_objects(client.send("GET", "comment", params=params).object().get("comments"))
-        yield from found
-        if len(found) < _PER_PAGE:
-            return
+
+    def numbered(page: int) -> Sequence[Json]:
+        start = (page - 1) * _PER_PAGE
+        params = {"startAt": str(start), "maxResults": str(_PER_PAGE), "orderBy": "-created"}
+        return json_objects(client.send("GET", "comment", params=params).object().get("comments"))
+
+    return rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=_MOST_PAGES)
 
 
 def _body(client: IssueClient, note: Note | None) -> object:

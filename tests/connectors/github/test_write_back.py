@@ -94,11 +94,19 @@ def test_another_user_s_copy_of_the_marker_is_not_ours(github: responses.Request
 
 def test_only_a_limited_number_of_pages_is_read(github: responses.RequestsMock) -> None:
     """A write has to end within its lease."""
-    full = [{"id": number, "body": "Hm"} for number in range(1, 101)]
-    listed = github.get(COMMENTS, json=full)
+    pages = [[{"id": 100 * page + number, "body": "Hm"} for number in range(100)] for page in range(5)]
+    listed = [github.get(COMMENTS, json=page) for page in pages]
     github.post(COMMENTS, json={"id": 8}, status=201)
     assert write() == "8"
-    assert listed.call_count == 5
+    assert [one.call_count for one in listed] == [1] * 5
+
+
+def test_a_page_of_comments_that_comes_again_ends_the_search(github: responses.RequestsMock) -> None:
+    """It shows nothing new."""
+    listed = github.get(COMMENTS, json=[{"id": number, "body": "Hm"} for number in range(100)])
+    github.post(COMMENTS, json={"id": 8}, status=201)
+    assert write() == "8"
+    assert listed.call_count == 2
 
 
 def test_a_removed_comment_is_written_again_only_if_requested(github: responses.RequestsMock) -> None:
