@@ -51,8 +51,8 @@ A hook's `secret` may be changed: what is sent from then on is signed with the n
 
 REST calls can fail too: `hub.rest.answer_next(429, times=2, retry_after=1)`, `hub.rest.slow_down(seconds)`,
 `hub.token = "another"`, `repository.visible = False`, `app.token_lag = 2`, `installation.suspend()`,
-`hub.search_is_incomplete = True`. `hub.rest.calls` is the log of calls. Rate limits are off until
-`hub.limits.switch_on(Rules(core=50))`; `hub.limits.block(72, writes_only=True)` is a secondary one.
+`hub.search_is_incomplete = True`, `jira.endless = EndlessList.EMPTY`. `hub.rest.calls` is the log of calls. Rate limits
+are off until `hub.limits.switch_on(Rules(core=50))`; `hub.limits.block(72, writes_only=True)` is a secondary one.
 
 `hub.api_url` and `hub.graphql_url` are where calls go; `GitHub(ghes="3.17")` is an Enterprise Server.
 

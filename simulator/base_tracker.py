@@ -12,6 +12,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from simulator.clock import Clock
+from simulator.endless_lists import EndlessList
 from simulator.http_server import ServerThread
 from simulator.rest_server import RestServer, View
 from simulator.webhook_delivery import Delivery
@@ -31,12 +32,14 @@ class _Quiet(WSGIRequestHandler):
 class BaseTracker(ABC):
     """A running tracker: `webhooks` sends its webhooks, `rest` answers REST calls, `url` is its base URL.
 
+    `endless` says how its lists do not end; None: they do.
     The port is taken at once, so that `url` is known before `start`. Use as a context manager, or `start` and `stop`.
     """
 
     def __init__(self, *, clock: Clock, webhooks: WebhookSender, port: int) -> None:
         self.clock = clock
         self.webhooks = webhooks
+        self.endless: EndlessList | None = None
         self.rest = RestServer(
             self._views(),
             pages=self._pages(),

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
+from sync_service.domain.trackers.listing import LONG
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
 from sync_service.domain.trackers.queries import EvaluatesQueries, MemberPage
 from sync_service.ingest.apply_updates import UpdateApplier
@@ -107,6 +108,9 @@ class QueryLister:
             self._policy.note_recovered(connection)
             self._apply_page(connection, page)
             run = self._save_page(row, run, page)
+            if run is not None and run.cursor != END and run.listing.is_long:
+                self._wait_in_long_list(row, revision, run)
+                return
             if run is not None and run.cursor != END and time.monotonic() > ends:
                 with writing(self.matcher.engine) as tx:
                     due.release(tx, query_listing, row, outcome=f"{run.seen} members seen so far")
@@ -152,15 +156,7 @@ class QueryLister:
 
     def _save_page(self, row: Row[Any], run: Run, page: MemberPage) -> Run | None:
         """Save the members on a page with the cursor of the run; return None where the rule was changed meanwhile."""
-        next_run = Run(
-            number=run.number,
-            cursor=page.cursor or END,
-            began_at=run.began_at,
-            seen=run.seen + len(page.found),
-            outside=run.outside + page.outside,
-            run_incomplete_reason=page.incomplete_reason or run.run_incomplete_reason,
-        )
-
+        next_run = run.after(page)
         named = sorted(page.found)
         *chunks, last = [named[start : start + CHUNK] for start in range(0, len(named), CHUNK)] or [[]]
         # If the worker is killed between chunks, the page is read again: the cursor moves with the last chunk only.
@@ -186,7 +182,8 @@ class QueryLister:
         """Change memberships to the result of the run, and make the revision count."""
         while retry_on_conflict(lambda: self._apply_some(row, revision, run)):
             pass
-        complete, again = run.run_incomplete_reason is None, run.run_incomplete_reason in (None, row.incomplete_reason)
+        complete = run.run_incomplete_reason is None
+        again = run.run_incomplete_reason in (None, row.incomplete_reason, run.listing.problem)
         reason = run.run_incomplete_reason or (hidden_text(hidden) if hidden else None)
         outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self.matcher.engine) as tx:
@@ -206,6 +203,13 @@ class QueryLister:
                 done_at=database_now(tx) if complete else row.done_at,
             )
         log.info("listed a query", rule=revision.rule_slug, outcome=outcome, incomplete_reason=reason)
+
+    def _wait_in_long_list(self, row: Row[Any], revision: Row[Any], run: Run) -> None:
+        """Let the tracker rest in a very long list; the run goes on at its cursor."""
+        outcome = f"{run.seen} members seen so far; {LONG}, so it goes on later"
+        with writing(self.matcher.engine) as tx:
+            query_listings.note_incomplete(tx, revision, LONG)
+            due.release(tx, query_listing, row, wait=INTERVAL, outcome=outcome, listing=run.listing.waited().stored())
 
     def _apply_some(self, row: Row[Any], revision: Row[Any], run: Run) -> bool:
         """Apply a chunk of the difference; return whether there may be more."""

@@ -3,7 +3,7 @@
 Polling is not optional: GitHub never sends a delivery again by itself. A run reads a scope's changes page by page. Each
 page and the run's cursor are one transaction, so a run goes on where it was, however it ended. Pages don't show issues
 that were deleted, transferred or hidden; so a linked issue that nothing showed us for a day, or while the service was
-away, is fetched.
+away, is fetched. A list that does not end is given up, and tried again with the next run.
 """
 
 import time
@@ -18,9 +18,18 @@ from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.trackers.capabilities import BatchFetch, ChangesRequest, ListsChanges, Page
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected
-from sync_service.domain.trackers.observations import Observation, ParsedDelivery, ScopeRef, ScopeSeen, Snapshot
+from sync_service.domain.trackers.listing import LONG, ListingProgress
+from sync_service.domain.trackers.observations import (
+    FetchNeeded,
+    Observation,
+    ParsedDelivery,
+    ScopeRef,
+    ScopeSeen,
+    Snapshot,
+)
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.updates import Outcomes, Update, UpdateSource
+from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.jobs.polls import PollScope
@@ -113,11 +122,17 @@ class ScopePoller:
             self._policy.note_recovered(connection)
             self._check_holder(scope, page)
             run = self._apply_page(row, run, page, quiet=not scope.covered)
+            if run.cursor != END and run.listing.is_long:
+                self._wait_in_long_list(row, run)
+                return
             if time.monotonic() > ends and run.cursor != END:
                 with writing(self.engine) as tx:
                     due.release(tx, poll, row, outcome=f"{run.seen} issues seen so far")
                 return
-        self._end(row, connection, run, scope)
+        if run.listing.problem:
+            self._give_up(row, connection, run, scope)
+        else:
+            self._end(row, connection, run, scope)
 
     def _check_holder(self, scope: PollScope, page: Page) -> None:
         """Raise `Gone` when a scope that is known only by its name is another watched one, which was renamed."""
@@ -133,7 +148,7 @@ class ScopePoller:
         """Return the run that is under way, or begin one."""
         if row.cursor is not None:
             found = {one.name: getattr(row, one.name) for one in fields(_Progress)}
-            return _Progress(**{**found, "cursor": row.cursor or None})
+            return _Progress(**{**found, "cursor": row.cursor or None, "listing": ListingProgress.of(row.listing)})
         with writing(self.engine) as tx:
             run = _Progress(since=row.since, cursor=None, began_at=database_now(tx))
             due.checkpoint(tx, poll, row, lease=LEASE, **run.columns())
@@ -143,12 +158,15 @@ class ScopePoller:
         """Apply the observations on a page, and save the run's progress in the same transaction."""
         update = self._update(row, page.observations, quiet=quiet)
         issues = sum(isinstance(one, Snapshot) for one in page.observations)
+        shown = [one.identity for one in page.observations if isinstance(one, Snapshot | FetchNeeded)]
+        listing = run.listing.after(shown, page.cursor)
         after: list[_Progress] = []
 
         def finish(tx: Transaction, outcomes: Outcomes) -> None:
             next_run = replace(
                 run,
-                cursor=page.cursor or END,
+                cursor=END if listing.problem else page.cursor or END,
+                listing=listing,
                 seen=run.seen + issues,
                 changed=run.changed + sum(": applied" in words for words in outcomes[0]),
                 expected=page.expected or run.expected,
@@ -185,8 +203,27 @@ class ScopePoller:
                 cursor=None,
                 since=run.newest - OVERLAP if run.newest else run.since,
                 done_at=database_now(tx),
+                stopped_reason=None,
             )
         log.info("polled a scope", connection=connection.slug, scope=scope.name, outcome=outcome)
+
+    def _give_up(self, row: Row[Any], connection: Configured, run: "_Progress", scope: PollScope) -> None:
+        """End a run whose list does not end: what it showed is applied, and the next run begins where this one did."""
+        reason = run.listing.problem
+        log.warning("a list does not end", connection=connection.slug, scope=scope.name, reason=reason)
+        with writing(self.engine) as tx:
+            polls.request_unseen(tx, scope, connection.id, before=run.began_at - UNSEEN, limit=MOST_FETCHES)
+            self._stop(tx, row, f"{run.seen} issues seen; {reason}", stopped_reason=reason, cursor=None)
+
+    def _wait_in_long_list(self, row: Row[Any], run: "_Progress") -> None:
+        """Let the tracker rest in a very long list; the run goes on at its cursor."""
+        outcome = f"{run.seen} issues seen so far; {LONG}, so it goes on later"
+        with writing(self.engine) as tx:
+            self._stop(tx, row, outcome, stopped_reason=LONG, listing=run.listing.waited().stored())
+
+    def _stop(self, tx: Transaction, row: Row[Any], outcome: str, **columns: Any) -> None:
+        versions.bump(tx, versions.CHANGES)
+        due.release(tx, poll, row, wait=INTERVAL, outcome=outcome, **columns)
 
     def _poll_again(self, row: Row[Any], connection: Configured, reason: str) -> None:
         """Poll again after an unusable answer, and start the run again after `RESTART_AFTER` of them.
@@ -234,7 +271,8 @@ class _Progress:
     seen: int = 0
     changed: int = 0
     expected: int | None = None
+    listing: ListingProgress = field(default_factory=ListingProgress)
 
     def columns(self) -> dict[str, Any]:
         """Return the columns of the poll's row; there an empty cursor is a run that has begun."""
-        return {**asdict(self), "cursor": self.cursor or ""}
+        return {**asdict(self), "cursor": self.cursor or "", "listing": self.listing.stored()}

@@ -97,5 +97,6 @@ class TaskRunner:
                 wait=wait,
                 outcome=result.outcome,
                 memory=result.memory,
+                problem=result.problem,
                 ran_at=database_now(tx),
             )

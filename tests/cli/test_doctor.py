@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from simulator import GitHub
 from sync_service.cli.doctor import machine, work
 from sync_service.cli.doctor.sections import Section, run_sections
+from sync_service.domain.trackers import listing
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store import tables as t
@@ -114,7 +115,7 @@ def test_doctor_can_check_one_connection(run: Run) -> None:
 def test_doctor_reports_the_stored_state_of_a_connection(
     run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time of a refusal, scopes that are deleted or not imported, and the last delivery."""
+    """The time of a refusal, scopes that are deleted or not imported, lists that do not end, and the last delivery."""
     monkeypatch.setattr("connectors.github.GitHub.check_connection", lambda *_, **__: iter(()))
     engine = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
     with writing(engine) as tx:
@@ -128,6 +129,16 @@ def test_doctor_reports_the_stored_state_of_a_connection(
     assert found["connection"]["says"].endswith(": Bad credentials")
     assert found["webhooks"]["says"].startswith("last delivery 3 h ago")
     assert found["acme/checkout"]["says"].startswith("is not imported yet")
+    with writing(engine) as tx:
+        scope_id = tx.scalar(sa.select(t.scope.c.id))
+        endless = {"connection_id": 1, "scope_id": scope_id, "stopped_reason": listing.REPEATED}
+        tx.execute(sa.delete(t.poll))
+        tx.execute(sa.insert(t.poll).values(endless | {"due_at": now}))
+        task = {"connection_id": 1, "name": "redeliver", "problem": listing.EMPTY, "due_at": now}
+        tx.execute(sa.insert(t.scheduled_task).values(task))
+    output = run("doctor", "acme-github").stdout
+    assert f"✗ acme/checkout: the last poll stopped: {listing.REPEATED}\n      it is tried again by itself" in output
+    assert f"redeliver: {listing.EMPTY}" in output
     inbox.count_rejected(engine, 1, count=3, at=now - timedelta(hours=2))
     found = parse_findings(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]
     assert (found["well"], found["says"][:44]) == (None, "3 deliveries rejected for a wrong or missing")

@@ -75,7 +75,8 @@ class Hook:
     """A webhook that leads to us, and how far its list of deliveries was read. Times are in seconds.
 
     Unread are the attempts after `since` and, when there is a `cursor`, those from there back to `until`. `repository`
-    selects the credential to read with, `place` is the path below which the webhook was found.
+    selects the credential to read with, `place` is the path below which the webhook was found. `pages` counts the pages
+    read behind the cursor.
     """
 
     repository: str
@@ -83,6 +84,7 @@ class Hook:
     since: int
     cursor: str | None = None
     until: int = 0
+    pages: int = 0
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from connectors.json_fields import identifier, json_object
 from connectors.responses import Response
 from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Rejected
+from sync_service.domain.trackers.listing import LONG, ListingProgress
 from sync_service.domain.trackers.observations import ScopeRef
 
 TASK_NAME = "redeliver"
@@ -75,6 +76,7 @@ class Redelivery:
     _arrived: set[str] = field(default_factory=set)
     _pages: int = 0
     _newest: float = 0.0
+    _problem: str | None = None
 
     def __post_init__(self) -> None:
         self.now = self.calls.now()
@@ -90,7 +92,10 @@ class Redelivery:
         left |= next(self.memory.due(self.now), None) is not None
         nowhere = PLACES_FRESH if not self.memory.hooks else None
         return TaskResult(
-            outcome=self._outcome(count), memory=self.memory.written(), next_run_in=SOON if left else nowhere
+            outcome=self._outcome(count),
+            memory=self.memory.written(),
+            next_run_in=SOON if left else nowhere,
+            problem=self._problem,
         )
 
     @property
@@ -175,9 +180,11 @@ class Redelivery:
             hook.cursor, hook.until = left, before if hook.cursor is None else hook.until
         if hook.cursor is not None and len(self.memory.missed) < ROOM:
             hook.cursor = self._read_back(path, hook, cursor=hook.cursor, until=hook.until)
+        hook.pages = hook.pages if hook.cursor else 0
 
     def _read_back(self, path: str, hook: Hook, *, cursor: str | None, until: int) -> str | None:
         """Read a list from a cursor back to a time, newest first. Return the cursor when the run has no pages left."""
+        listing = ListingProgress(pages=hook.pages)
         while self._pages < MOST_PAGES:
             self._pages += 1
             params = {"per_page": str(_PER_PAGE)} | ({"cursor": cursor} if cursor else {})
@@ -193,6 +200,11 @@ class Redelivery:
             self.memory.record(path, [one for one in new if is_relevant(one, watched=self._watched_ids)], self._arrived)
             cursor = _next_cursor(reply) if reply and len(new) == len(found) else None
             if cursor is None:
+                return None
+            listing = listing.after([one.id for one in found], cursor)
+            hook.pages = listing.pages
+            if problem := listing.problem or (LONG if listing.is_long else None):
+                self._problem = f"deliveries of {path}: {problem}; polls find the changes that they had"
                 return None
         return cursor
 
@@ -241,6 +253,7 @@ class Redelivery:
             f" {given_up} given up; {memory.came} have arrived since"
             + ("; the list is longer, and is read once these have arrived" if more else "")
             + (f"; {memory.dropped} more failed than can be stored" if memory.dropped else "")
+            + (f"; {self._problem}" if self._problem else "")
         )
 
 

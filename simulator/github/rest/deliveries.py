@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Request, Response
 
+from simulator.endless_lists import EndlessList, next_token
 from simulator.github.json.common import Json, moment
 from simulator.github.model.hooks import Hook
 from simulator.github.rest.hooks import app_hook_route, hook_route
@@ -38,20 +39,8 @@ def views(hub: GitHubState) -> Views:
     """Return the calls about deliveries, for each of the three kinds of hooks."""
 
     def listed(request: Request, hook: Hook) -> Response:
-        requested, cursor = request.args.get("status"), request.args.get("cursor", "")
-        if requested not in (None, *_CODES):
-            return problem(422)
         rows = _rows(hub, hook)
-        if cursor:
-            if not cursor.removeprefix(_CURSOR).isdecimal():
-                return problem(400, "Invalid cursor")
-            rows = [row for row in rows if row[0] < int(cursor.removeprefix(_CURSOR))]
-        if requested is not None:
-            rows = [(id_, each) for id_, each in rows if (each.status or 0) in _CODES[requested]]
-        shown = rows[: per_page(request)]
-        page_url = {"next": {"cursor": f"{_CURSOR}{shown[-1][0]}"}} if len(rows) > len(shown) else {}
-        headers = link(hub.api_url + request.path.removeprefix(hub.api_path), request, **page_url)
-        return json_response([_row(id_, each) for id_, each in shown], headers=headers)
+        return _endless_page(hub, hub.endless, request, rows) if hub.endless else _page(hub, request, rows)
 
     def one(_request: Request, hook: Hook, delivery_id: int) -> Response:
         found = dict(_rows(hub, hook)).get(delivery_id)
@@ -74,6 +63,29 @@ def views(hub: GitHubState) -> Views:
         found |= hook_route(hub, method, suffix, view)
         found[method, f"/app/hook{suffix}"] = app_hook_route(hub, view)
     return found
+
+
+def _page(hub: GitHubState, request: Request, rows: list[tuple[int, Delivery]]) -> Response:
+    requested, cursor = request.args.get("status"), request.args.get("cursor", "")
+    if requested not in (None, *_CODES):
+        return problem(422)
+    if cursor:
+        if not cursor.removeprefix(_CURSOR).isdecimal():
+            return problem(400, "Invalid cursor")
+        rows = [row for row in rows if row[0] < int(cursor.removeprefix(_CURSOR))]
+    if requested is not None:
+        rows = [(id_, each) for id_, each in rows if (each.status or 0) in _CODES[requested]]
+    shown = rows[: per_page(request)]
+    page_url = {"next": {"cursor": f"{_CURSOR}{shown[-1][0]}"}} if len(rows) > len(shown) else {}
+    headers = link(hub.api_url + request.path.removeprefix(hub.api_path), request, **page_url)
+    return json_response([_row(id_, each) for id_, each in shown], headers=headers)
+
+
+def _endless_page(hub: GitHubState, kind: EndlessList, request: Request, rows: list[tuple[int, Delivery]]) -> Response:
+    address = hub.api_url + request.path.removeprefix(hub.api_path)
+    shown = [] if kind is EndlessList.EMPTY else rows[: per_page(request)]
+    headers = link(address, request, next={"cursor": next_token(kind)})
+    return json_response([_row(id_, each) for id_, each in shown], headers=headers)
 
 
 def _rows(hub: GitHubState, hook: Hook) -> list[tuple[int, Delivery]]:

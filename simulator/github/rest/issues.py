@@ -79,6 +79,8 @@ def listed(hub: GitHubState, request: Request, repo: Repository) -> Response:
     except ValueError:
         return problem(422)
     page, size = page_number(request), per_page(request)
+    if hub.endless:
+        since, after, page = None, None, 1
     if after is None and page * size >= hub.deepest_page:
         return problem(422, TOO_DEEP)
     listing = repo.issues.page(

@@ -46,6 +46,9 @@ def _search(hub: GitHubState, request: Request) -> Response:
         key=lambda issue: (issue.updated if sort == "updated" else issue.created, issue.id),
         reverse=request.args.get("order", "desc") == "desc",
     )
+    if hub.endless:
+        found = list(parse_search(request.args.get("q", "").partition(" created:>=")[0]).find(hub.repositories))[:100]
+        found.sort(key=lambda issue: (issue.created, issue.id))
     shown, headers = paginate(found[:_MOST_RESULTS], f"{hub.api_url}/search/issues", request)
     answer = {
         "total_count": len(found),

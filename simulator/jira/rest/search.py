@@ -17,6 +17,7 @@ from typing import Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
+from simulator.endless_lists import EndlessList, next_token
 from simulator.jira.json import Json
 from simulator.jira.model.issue import Issue
 from simulator.jira.query.fields import field_names
@@ -86,6 +87,8 @@ def _cloud_page(site: JiraSite, params: Params) -> Json:
     site.index.reconcile(reconciled)
     most = MOST_IDS if set(requested) <= {"id", "key"} else MOST_WITH_FIELDS
     size = min(_whole(params.get("maxResults"), USUAL), most, site.page_limit or most)
+    if site.endless:
+        return _endless_page(site, site.endless, jql, requested, size)
     start = _start_of(site, jql, params.get("nextPageToken"))
     found = list(islice(Search(site, jql, bounded=True).found(), start, start + size + 1))
     bodies = [_shown(issue, version=3, requested=requested) for issue in found[:size]]
@@ -95,15 +98,22 @@ def _cloud_page(site: JiraSite, params: Params) -> Json:
     return page if page["isLast"] else {**page, "nextPageToken": _token(site, jql, start + size)}
 
 
+def _endless_page(site: JiraSite, kind: EndlessList, jql: str, requested: list[str], size: int) -> Json:
+    found = [] if kind is EndlessList.EMPTY else islice(Search(site, jql, bounded=True).found(), size)
+    bodies = [_shown(issue, version=3, requested=requested) for issue in found]
+    return {"issues": bodies, "isLast": False, "nextPageToken": next_token(kind)}
+
+
 def _data_center_page(site: JiraSite, params: Params) -> Json:
     search = Search(
         site, str(params.get("jql") or ""), strict=params.get("validateQuery") not in (False, "false", "none")
     )
-    start = _whole(params.get("startAt"), 0)
+    start = 0 if site.endless else _whole(params.get("startAt"), 0)
     size = min(_whole(params.get("maxResults"), USUAL), site.page_limit or MOST_ON_DATA_CENTER)
     requested = [str(name) for name in params.get("fields") or ["*navigable"]]
     bodies = [_shown(issue, version=2, requested=requested) for issue in islice(search.found(), start, start + size)]
-    page = {"expand": "schema,names", "startAt": start, "maxResults": size, "total": search.count(), "issues": bodies}
+    total = 10**6 if site.endless else search.count()
+    page = {"expand": "schema,names", "startAt": start, "maxResults": size, "total": total, "issues": bodies}
     expand = params.get("expand") or ""
     if "names" in (expand if isinstance(expand, list) else expand.split(",")):
         page["names"] = _names(site, bodies)

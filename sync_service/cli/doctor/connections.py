@@ -13,6 +13,8 @@ from sync_service.store.views.diagnostics import ConnectionDiagnostics, ScopeDia
 
 _NO_SECRET = "give the connection webhook_secrets, the same as the tracker's webhook has, and apply it"  # noqa: S105 - says what to do
 
+_TRIED_AGAIN = "it is tried again by itself; if this stays, the tracker's operator should know"
+
 
 def check_connection(services: Services, slug: str) -> Iterator[Finding]:
     """Yield the findings of one connection; call the tracker when there are credentials."""
@@ -52,6 +54,8 @@ def _stored_findings(held: ConnectionDiagnostics, now: datetime, *, has_credenti
         yield Finding(what="scopes", well=None, says="it watches no scope", mend="give it scopes, and apply it")
     for one in held.scopes:
         yield from _scope(one, has_credentials=has_credentials)
+    for what, reason in held.incomplete:
+        yield Finding(what=what, well=None, says=reason, mend=_TRIED_AGAIN)
 
 
 def _webhook(held: ConnectionDiagnostics, now: datetime, *, has_credentials: bool) -> Finding:
@@ -78,6 +82,8 @@ def _rejected(held: ConnectionDiagnostics, at: datetime, now: datetime) -> Findi
 
 
 def _scope(one: ScopeDiagnostics, *, has_credentials: bool) -> Iterator[Finding]:
+    if one.stopped and not one.gone:
+        yield Finding(what=one.name, well=False, says=f"the last poll stopped: {one.stopped}", mend=_TRIED_AGAIN)
     if one.gone:
         mend = "make it visible at the tracker again, or remove it from the connection's scopes"
         yield Finding(what=one.name, well=False, says=one.gone, mend=mend)

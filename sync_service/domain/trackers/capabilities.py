@@ -94,12 +94,13 @@ class BatchFetch(Protocol):
 class TaskResult:
     """The result of a scheduled task: its outcome in words, what to remember for the next run, and when that is.
 
-    `next_run_in` None: after the usual interval of the task.
+    `next_run_in` None: after the task's usual interval. `problem`: what it could not do, for a person to know.
     """
 
     outcome: str
     memory: str | None = None
     next_run_in: timedelta | None = None
+    problem: str | None = None
 
 
 @runtime_checkable

@@ -121,7 +121,8 @@ def all_of(tx: Transaction, connection_ids: Sequence[int]) -> list[Row[Any]]:
 
 def is_importing(tx: Transaction, connection_id: int) -> bool:
     """Return whether a first import of a connection is under way and has not failed."""
-    first = sa.and_(poll.c.connection_id == connection_id, poll.c.due_at.isnot(None), poll.c.attempts <= 1)
+    works = sa.and_(poll.c.attempts <= 1, poll.c.stopped_reason.is_(None))
+    first = sa.and_(poll.c.connection_id == connection_id, poll.c.due_at.isnot(None), works)
     uncovered = sa.and_(scope.c.id == poll.c.scope_id, scope.c.covered_at.is_(None), scope.c.gone_reason.is_(None))
     return tx.scalar(sa.select(sa.exists().where(first, uncovered))) is True
 

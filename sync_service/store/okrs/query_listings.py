@@ -1,7 +1,7 @@
 """Query listings: recurring runs that list all members of a query; one row per revision, settled when it is retired."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,8 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.causes import Cause
+from sync_service.domain.trackers.listing import REASONS, ListingProgress
+from sync_service.domain.trackers.queries import MemberPage
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow, database_now
 from sync_service.store.okrs import key_results, query_members
@@ -46,6 +48,7 @@ class Run:
     seen: int = 0
     outside: int = 0
     run_incomplete_reason: str | None = None
+    listing: ListingProgress = field(default_factory=ListingProgress)
 
     @classmethod
     def of(cls, row: Row[Any]) -> "Run":
@@ -57,6 +60,21 @@ class Run:
             seen=row.seen,
             outside=row.outside,
             run_incomplete_reason=row.run_incomplete_reason,
+            listing=ListingProgress.of(row.listing),
+        )
+
+    def after(self, page: MemberPage) -> "Run":
+        """Return the run after a page. It ends where the list ends, or can't come to its end."""
+        # A page of issues in other scopes alone is not empty: its cursor stands for what it shows.
+        shown = [*page.found, *([page.cursor or ""] if page.outside else ())]
+        listing = self.listing.after(shown, page.cursor)
+        return replace(
+            self,
+            cursor=END if listing.problem else page.cursor or END,
+            seen=self.seen + len(page.found),
+            outside=self.outside + page.outside,
+            run_incomplete_reason=listing.problem or page.incomplete_reason or self.run_incomplete_reason,
+            listing=listing,
         )
 
     def columns(self) -> dict[str, Any]:
@@ -68,6 +86,7 @@ class Run:
             "seen": self.seen,
             "outside": self.outside,
             "run_incomplete_reason": self.run_incomplete_reason,
+            "listing": self.listing.stored(),
         }
 
 
@@ -90,13 +109,16 @@ def hurry(tx: Transaction, connection_id: int) -> None:
 
 
 def request_soon(tx: Transaction, revision_ids: Collection[int]) -> None:
-    """Request listings sooner than usual, unless under way: something changed that only a listing can decide."""
+    """Request listings sooner than usual, unless under way: something changed that only a listing can decide.
+
+    One that did not end by itself waits as long as usual.
+    """
     if not revision_ids:
         return
     now = database_now(tx)
-    idle = sa.and_(
-        query_listing.c.revision_id.in_(revision_ids), query_listing.c.cursor.is_(None), query_listing.c.attempts == 0
-    )
+    ends = sa.func.coalesce(query_listing.c.incomplete_reason, "").notin_(REASONS)
+    untried = sa.and_(query_listing.c.cursor.is_(None), query_listing.c.attempts == 0)
+    idle = sa.and_(query_listing.c.revision_id.in_(revision_ids), untried, ends)
     for row in tx.execute(
         sa.select(query_listing.c.id, query_listing.c.began_at).where(idle).order_by(query_listing.c.id)
     ).all():
@@ -178,6 +200,14 @@ def of_rules(tx: Transaction, rule_ids: Collection[int]) -> dict[int, Listed]:
         )
         for row in rows
     }
+
+
+def incomplete_of(tx: Transaction, connection_id: int) -> list[tuple[str, str]]:
+    """Return the rules of a connection whose queries are not listed completely, each with the reason."""
+    r, q = rule_revision.c, query_listing.c
+    found = sa.select(r.rule_slug, q.incomplete_reason).join(query_listing, q.revision_id == r.id)
+    mine = sa.and_(q.connection_id == connection_id, r.state != "retired", q.incomplete_reason.isnot(None))
+    return [(row.rule_slug, row.incomplete_reason) for row in tx.execute(found.where(mine).order_by(r.rule_slug, r.id))]
 
 
 def toward(tx: Transaction, key_result_id: int) -> list[Listed]:

@@ -197,6 +197,8 @@ poll = sa.Table(
     sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # issues in the current run, else in the last
     sa.Column("changed", sa.Integer, nullable=False, server_default="0"),  # how many of them had changed
     sa.Column("expected", sa.Integer),  # estimated number of issues of an import
+    sa.Column("listing", sa.JSON),  # how far the run's list is; domain/trackers/listing.py
+    sa.Column("stopped_reason", sa.Text),  # why the last run did not come to the end of its list; null: it did
     *due_columns("poll"),
     sa.UniqueConstraint("scope_id"),
 )
@@ -210,6 +212,7 @@ scheduled_task = sa.Table(
     refers("connection_id", "connection"),
     sa.Column("name", sa.String(50), nullable=False),
     sa.Column("memory", sa.Text),  # state that the last run leaves for the next one
+    sa.Column("problem", sa.Text),  # why the last run did not do all that it should; null: it did
     sa.Column("ran_at", Instant),
     *due_columns("scheduled_task"),
     sa.UniqueConstraint("connection_id", "name"),

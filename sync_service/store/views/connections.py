@@ -13,6 +13,7 @@ from sqlalchemy.engine import Row
 from sync_service.store import tables as t
 from sync_service.store.queue import rate_limits as pauses
 from sync_service.store.queue.rate_limits import RateLimit
+from sync_service.store.views.diagnostics import incomplete_lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class ScopeLine:
     """A watched scope. `current_name` is its present name at the tracker, if that differs. `known`: so is its id there.
 
     `seen` counts the issues of a first import under way, of about `expected`; it is None when there is none.
-    `gone` is the reason why the scope can no longer be watched.
+    `gone` is the reason why the scope can no longer be watched, `stopped` why the last poll did not reach the end.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ScopeLine:
     seen: int | None
     expected: int | None
     asked_at: datetime | None
+    stopped: str | None
 
     @property
     def share(self) -> float | None:
@@ -61,7 +63,8 @@ class RejectedCount:
 class ConnectionPage:
     """A connection without its secrets. One with a `client_id` can call once a person granted OAuth tokens.
 
-    `pauses` are the buckets under a rate limit; `held` are single issues whose note must wait.
+    `pauses` are the buckets under a rate limit; `held` are single issues whose note must wait. `incomplete` are queries
+    that are not listed completely, by rule, and scheduled tasks with a problem, by name; each with the reason.
     """
 
     id: int
@@ -85,6 +88,7 @@ class ConnectionPage:
     held: tuple[RateLimit, ...]
     newest_delivery: NewestDelivery | None
     rejected: RejectedCount | None
+    incomplete: tuple[tuple[str, str], ...]
 
     @property
     def webhook(self) -> Literal["heard", "forged", "silent"]:
@@ -97,6 +101,11 @@ class ConnectionPage:
     def gone(self) -> Sequence[ScopeLine]:
         """Return the scopes that can no longer be watched."""
         return [one for one in self.scopes if one.gone]
+
+    @property
+    def stopped(self) -> Sequence[ScopeLine]:
+        """Return the scopes whose last poll did not reach the end."""
+        return [one for one in self.scopes if one.stopped and not one.gone]
 
 
 def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[ConnectionPage]:
@@ -117,6 +126,7 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
         rate_limits=pauses.active_limits(tx, ids),
         newest_deliveries=_newest_deliveries(tx, [row.newest for row in rows if row.newest]),
         rejected=_rejected(tx, ids),
+        incomplete={id_: tuple(incomplete_lists(tx, id_)) for id_ in ids},
     )
     return [_page(row, related) for row in rows]
 
@@ -127,6 +137,7 @@ class _Related:
     rate_limits: Mapping[int, list[RateLimit]]
     newest_deliveries: Mapping[int, NewestDelivery]
     rejected: Mapping[int, RejectedCount]
+    incomplete: Mapping[int, tuple[tuple[str, str], ...]]
 
 
 def _page(row: Row[Any], related: _Related) -> ConnectionPage:
@@ -152,6 +163,7 @@ def _page(row: Row[Any], related: _Related) -> ConnectionPage:
         held=tuple(one for one in related.rate_limits.get(row.id, ()) if one.of_issue),
         newest_delivery=related.newest_deliveries.get(row.id),
         rejected=related.rejected.get(row.id),
+        incomplete=related.incomplete[row.id],
     )
 
 
@@ -165,7 +177,7 @@ def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]
     s, p = t.scope, t.poll
     found: dict[int, list[ScopeLine]] = defaultdict(list)
     statement = (
-        sa.select(s, p.c.since, p.c.seen, p.c.expected, p.c.done_at, p.c.due_at)
+        sa.select(s, p.c.since, p.c.seen, p.c.expected, p.c.done_at, p.c.due_at, p.c.stopped_reason)
         .outerjoin(p, p.c.scope_id == s.c.id)
         .where(s.c.connection_id.in_(ids))
         .order_by(s.c.name, s.c.id)
@@ -182,6 +194,7 @@ def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]
                 seen=row.seen if imports else None,
                 expected=row.expected if imports else None,
                 asked_at=row.done_at,
+                stopped=row.stopped_reason if row.due_at is not None else None,
             )
         )
     return found

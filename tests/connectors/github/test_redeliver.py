@@ -8,7 +8,9 @@ import pytest
 from connectors.github.redelivery import failed_deliveries as missing
 from connectors.github.redelivery import redeliver
 from connectors.github.redelivery.failed_deliveries import RETRY_DELAYS
+from simulator.endless_lists import EndlessList
 from simulator.github import Rules
+from sync_service.domain.trackers import listing
 from sync_service.domain.trackers.connector import Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
 from tests.connectors.github.redelivery_fixture import RedeliveryFixture, add_webhooks, open_harness, refuse_calls
@@ -213,3 +215,38 @@ def test_the_memory_of_another_version_is_dropped(harness: RedeliveryFixture, me
     harness.memory = memory
     harness.run()
     assert harness.redeliveries_requested() == 1
+
+
+@pytest.mark.parametrize("kind", list(EndlessList))
+def test_a_list_of_deliveries_that_does_not_end_is_given_up_and_said(
+    harness: RedeliveryFixture, kind: EndlessList
+) -> None:
+    """In every run anew, with a few calls, and the next run comes after the usual time."""
+    add_webhooks(harness, "repository")
+    harness.fail_deliveries()
+    harness.wait()
+    harness.hub.endless = kind
+    for _ in range(2):
+        before = len(harness.hub.rest.calls)
+        ran = harness.run()
+        assert len(harness.hub.rest.calls) - before < 10
+        assert ran.problem is not None
+        assert "does not end" in ran.problem
+        assert ran.problem in ran.outcome
+        assert ran.next_run_in == USUAL
+    harness.hub.endless = None
+    assert harness.run().problem is None
+
+
+def test_a_list_of_deliveries_is_read_up_to_a_bound_in_all_runs_together(
+    harness: RedeliveryFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run reads a part of it; a list with new rows for ever would keep them busy for ever."""
+    monkeypatch.setattr(redeliver, "_PER_PAGE", 1)
+    monkeypatch.setattr(redeliver, "MOST_PAGES", 4)
+    monkeypatch.setattr(listing, "MOST_PAGES", 10)
+    add_webhooks(harness, "repository")
+    harness.fail_deliveries(30)
+    problems = [harness.run().problem for _ in range(6)]
+    assert [problem for problem in problems if problem and listing.LONG in problem]
+    assert problems[0] is None

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from simulator import GitHub, Jira
 from sync_service.config_file.plan.export import as_yaml, export_state
 from sync_service.config_file.read.state import read_state
+from sync_service.domain.trackers import listing
 from sync_service.domain.trackers.connector import WebhookRequest
 from sync_service.ingest.receive import Receipt
 from sync_service.runtime.wiring import Services
@@ -335,7 +336,10 @@ def test_the_page_shows_the_status_of_a_connection(
             row.name: row.id for row in tx.execute(sa.select(tables.scope).where(tables.scope.c.connection_id == id_))
         }
         importing = tables.poll.c.scope_id == scopes["acme/checkout"]
-        tx.execute(sa.update(tables.poll).where(importing).values(seen=25, expected=100))
+        endless = {"seen": 25, "expected": 100, "stopped_reason": listing.REPEATED}
+        tx.execute(sa.update(tables.poll).where(importing).values(endless))
+        task = {"connection_id": id_, "name": "redeliver", "problem": listing.EMPTY, "due_at": services.now()}
+        tx.execute(sa.insert(tables.scheduled_task).values(task))
         gone = {"gone_reason": "the repository was deleted", "gone_at": services.now(), "current_name": "acme/paying"}
         tx.execute(sa.update(tables.scope).where(tables.scope.c.id == scopes["acme/payments"]).values(gone))
         for minutes, bucket in enumerate(("token/search", "token/graphql", "app", "token/core", "token"), start=1):
@@ -346,10 +350,13 @@ def test_the_page_shows_the_status_of_a_connection(
             rate_limits.block(tx, id_, write_bucket, wait=timedelta(hours=1), reason="the conversation is locked")
     listed, shown = vera.words("/connections"), vera.words("/connections/walk")
     assert "some calls paused" in listed
+    assert "1 not polled to the end" in listed
     assert "1 can’t be watched" in listed  # noqa: RUF001 - as the page writes it
     for words in (
         "25 of about 100",
         "The repository was deleted.",
+        "The list does not end: a page token came again. It is tried again by itself.",
+        f"Not complete redeliver: {listing.EMPTY}",
         "now called acme/paying",
         "token/core: no calls before",
         ": asked for patience",
