@@ -114,9 +114,11 @@ def open_redis(settings: Settings) -> Redis:
 
 def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Mapping[str, Drain]:
     engine, connectors, now = parts["engine"], parts["connectors"], parts["now"]
-    settle, ruleset_cache = timedelta(seconds=settings.settle_seconds), RulesetCache()
-    applier = UpdateApplier(**parts, ruleset_cache=ruleset_cache, settle=settle)
-    matcher = QueryMatcher(**parts, ruleset_cache=ruleset_cache, settle=settle)
+    settle = timedelta(seconds=settings.settle_seconds)
+    # Calls to trackers run in a thread of their own (call_thread.py): it shares no cache with the main one.
+    ruleset_cache, ruleset_cache_of_calls = RulesetCache(), RulesetCache()
+    applier = UpdateApplier(**parts, ruleset_cache=ruleset_cache_of_calls, settle=settle)
+    matcher = QueryMatcher(**parts, ruleset_cache=ruleset_cache_of_calls, settle=settle)
     evaluated_by_tracker = frozenset(
         kind for kind, one in connectors.items() if isinstance(one, EvaluatesQueries) and not one.evaluates_locally
     )
@@ -129,7 +131,7 @@ def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Ma
         listed_kinds=evaluated_by_tracker,
     )
     return {
-        "delivery": applier.drain,
+        "delivery": UpdateApplier(**parts, ruleset_cache=ruleset_cache, settle=settle).drain,
         "oauth_token": TokenRefresher(**parts, sealer=sealer).drain,
         "fetch_request": IssueFetcher(**parts, applier=applier).drain,
         "poll": ScopePoller(**parts, applier=applier).drain,

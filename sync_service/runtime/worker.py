@@ -14,6 +14,8 @@ from rq import Queue, SimpleWorker, worker_registration
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from sync_service.runtime.call_thread import CallThread
+from sync_service.runtime.drains import CALLS_TRACKERS
 from sync_service.runtime.wakeup import JOB, QUEUE
 from sync_service.runtime.wiring import Services
 
@@ -26,7 +28,11 @@ ALIVE_SECONDS = 20
 IDLE_SECONDS = 30
 """RQ's `worker_ttl`: an idle worker waits 15 s less for a job, and notices 10 s later that Redis hangs."""
 
+STOP_SECONDS = 5.0
+"""How long a worker that stops waits for the calls to trackers that are under way."""
+
 _services: list[Services] = []
+_call_threads: list[CallThread] = []
 
 
 class DrainJobsOnly(Job):
@@ -88,17 +94,28 @@ def count_workers(redis: Redis) -> int:
 
 
 def drain(name: str) -> None:
-    """Drain one table, then wake the workers for the tables that became due."""
+    """Drain one table, then wake the workers for the tables that became due.
+
+    A table whose drain calls trackers is left to this worker's thread, so that the next job can be a delivery's.
+    """
     services = _services[0]
     services.wakeup.clear_flag(name)
+    if name in CALLS_TRACKERS:
+        _call_threads[0].request(name)
+        return
     services.drains.drain(name)
     services.wakeup.wake(services.drains.due())
 
 
 def work(services: Services) -> None:
     """Run an RQ worker in this process until it gets a stop signal."""
-    _services[:] = [services]
+    calls = CallThread(services.drains, services.wakeup)
+    _services[:], _call_threads[:] = [services], [calls]
+    calls.start()
     worker = KnownWorker(
         [QUEUE], connection=services.redis, job_class=DrainJobsOnly, serializer=JSONSerializer, worker_ttl=IDLE_SECONDS
     )
-    worker.work(logging_level="WARNING")
+    try:
+        worker.work(logging_level="WARNING")
+    finally:
+        calls.stop(STOP_SECONDS)

@@ -24,7 +24,7 @@ def test_a_listing_ends_on_a_cursor_that_comes_again() -> None:
 
 def test_a_listing_ends_on_the_third_page_in_a_row_that_shows_nothing_new() -> None:
     """A page that was there already shows nothing new either. Two such pages are no reason: permissions hide issues."""
-    empty = [([], str(number)) for number in range(9)]
+    empty: list[tuple[list[str], str]] = [([], str(number)) for number in range(9)]
     same = [(["1", "2"], str(number)) for number in range(9)]
     assert pages_until_problem(empty) == (MOST_EMPTY, EMPTY)
     assert pages_until_problem(same) == (MOST_EMPTY + 1, EMPTY)

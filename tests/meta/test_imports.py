@@ -73,7 +73,10 @@ CLI: Mapping[str, str] = {
     "cli": "cli.doctor cli.output cli.startup web runtime config_file store domain config",
 }
 
-SHARED = "connectors.http connectors.responses connectors.webhook connectors.json_fields connectors.markdown"
+SHARED = (
+    "connectors.http connectors.responses connectors.webhook connectors.json_fields connectors.markdown"
+    " connectors.paging"
+)
 
 
 def connector(name: str, *, without: Collection[str] = ()) -> Mapping[str, str]:
@@ -103,6 +106,7 @@ def connector(name: str, *, without: Collection[str] = ()) -> Mapping[str, str]:
 CONNECTORS: Mapping[str, str] = {
     "connectors.json_fields": "domain",
     "connectors.markdown": "",
+    "connectors.paging": "connectors.json_fields domain",
     "connectors.webhook": "connectors.json_fields domain",
     "connectors.responses": "connectors.webhook connectors.json_fields domain",
     "connectors.http": "connectors.responses connectors.webhook connectors.json_fields domain",
