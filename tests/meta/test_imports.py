@@ -75,7 +75,7 @@ CLI: Mapping[str, str] = {
 
 SHARED = (
     "connectors.http connectors.responses connectors.webhook connectors.json_fields connectors.markdown"
-    " connectors.paging"
+    " connectors.paging connectors.number_values"
 )
 
 
@@ -107,6 +107,7 @@ CONNECTORS: Mapping[str, str] = {
     "connectors.json_fields": "domain",
     "connectors.markdown": "",
     "connectors.paging": "connectors.json_fields domain",
+    "connectors.number_values": "connectors.json_fields",
     "connectors.webhook": "connectors.json_fields domain",
     "connectors.responses": "connectors.webhook connectors.json_fields domain",
     "connectors.http": "connectors.responses connectors.webhook connectors.json_fields domain",

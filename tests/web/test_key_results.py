@@ -230,3 +230,16 @@ def test_a_closed_cycle_takes_no_check_ins(ana: SessionClient, services: Service
     words = ana.words(PATH)
     assert "The cycle is over. Its numbers are final." in words
     assert "check-in-value" not in ana.read(PATH)
+
+
+def test_an_issue_whose_points_are_unknown_says_so(vera: SessionClient, services: Services) -> None:
+    """It counts as an issue without points; one that has none says nothing."""
+    says = "points unknown, counted as unestimated"
+    for points_at, shown in ((services.now(), False), (None, True)):
+        with writing(services.engine) as tx:
+            tx.execute(sa.update(tables.issue).values(points=None, points_at=points_at))
+        assert (says in vera.words("/key-results/KR-1")) is shown
+    with writing(services.engine) as tx:
+        by_count = {"kind": "done-share", "weight": "count"}
+        tx.execute(sa.update(tables.key_result).values(measure=by_count))
+    assert says not in vera.words("/key-results/KR-1")

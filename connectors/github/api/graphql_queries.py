@@ -18,6 +18,9 @@ NEWER_FEATURES: Mapping[str, frozenset[str]] = {
     "type": frozenset({"issueType"}),
     "fields": frozenset({"issueFieldValues", "IssueFieldNumberValue", "IssueFieldNumber"}),
     "field ids": frozenset({"fullDatabaseId"}),
+    "field texts": frozenset(
+        {"IssueFieldTextValue", "IssueFieldText", "IssueFieldSingleSelectValue", "IssueFieldSingleSelect"}
+    ),
     "assignees": frozenset({"assignedActors"}),
     "duplicates": frozenset({"enableDuplicate"}),
     PROJECTS: frozenset({"projectItems", "ProjectV2ItemFieldNumberValue"}),
@@ -38,8 +41,11 @@ _COMMON = """
 """
 _ASSIGNEES = "assignees(first: 20) { nodes { __typename login } }"
 _ASSIGNED = "assignedActors(first: 20) { nodes { __typename ... on User { login } } }"
-_FIELDS = """issueFieldValues(first: 100) { nodes { ... on IssueFieldNumberValue {
-  value field { ... on IssueFieldNumber { name %s } } } } }"""
+_FIELDS = """issueFieldValues(first: 100) { nodes {
+  ... on IssueFieldNumberValue { value field { ... on IssueFieldNumber { name %(id)s } } } %(texts)s } }"""
+_FIELD_TEXTS = """
+  ... on IssueFieldTextValue { written: value field { ... on IssueFieldText { name %(id)s } } }
+  ... on IssueFieldSingleSelectValue { written: name field { ... on IssueFieldSingleSelect { name %(id)s } } }"""
 _PULL = """
   pullState: state mergedAt
   closingIssuesReferences(first: 100) { nodes { number repository { nameWithOwner } } }
@@ -86,14 +92,17 @@ class IssuesQuery:
             "stateReason" if "duplicates" in lacking else "stateReason(enableDuplicate: true)",
             "" if "type" in lacking else "issueType { name }",
             "" if "parent" in lacking else "parent { number repository { nameWithOwner } }",
-            _FIELDS % ("" if "field ids" in lacking else "fullDatabaseId")
-            if self.points and "fields" not in lacking
-            else "",
+            _field_values(lacking) if self.points and "fields" not in lacking else "",
         ]
         return (
             f"fragment OfIssue on Issue {{ {both} {' '.join(issue)} }}"
             f" fragment OfPull on PullRequest {{ {both} {_PULL} }}"
         )
+
+
+def _field_values(lacking: Collection[str]) -> str:
+    id_ = {"id": "" if "field ids" in lacking else "fullDatabaseId"}
+    return _FIELDS % {**id_, "texts": "" if "field texts" in lacking else _FIELD_TEXTS % id_}
 
 
 def _numbered(numbers: Iterable[int]) -> str:

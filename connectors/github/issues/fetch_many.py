@@ -192,7 +192,7 @@ def _details(work: Json) -> Iterator[tuple[str, object]]:
                 {
                     "issue_field_name": json_object(row.get("field")).get("name"),
                     "issue_field_id": json_object(row.get("field")).get("fullDatabaseId"),
-                    "value": row.get("value"),
+                    "value": row.get("value", row.get("written")),
                 }
                 for row in json_objects(json_object(work["issueFieldValues"]).get("nodes"))
             ],

@@ -17,6 +17,7 @@ from connectors.github.api.graphql_queries import PROJECTS
 from connectors.github.issues.resolve_node import node_identity
 from connectors.github.model.number_fields import NumberFields, ProjectNumbers, number_fields_of
 from connectors.json_fields import Json, exact_text, json_object, json_objects, number
+from connectors.number_values import NumberValue, number_value
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Observation
 
@@ -25,6 +26,9 @@ MOST_NODES = 100
 
 MOST_PROJECTS = 20
 """Most projects of one issue. The number of an issue in more projects is unknown."""
+
+_HOLD_NUMBERS = ("number", "text", "single_select")
+"""Types of fields in which people keep numbers."""
 
 _NODE = re.compile(r"[A-Za-z0-9_=+/-]{1,100}", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
@@ -52,7 +56,7 @@ def _irrelevant(payload: Json, wanted: NumberFields) -> str | None:
     if payload.get("action") != "edited":
         return None
     change = json_object(json_object(payload.get("changes")).get("field_value"))
-    if change.get("field_type") != "number":
+    if change.get("field_type") not in _HOLD_NUMBERS:
         return "no number changed"
     name = change.get("field_name")
     return None if name is None or wanted.named(name) else "a number changed that is not read"
@@ -98,7 +102,8 @@ class _ProjectQuery:
         del lacking
         declared = "".join(f", $n{index}: String!" for index in range(len(self.names)))
         values = " ".join(
-            f"n{index}: fieldValueByName(name: $n{index}) {{ ... on ProjectV2ItemFieldNumberValue {{ number }} }}"
+            f"n{index}: fieldValueByName(name: $n{index}) {{ ... on ProjectV2ItemFieldNumberValue {{ number }}"
+            " ... on ProjectV2ItemFieldTextValue { text } ... on ProjectV2ItemFieldSingleSelectValue { name } }"
             for index in range(len(self.names))
         )
         items = (
@@ -123,9 +128,15 @@ def _values(issue_json: Json, names: Sequence[str]) -> ProjectNumbers | None:
     ranked = sorted(found, key=_rank, reverse=True)
     values = {}
     for index, name in enumerate(names):
-        numbers = (number(json_object(item.get(f"n{index}")).get("number")) for item in ranked)
-        values[name] = next((value for value in numbers if value is not None), None)
+        found_values = [_value_of(json_object(item.get(f"n{index}"))) for item in ranked]
+        readable = [value for value in found_values if isinstance(value, float)]
+        values[name] = next((value for value in (*readable, *found_values) if value is not None), None)
     return values
+
+
+def _value_of(field: Json) -> NumberValue:
+    """Return the value of a number, text or single-select field."""
+    return number_value(next((field[key] for key in ("number", "text", "name") if key in field), None))
 
 
 def _rank(item: Json) -> tuple[bool, float]:

@@ -8,13 +8,15 @@ https://docs.github.com/en/rest/issues/issue-field-values
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connectors.json_fields import MAX_NUMBER_FIELDS, Json, identifier, json_objects, number, option_texts, text
+from connectors.json_fields import MAX_NUMBER_FIELDS, Json, identifier, json_objects, option_texts, text
+from connectors.number_values import NumberValue, Unreadable, number_value
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.issue import MAX_POINTS
 from sync_service.domain.trackers.observations import Number
 
-ProjectNumbers = Mapping[str, float | None]
-"""Numbers from other sources than the issue's own fields: name in the configuration → number, None for no number."""
+ProjectNumbers = Mapping[str, NumberValue]
+"""Numbers from other sources than the issue's own fields, by name in the configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +44,12 @@ class NumberFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldValues:
-    """The values of these fields of an issue, named as in `Snapshot`."""
+    """The values of these fields of an issue, named as in `Snapshot`; `unclear` says what can't be read."""
 
     points: float | None
     points_known: bool
     numbers: tuple[Number, ...]
+    unclear: tuple[str, ...] = ()
 
 
 def number_fields_of(connection: Connection) -> NumberFields:
@@ -61,19 +64,25 @@ def number_fields_of(connection: Connection) -> NumberFields:
 
 def field_values_of(issue: Json, wanted: NumberFields, shown: ProjectNumbers) -> FieldValues:
     """Return the points and the other numbers of an issue."""
-    known = {name: value for name in wanted.names for value in _value_if_known(issue, name, wanted, shown)}
+    values = {name: value for name in wanted.names for value in _value_if_known(issue, name, wanted, shown)}
+    known = {name: value for name, value in values.items() if not isinstance(value, Unreadable)}
+    odd = {name: value.shown for name, value in values.items() if isinstance(value, Unreadable)}
+    unclear = [f"its {name} is unknown: {shown} is no number" for name, shown in odd.items()]
+    points = known.get(wanted.points) if wanted.points else None
+    possible = points is None or 0 <= points <= MAX_POINTS
     return FieldValues(
-        points=known.get(wanted.points) if wanted.points else None,
-        points_known=not wanted.points or wanted.points in known,
+        points=points if possible else None,
+        points_known=not wanted.points or (possible and wanted.points in known),
         numbers=tuple(Number(name, known[name]) for name in wanted.others if name in known),
+        unclear=(*unclear, *(() if possible else (f"its points can't be {points:g}, so they are unknown",))),
     )
 
 
-def _value_if_known(issue: Json, name: str, wanted: NumberFields, shown: ProjectNumbers) -> tuple[float | None, ...]:
-    """Return the number of a field, or None for no number, in a tuple; an empty tuple when it is unknown."""
+def _value_if_known(issue: Json, name: str, wanted: NumberFields, shown: ProjectNumbers) -> tuple[NumberValue, ...]:
+    """Return the value of a field, None for an empty one, in a tuple; an empty tuple when it is unknown."""
     row = _row(issue, name)
     if row is not None:
-        return (number(row.get("value")),)
+        return (number_value(row.get("value")),)
     if name in shown:
         return (shown[name],)
     return (None,) if "issue_field_values" in issue and not wanted.elsewhere else ()

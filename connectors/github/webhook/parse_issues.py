@@ -3,7 +3,7 @@
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
-from connectors.github.model.number_fields import number_fields_of
+from connectors.github.model.number_fields import field_values_of, number_fields_of
 from connectors.github.model.snapshots import identity_and_key, read_issue, read_pull_request, scope_of
 from connectors.json_fields import Json, identifier, json_object, required, text
 from sync_service.domain.trackers.connector import Connection
@@ -19,10 +19,10 @@ from sync_service.domain.trackers.observations import (
 
 
 def parse_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Read the issue's present state."""
-    return (
-        read_issue(json_object(payload.get("issue")), scope_of(repository_of(payload)), number_fields_of(connection)),
-    )
+    """Read the issue's present state; and say which of its numbers can't be read."""
+    issue, wanted = json_object(payload.get("issue")), number_fields_of(connection)
+    seen = read_issue(issue, scope_of(repository_of(payload)), wanted)
+    return (seen, *map(Ignored, field_values_of(issue, wanted, {}).unclear))
 
 
 def read_field_removed(payload: Json, connection: Connection) -> tuple[Observation, ...]:

@@ -23,19 +23,38 @@ FRESH_SECONDS = 3600.0
 STALE_SECONDS = 86_400.0
 """After this long, webhook parsing treats a cached catalogue as unknown, so that it is fetched again."""
 
+_HOLD_NUMBERS = frozenset({"number", "string", "option", "array", "any"})
+
 _MOST = 5000
+_MOST_CLAUSES = 5
 _FIELD_ID = re.compile(r"customfield_[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """A custom field: `custom` is the full name of its type, `project` the id of the only project that has it."""
+    """A custom field: `custom` is the full name of its type, `project` the id of the only project that has it.
+
+    `kind` is the type of its values in JSON (`number`, `string`, `option`). `untranslated` is its name before Jira
+    translated it; `clauses` are its names in JQL.
+    """
 
     id: str
     name: str
     custom: str = ""
-    is_number: bool = False
+    kind: str = ""
     project: str | None = None
+    untranslated: str = ""
+    clauses: tuple[str, ...] = ()
+
+    @property
+    def is_number(self) -> bool:
+        """Return whether its values are numbers."""
+        return self.kind == "number"
+
+    @property
+    def may_hold_numbers(self) -> bool:
+        """Return whether people may keep numbers in it: a text, an option, a label."""
+        return self.kind in _HOLD_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +69,17 @@ class FieldCatalogue:
         return tuple(one.id for one in self._within(project) if one.custom == custom)
 
     def numbers_named(self, name: str, *, project: str | None) -> tuple[str, ...]:
-        """Return the ids of the numeric fields with a name that issues of a project may have."""
-        return tuple(one.id for one in self._within(project) if one.is_number and same_name(one.name, name))
+        """Return the ids of the fields with a name that issues of a project may have, and that may hold numbers.
+
+        Numeric fields win. A name as shown wins over the name before translation, and that over the name in JQL.
+        """
+        within = [one for one in self._within(project) if one.may_hold_numbers]
+        for numeric in (True, False):
+            of_type = [one for one in within if one.is_number is numeric]
+            for is_named in _NAMES:
+                if found := tuple(one.id for one in of_type if is_named(one, name)):
+                    return found
+        return ()
 
     def _within(self, project: str | None) -> Sequence[Field]:
         return [one for one in self.fields if one.project is None or project is None or one.project == project]
@@ -82,6 +110,14 @@ def is_field_id(field: str) -> bool:
 def same_name(one: object, other: str) -> bool:
     """Return whether two names are equal, ignoring case and surrounding space."""
     return isinstance(one, str) and one.strip().casefold() == other.strip().casefold()
+
+
+_NAMES: tuple[Callable[[Field, str], bool], ...] = (
+    lambda field, name: same_name(field.name, name),
+    lambda field, name: same_name(field.untranslated, name),
+    lambda field, name: any(same_name(clause, name) for clause in field.clauses),
+)
+"""The names of a field, the strongest first."""
 
 
 class FieldCatalogueCache:
@@ -135,6 +171,14 @@ def _field(row: Json) -> Field | None:
         id=found,
         name=name,
         custom=exact_text(schema.get("custom")) or "",
-        is_number=schema.get("type") == "number",
+        kind=exact_text(schema.get("type")) or "",
         project=identifier(json_object(json_object(row.get("scope")).get("project")).get("id")),
+        untranslated=text(row.get("untranslatedName")) or "",
+        clauses=_clauses(row.get("clauseNames")),
     )
+
+
+def _clauses(names: object) -> tuple[str, ...]:
+    """Return the names of a field in JQL, without `cf[10026]`."""
+    listed = names if isinstance(names, list) else []
+    return tuple(name for one in listed[:_MOST_CLAUSES] if (name := text(one)) and not name.startswith("cf["))

@@ -11,6 +11,7 @@ from itertools import islice
 from connectors.jira.api.auth import lacks_email
 from connectors.jira.api.client import JiraClient
 from connectors.jira.api.field_catalogue import FieldCatalogue, FieldCatalogueCache, add_field_catalogue, is_field_id
+from connectors.jira.doctor.number_values import sample_values
 from connectors.jira.model.number_fields import (
     NumberFieldIds,
     number_field_ids,
@@ -133,10 +134,27 @@ class ConnectionChecks:
         wanted = points_field(connection)
         points = [points_field_ids(connection, project) for project in self.projects or (None,)]
         if wanted or any(source.unclear or source.ids for source in points):
-            yield _field("points_field", wanted, catalogue, points)
+            yield self._field("points_field", wanted, catalogue, points)
         for name in number_fields(connection):
             sources = [number_field_ids(connection, name, project) for project in self.projects or (None,)]
-            yield _field(f"number_fields, {name}", name, catalogue, sources)
+            yield self._field(f"number_fields, {name}", name, catalogue, sources)
+
+    def _field(
+        self, what: str, wanted: str | None, catalogue: FieldCatalogue, sources: Sequence[NumberFieldIds]
+    ) -> Finding:
+        """Check a setting; of a field that is no numeric one, try to read some values."""
+        found = _field(what, wanted, catalogue, sources)
+        ids = dict.fromkeys(id_ for source in sources for id_ in source.ids or ())
+        others = [one for one in catalogue.fields if one.id in ids and not one.is_number]
+        if not found.well or not others:
+            return found
+        samples = [sample_values(self.calls, one.id, self.projects) for one in others]
+        words = [
+            f"{one.name} is no numeric field: {sample.in_words()}" for one, sample in zip(others, samples, strict=True)
+        ]
+        well = False if any(one.unreadable for one in samples) else None
+        fix = "name a numeric field, or keep only numbers in this one"
+        return Finding(what=what, well=well, says="; ".join((found.says, *words)), mend=fix)
 
     def _resolutions(self) -> Iterator[Finding]:
         """Check that the site has every resolution that the connection names."""

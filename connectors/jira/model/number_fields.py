@@ -3,12 +3,14 @@
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-fields/
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.jira.api.field_catalogue import ESTIMATE, FieldCatalogue, field_catalogue_of, is_field_id, same_name
-from connectors.json_fields import MAX_NUMBER_FIELDS, Json, json_object, json_objects, number, option_texts, text
+from connectors.json_fields import MAX_NUMBER_FIELDS, Json, json_object, json_objects, option_texts
+from connectors.number_values import NumberValue, Unreadable, number_value
 from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.issue import MAX_POINTS
 from sync_service.domain.trackers.observations import Number
 
 STORY_POINTS = "Story Points"
@@ -80,15 +82,24 @@ def points_in(
     """Return the points; whether they are known; and a text on what is unclear."""
     source, field = points_field_ids(connection, project), points_field(connection)
     if source.ids is not None:
-        found = sorted({value for one in source.ids if (value := number(fields.get(one))) is not None})
-        if len(found) > 1:
-            values = " and ".join(f"{value:g}" for value in found)
-            return None, False, f"two fields hold its points, {values}: set points_field to the id of one"
-        return (found[0] if found else None), True, None
+        return _points_of([number_value(fields.get(one)) for one in source.ids])
     names = (field,) if field else (STORY_POINTS, STORY_POINT_ESTIMATE)
     changed = [] if source.unclear else [name for name in names if _change(changelog, name)]
-    points = _changed_to(fields, changelog, changed[-1]) if changed else None
-    return points, bool(changed), source.unclear
+    return _points_of([_changed_to(fields, changelog, changed[-1])]) if changed else (None, False, source.unclear)
+
+
+def _points_of(values: Sequence[NumberValue]) -> tuple[float | None, bool, str | None]:
+    """Return the points of an issue from the values of its fields, as `points_in` does."""
+    found = sorted({value for value in values if isinstance(value, float)})
+    if len(found) > 1:
+        two = " and ".join(f"{value:g}" for value in found)
+        return None, False, f"two fields hold its points, {two}: set points_field to the id of one"
+    if found and not 0 <= found[0] <= MAX_POINTS:
+        return None, False, f"its points can't be {found[0]:g}, so they are unknown"
+    odd = next((value for value in values if isinstance(value, Unreadable)), None)
+    if odd and not found:
+        return None, False, f"its points are unknown: {odd.shown} is no number"
+    return (found[0] if found else None), True, None
 
 
 def numbers_in(
@@ -98,12 +109,19 @@ def numbers_in(
     found, unclear = [], []
     for name in number_fields(connection):
         source = number_field_ids(connection, name, project)
-        if source.ids:
-            found.append(Number(name, number(fields.get(source.ids[0]))))
-        elif source.unclear:
+        if source.unclear:
             unclear.append(source.unclear)
+            continue
+        if source.ids:
+            value = number_value(fields.get(source.ids[0]))
         elif source.ids is None and _change(changelog, name):
-            found.append(Number(name, _changed_to(fields, changelog, name)))
+            value = _changed_to(fields, changelog, name)
+        else:
+            continue
+        if isinstance(value, Unreadable):
+            unclear.append(f"its {name} is unknown: {value.shown} is no number")
+        else:
+            found.append(Number(name, value))
     return tuple(found), tuple(unclear)
 
 
@@ -116,15 +134,12 @@ def ids_of_numbers(connection: Connection) -> Iterator[str]:
         yield from (name,) if is_field_id(name) else known.numbers_named(name, project=None)
 
 
-def _changed_to(fields: Json, changelog: Json, field: str) -> float | None:
+def _changed_to(fields: Json, changelog: Json, field: str) -> NumberValue:
     change = _change(changelog, field)
     field_id = change.get("fieldId")
     if isinstance(field_id, str) and field_id in fields:
-        return number(fields[field_id])
-    try:
-        return number(float(text(change.get("toString")) or "nan"))
-    except ValueError:
-        return None
+        return number_value(fields[field_id])
+    return number_value(change.get("toString"))
 
 
 def _change(changelog: Json, field: str) -> Json:

@@ -28,6 +28,7 @@ class IssueView:
     `state` is None for a manual link whose issue is not known yet. `why_not` says why it does not count.
     `unreachable_since` is when it was last seen, if a later fetch found nothing: deleted without a delivery, or hidden.
     `unreachable_reason` is what the tracker said then.
+    `points_unknown`: it counts by points, and we do not know them; it counts as an issue without any.
     """
 
     connection: str
@@ -49,6 +50,7 @@ class IssueView:
     author: str | None = None
     assignees: tuple[str, ...] = ()
     points: float | None = None
+    points_unknown: bool = False
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     closed_at: datetime | None = None
     closed_at_source: ClosingSource | None = None
@@ -73,7 +75,12 @@ def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
     through, first = counting_through(tx, key_result_id), _first_rows(tx, grouped)
     names = _term_names(tx, [rows[0] for rows in grouped.values()])
     seen = [
-        _issue(rows, names, first.get(issue_id) or _why_not(rows[0], measure, span, through.get(issue_id)))
+        _issue(
+            rows,
+            names,
+            first.get(issue_id) or _why_not(rows[0], measure, span, through.get(issue_id)),
+            by_points=measure.weight == "points",
+        )
         for issue_id, rows in grouped.items()
     ]
     return sorted(seen, key=_sort_key) + _waiting(tx, key_result_id)
@@ -146,7 +153,9 @@ def _sort_key(one: IssueView) -> tuple[int, str, int, str]:
     return (_ORDER.index(one.state) if one.state else len(_ORDER), one.connection, len(one.key), one.key)
 
 
-def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_not: str | None) -> IssueView:
+def _issue(
+    rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_not: str | None, *, by_points: bool
+) -> IssueView:
     row = rows[0]
     return IssueView(
         connection=row.connection,
@@ -164,6 +173,7 @@ def _issue(rows: Sequence[Row[Any]], names: Mapping[TermKey, str | None], why_no
         author=row.author[1] if row.author else None,
         assignees=tuple(name for _, name in row.assignees),
         points=row.points,
+        points_unknown=by_points and why_not is None and row.points is None and row.points_at is None,
         numbers={name: value for name, value, _ in row.numbers or ()},
         closed_at=row.closed_at,
         closed_at_source=ClosingSource(row.closed_at_source) if row.closed_at_source else None,

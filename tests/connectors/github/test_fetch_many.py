@@ -12,6 +12,7 @@ from connectors.http import HttpClient, Method
 from connectors.responses import Response
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
+from simulator.github.model.fields import FieldType
 from simulator.github.model.issue import Issue
 from sync_service.domain.trackers import connector as domain
 from sync_service.domain.trackers.capabilities import BatchFetch
@@ -115,6 +116,23 @@ def test_each_snapshot_equals_a_single_fetch(harness: FetchHarness) -> None:
     harness.connection = replace(harness.connection, options={})
     again = harness.fetch_many()[f"{harness.here.id}#1"]
     assert (again.points, again.points_known) == (None, True)
+
+
+@pytest.mark.parametrize("ghes", [""])
+@pytest.mark.parametrize("kind", ["text", "single_select"])
+def test_points_in_texts_and_options_are_read_in_common_fetches_as_in_single_ones(
+    harness: FetchHarness, kind: FieldType
+) -> None:
+    """What is no number is unknown, not none."""
+    options = ("8", "XS") if kind == "single_select" else ()
+    harness.hub.issue_field("Size", kind, options=options)
+    harness.options["points_field"] = "Size"
+    works = [harness.here.create_issue(title) for title in ("One", "Other", "None")]
+    for work, value in zip(works, ("8", "XS"), strict=False):
+        work.set_field("Size", value)
+    found = harness.fetch_many(*works)
+    assert [(one.points, one.points_known) for one in found.values()] == [(8, True), (None, False), (None, True)]
+    assert list(found.values()) == [harness.fetch_issue(work) for work in works]
 
 
 def test_closing_links_include_those_added_manually(harness: FetchHarness) -> None:

@@ -11,6 +11,7 @@ from sync_service.domain.trackers.connector import Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
     Account,
     FetchNeeded,
+    Ignored,
     Kind,
     Number,
     Observation,
@@ -217,10 +218,10 @@ FIELDS = [
 
 
 @pytest.mark.parametrize(
-    ("setting", "points"), [("estimate", 3.5), ("5", 3.5), ("Team", None), ("Other", None), ("", None)]
+    ("setting", "points"), [("estimate", 3.5), ("5", 3.5), ("Team", 8), ("Other", None), ("", None)]
 )
 def test_points_come_from_the_numeric_issue_field_of_that_name_or_id(setting: str, points: float | None) -> None:
-    """A text is not a number, and without the setting there are no points."""
+    """A text may be a number, and without the setting there are no points."""
     post = delivery("issues", "field_added", issue=issue(issue_field_values=FIELDS))
     assert snapshot(post, setting).points == points
 
@@ -235,11 +236,24 @@ def test_other_numbers_come_from_the_configured_issue_fields() -> None:
         return seen.numbers
 
     assert numbers(issue_field_values=FIELDS) == (
-        Number("estimate", 3.5), Number("5", 3.5), Number("Team", None), Number("Other", None),
+        Number("estimate", 3.5), Number("5", 3.5), Number("Team", 8), Number("Other", None),
     )  # fmt: skip
     assert numbers() == ()
     by = replace(by, token="ghp_secret")
-    assert numbers(issue_field_values=FIELDS) == (Number("estimate", 3.5), Number("5", 3.5), Number("Team", None))
+    assert numbers(issue_field_values=FIELDS) == (Number("estimate", 3.5), Number("5", 3.5), Number("Team", 8))
+
+
+@pytest.mark.parametrize(("value", "says"), [("XS", "XS is no number"), (-3, "can't be -3"), (1e9, "can't be 1e+09")])
+def test_points_that_can_not_be_read_are_unknown_and_said(value: object, says: str) -> None:
+    """They are not none, and the outcome says so."""
+    fields = [{"issue_field_id": 5, "issue_field_name": "Size", "value": value}]
+    by = replace(CONNECTION, options={"points_field": "Size"})
+    post = delivery("issues", "edited", issue=issue(issue_field_values=fields))
+    seen, unclear = GitHub().parse_delivery(post, by).observations
+    assert isinstance(seen, Snapshot)
+    assert (seen.points, seen.points_known) == (None, False)
+    assert isinstance(unclear, Ignored)
+    assert says in unclear.reason
 
 
 def test_a_delivery_without_issue_fields_leaves_the_points_unknown() -> None:

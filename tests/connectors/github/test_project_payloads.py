@@ -41,7 +41,9 @@ def test_only_configured_number_fields_need_a_fetch() -> None:
     assert isinstance(edited(field_type="number", field_name="Effort"), FetchNeeded)
     assert isinstance(edited(field_type="number"), FetchNeeded)
     assert edited(field_type="number", field_name="Size") == Ignored("a number changed that is not read")
-    assert edited(field_type="text", field_name="Points") == Ignored("no number changed")
+    assert isinstance(edited(field_type="single_select", field_name="Points"), FetchNeeded)
+    assert isinstance(edited(field_type="text", field_name="Points"), FetchNeeded)
+    assert edited(field_type="date", field_name="Points") == Ignored("no number changed")
     assert edited() == Ignored("no number changed")
 
 

@@ -12,6 +12,7 @@ from connectors.http import HttpClient
 from simulator import GitHub, SteppedClock
 from simulator.github import Repository
 from simulator.github.model.issue import Issue
+from simulator.github.model.projects import ProjectFieldType
 from sync_service.domain.trackers import connector as domain
 from sync_service.domain.trackers.capabilities import ChangesRequest
 from sync_service.domain.trackers.connector import Connection, Gone, Rejected, ResolvedTo, Unavailable
@@ -134,6 +135,18 @@ def test_the_project_with_the_highest_number_wins_and_archived_items_are_last(ha
     assert (harness.fetch_issue(pay).points, harness.fetch_issue(pay).numbers) == (5, (Number("Effort", 1.5),))
     harness.hub.project("Roadmap").items[0].delete()
     assert harness.fetch_issue(pay).points == 8
+
+
+@pytest.mark.parametrize(("value", "points"), [("8", 8), ("XS", None)])
+@pytest.mark.parametrize("kind", ["text", "single_select"])
+def test_numbers_in_texts_and_options_of_a_project_are_read(
+    harness: ProjectsHarness, kind: ProjectFieldType, value: str, points: float | None
+) -> None:
+    """What is no number is unknown, not none."""
+    pay = harness.repository.create_issue("Pay")
+    harness.hub.project("Roadmap").add(pay).set("Points", value, type=kind)
+    seen = harness.fetch_issue(pay)
+    assert (seen.points, seen.points_known) == (points, points is not None)
 
 
 def test_an_issue_in_too_many_projects_has_unknown_points(harness: ProjectsHarness) -> None:

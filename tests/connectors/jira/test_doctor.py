@@ -15,6 +15,7 @@ from connectors.jira.setup.webhook_filter import blocked_projects
 from simulator import Jira, SteppedClock
 from sync_service.domain.trackers.connector import Connection, OAuthClient
 from sync_service.domain.trackers.diagnostics import Finding
+from tests.connectors.jira.payloads import SITE, connection, field
 
 START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 HOOK = "https://okr.example.com/hooks/here"
@@ -98,6 +99,31 @@ def test_a_missing_points_field_is_reported_with_the_existing_ones(harness: Doct
     ]
 
 
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (["8", {"value": "5"}, None], "its values are read as numbers"),
+        ([{"value": "XS"}, {"value": "8"}, {"value": "L"}], "values that are no numbers are unknown, such as XS, L"),
+        ([], "no issue has a value to try"),
+    ],
+)
+def test_a_points_field_that_is_no_numeric_one_is_reported_with_its_values(values: list[Any], says: str) -> None:
+    """A select list, or a text: what is in it decides."""
+    api, by = f"{SITE}/rest/api/3", connection("token", email="ana@example.com")
+    found = [{"id": str(number), "fields": {"customfield_10026": value}} for number, value in enumerate(values, 1)]
+    with responses.RequestsMock() as site:
+        site.get(f"{api}/myself", json={"displayName": "Ana"})
+        site.get(f"{api}/project/SHOP", json={"id": "10000", "key": "SHOP"})
+        site.get(f"{api}/mypermissions", json={"permissions": {"BROWSE_PROJECTS": {"havePermission": True}}})
+        site.get(f"{api}/field", json=[field(10026, "Story Points", "select", kind="option")])
+        asked = site.post(f"{api}/search/jql", json={"issues": found})
+        findings = list(connectors.jira.Jira(HttpClient()).check_connection(by, scopes=["SHOP"], hooked=False))
+    (one,) = [one for one in findings if one.what == "points_field"]
+    assert one.well is (False if "unknown" in says else None)
+    assert one.says == f"Story Points (customfield_10026); Story Points is no numeric field: {says}"
+    assert b"cf[10026] is not EMPTY" in (asked.calls[0].request.body or b"")
+
+
 def test_unknown_resolutions_are_reported(harness: DoctorHarness) -> None:
     """With the known ones."""
     wrong = harness.wrong(dropped_resolutions=["Duplicate", "Vanished"])
@@ -174,9 +200,6 @@ def test_a_broken_connection_to_the_tracker_is_a_finding(harness: DoctorHarness)
         harness.jira.rest.answer_next(502)
     assert (found[0].well, found[-1].well) == (True, False)
     assert "502" in found[-1].says
-
-
-SITE = "https://acme.atlassian.net"
 
 
 @pytest.fixture

@@ -172,7 +172,7 @@ def test_numbers_are_read_by_id_and_by_name() -> None:
     """Each has its configured name. At most ten fields, each once."""
     by = connection("token", number_fields=["customfield_10071", " Customers ", "customers ", *map(str, range(20))])
     known = catalogue_of(field(10072, "Customers", FLOAT), *(field(n, str(n), FLOAT) for n in range(20)))
-    seen = snapshot(issue(customfield_10071=2.5, customfield_10072="many"), by=by, known=known)
+    seen = snapshot(issue(customfield_10071=2.5, customfield_10072=" "), by=by, known=known)
     assert seen.numbers[:2] == (Number("customfield_10071", 2.5), Number("Customers", None))
     assert len(seen.numbers) == 10
     assert snapshot(issue(customfield_1=1), by=connection(number_fields="customfield_1")).numbers == (
@@ -206,3 +206,66 @@ def test_too_many_fields_for_a_url_are_requested_together() -> None:
 def test_a_connector_uses_the_catalogue_of_its_own_fetches() -> None:
     """Each process reads its own."""
     assert len(Jira().parse_delivery(delivery("jira:issue_updated", issue=issue(), items=[]), BY).observations) == 2
+
+
+def test_a_field_is_found_by_its_name_before_translation_and_by_its_name_in_jql() -> None:
+    """Jira shows names in the language of the token's account. The name that it shows wins."""
+    german = {**field(10026, "Story-Punkte", FLOAT), "untranslatedName": "Story Points"}
+    assert snapshot(issue(customfield_10016=None, customfield_10026=8), known=catalogue_of(german)).points == 8
+    french = field(10026, "Points d'effort", FLOAT) | {"clauseNames": ["cf[10026]", "Story Points"]}
+    assert snapshot(issue(customfield_10016=None, customfield_10026=8), known=catalogue_of(french)).points == 8
+    shown = field(10027, "Story Points", FLOAT)
+    assert snapshot(issue(customfield_10026=8, customfield_10027=3), known=catalogue_of(german, shown)).points == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "points"), [("8", 8), ("2,5", 2.5), ({"id": "10100", "value": "5"}, 5), ({"value": 3}, 3), (None, None)]
+)
+def test_points_in_a_text_or_an_option_are_read(value: object, points: float | None) -> None:
+    """By the usual name, by another name, and by id; also as another number."""
+    select = field(10026, "Story Points", "com.atlassian.jira.plugin.system.customfieldtypes:select", kind="option")
+    body, known = issue(customfield_10016=None, customfield_10026=value), catalogue_of(select)
+    for by in (BY, connection("token", points_field="story points"), connection(points_field="customfield_10026")):
+        assert (snapshot(body, by=by, known=known).points, snapshot(body, by=by, known=known).points_known) == (
+            points,
+            True,
+        )
+    assert snapshot(body, by=connection(number_fields=["customfield_10026"])).numbers == (
+        Number("customfield_10026", points),
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("XS", "XS"), ({"value": "L"}, "L"), ("1,000", "1,000"), ("1.000", "1.000"), ("3 points", "3 points"),
+     (True, "True"), ([{"value": "1"}, {"value": "2"}], "[{"),
+     ({"id": "1"}, "an object without a value"), (10**400, "1000")],
+)  # fmt: skip
+def test_points_that_can_not_be_read_are_unknown_and_said(value: object, shown: str) -> None:
+    """They are not none: the points that were known before stay."""
+    by = connection(points_field="customfield_10026", number_fields=["customfield_10026"])
+    seen, points, number = read(issue(customfield_10026=value), by=by, known=catalogue_of(STORY_POINTS))
+    assert isinstance(seen, Snapshot)
+    assert (seen.points, seen.points_known, seen.numbers) == (None, False, ())
+    assert isinstance(points, Ignored)
+    assert isinstance(number, Ignored)
+    assert f"its points are unknown: {shown}" in points.reason
+    assert f"its customfield_10026 is unknown: {shown}" in number.reason
+
+
+@pytest.mark.parametrize("value", [-1, 1e7])
+def test_points_that_can_not_be_are_unknown_and_said(value: float) -> None:
+    """Other numbers may be negative or large."""
+    by = connection(points_field="customfield_10026", number_fields=["customfield_10026"])
+    seen, points = read(issue(customfield_10026=value), by=by, known=catalogue_of(STORY_POINTS))
+    assert isinstance(seen, Snapshot)
+    assert (seen.points_known, seen.numbers) == (False, (Number("customfield_10026", value),))
+    assert isinstance(points, Ignored)
+    assert "its points can't be" in points.reason
+
+
+def test_a_numeric_field_wins_over_a_text_with_the_same_name() -> None:
+    """Somebody made the text for something else."""
+    words = field(10030, "Story Points", "com.atlassian.jira.plugin.system.customfieldtypes:textfield", kind="string")
+    known = catalogue_of(words, STORY_POINTS)
+    assert snapshot(issue(customfield_10016=None, customfield_10026=8, customfield_10030="13"), known=known).points == 8

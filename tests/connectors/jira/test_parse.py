@@ -266,9 +266,13 @@ def test_an_epic_link_field_is_not_assumed_by_its_usual_id() -> None:
     assert snapshot(issue(customfield_10014="SHOP-1")).parent is None
 
 
-@pytest.mark.parametrize(("value", "points"), [(8, 8.0), (0.5, 0.5), (0, 0.0), (None, None), ("8", None), (True, None)])
+@pytest.mark.parametrize(
+    ("value", "points"),
+    [(8, 8.0), (0.5, 0.5), (0, 0.0), (None, None), ("8", 8.0), ("2,5", 2.5), (" ", None), ({"value": "5"}, 5.0),
+     ([{"id": "1", "value": "13"}], 13.0), ([], None)],
+)  # fmt: skip
 def test_points_come_from_the_field_with_the_configured_id(value: object, points: float | None) -> None:
-    """Only numbers count, and zero is a number."""
+    """Whatever its type: a number, a text, an option. Zero is a number."""
     assert snapshot(issue(customfield_10016=value), by=connection(points_field="customfield_10016")).points == points
     assert snapshot(issue(customfield_10016=value)).points is None
 
@@ -281,7 +285,10 @@ def test_a_field_set_by_name_is_read_only_from_the_changelog() -> None:
     assert snapshot(issue(), cloud, by=by).points == 5.0
     assert snapshot(issue(), item("story points", toString="2.5"), by=by).points == 2.5
     assert snapshot(issue(), item("Story Points", toString=None), by=by).points is None
-    assert snapshot(issue(), item("Story Points", toString="many"), by=by).points is None
+    seen, unclear = read(delivery("jira:issue_updated", issue=issue(), items=[item("Story Points", toString="XS")]), by)
+    assert isinstance(seen, Snapshot)
+    assert not seen.points_known
+    assert unclear == Ignored("its points are unknown: XS is no number")
 
 
 @pytest.mark.parametrize(
