@@ -50,6 +50,7 @@ class JiraSite(BaseTracker, ABC):
     Webhooks that calls make are where `version` has them, signed where it `knows_secrets`.
     `token_expired`: Cloud then answers as it answers a stranger. `names_callers`: responses name who called.
     `by_clock`: those seconds are the clock's, so that they pass as it is stepped (then call `webhooks.send_due`).
+    `tells_epics_by_links`: Data Center sends `issuelink_…` for an Epic Link, and nothing else.
     """
 
     def __init__(  # noqa: PLR0913  one named choice each, all with a default
@@ -90,6 +91,7 @@ class JiraSite(BaseTracker, ABC):
         self.unknown_events: set[str] = set()
         self.failing_ids: set[str] = set()
         self.page_limit = 0
+        self.tells_epics_by_links = False
         self.hooks: list[Hook] = []
         self.remote_links = RemoteLinks()
         self.dynamic_webhooks = DynamicWebhooks(self)
@@ -250,6 +252,10 @@ class JiraSite(BaseTracker, ABC):
     def emit_issue(self, issue: Issue, event: str, *, type_name: str | None, items: list[Item] | None) -> None:
         """Send a webhook about an issue, with its changelog if it has one."""
         self._emitter.emit_issue(issue, event, type_name=type_name, items=items)
+
+    def emit_epic_link(self, event: str, epic: Issue, issue: Issue) -> None:
+        """Send the webhook of a link that makes an issue part of an epic, or no longer."""
+        self._emitter.emit_epic_link(event, epic, issue)
 
     def emit_comment(self, comment: Comment, event: str) -> None:
         """Send the webhooks of a comment."""

@@ -75,6 +75,19 @@ class WebhookEmitter:
         } | ({} if event == "comment_deleted" else {"comment": body})
         self._send("jira:issue_updated", message, comment.issue)
 
+    def emit_epic_link(self, event: str, epic: Issue, issue: Issue) -> None:
+        """Send the webhook of an epic's link: it names both ends by id only, and the issues have no webhook."""
+        self._site.reindex(issue)
+        kind = {"id": 10200, "name": "Epic-Story Link", "outwardName": "has Epic", "inwardName": "is Epic of"}
+        link = {
+            "id": int(self._site.new_id()),
+            "sourceIssueId": int(epic.id),
+            "destinationIssueId": int(issue.id),
+            "issueLinkType": {**kind, "isSubTaskLinkType": False, "isSystemLinkType": True},
+            "systemLink": True,
+        }
+        self._send(event, {"issueLink": link}, issue)
+
     def _item(self, item: Item) -> Item:
         return {name: value for name, value in item.items() if not (self._site.data_center and name == "fieldId")}
 

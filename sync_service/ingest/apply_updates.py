@@ -35,6 +35,7 @@ from sync_service.domain.trackers.observations import (
 from sync_service.domain.trackers.plausible_times import plausible
 from sync_service.ingest import updates as about
 from sync_service.ingest.issue_batch import IssueBatch
+from sync_service.ingest.new_keys import follow_new_keys, keys_of_children
 from sync_service.ingest.updates import Outcomes, Update, UpdateSource, outcome_text
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import relink
@@ -130,6 +131,7 @@ class UpdateApplier:
             for update in updates
         ]
         batch.save(tx)
+        follow_new_keys(tx, [*batch.new_keys(), *keys_of_children(tx, dict(batch.first_seen()))])
         issues.note_seen(tx, _shown(batch, updates))
         touched = relink(tx, ruleset, batch.entries(names), names)
         names.save(tx)

@@ -37,6 +37,16 @@ class _Change:
     what: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """An issue that has a new key."""
+
+    connection_id: int
+    identity: str
+    was: str
+    now: str
+
+
 @dataclass(slots=True)
 class IssueBatch:
     """The locked issues of a batch, and what happened to each, in order.
@@ -221,6 +231,25 @@ class IssueBatch:
     def changed(self) -> Iterable[Identity]:
         """Return the identities of the changed issues."""
         return self._changes.keys()
+
+    def new_keys(self) -> Iterable[NewKey]:
+        """Yield the issues that have another key than before, as they say themselves or as their children say."""
+        for (connection_id, identity), changes in self._changes.items():
+            versions = [one for one in (changes[0].before, *(change.after for change in changes)) if one is not None]
+            last = versions[-1]
+            for before in versions[:-1]:
+                yield NewKey(connection_id, identity, before.key, last.key)
+                parent = last.parent_identity
+                if parent and parent == before.parent_identity and before.parent_key and last.parent_key:
+                    yield NewKey(connection_id, parent, before.parent_key, last.parent_key)
+            if last.moved_to is not None:
+                yield NewKey(connection_id, last.moved_to[0], last.key, last.moved_to[1])
+
+    def first_seen(self) -> Iterable[tuple[Identity, str]]:
+        """Yield the issues that were not known before, each with its key."""
+        for identity, changes in self._changes.items():
+            if changes[0].before is None or changes[0].before.state is None:
+                yield identity, changes[-1].after.key
 
     def save(self, tx: Connection) -> None:
         """Save the changed issues."""

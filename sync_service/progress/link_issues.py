@@ -20,7 +20,8 @@ from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import links, query_members
 from sync_service.store.okrs.links import LinkKey, Links
 from sync_service.store.okrs.ruleset import Ruleset, Scope
-from sync_service.store.trackers import link_comments
+from sync_service.store.trackers import known_keys, link_comments
+from sync_service.store.trackers.known_keys import ParentRef
 
 LABEL = "okr:"
 """A label with this prefix names the key result its issue counts toward."""
@@ -45,7 +46,9 @@ class LinkInput:
     changes: tuple[IssueChange, ...]
 
 
-def subject_of(issue: Issue, scope: Scope, connection_id: int, names: TermNames) -> Subject:
+def subject_of(
+    issue: Issue, scope: Scope, connection_id: int, names: TermNames, *, other_parents: frozenset[str] = frozenset()
+) -> Subject:
     """Return an issue as rules see it."""
     named = partial(_folded_names, names, connection_id)
     milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
@@ -65,7 +68,14 @@ def subject_of(issue: Issue, scope: Scope, connection_id: int, names: TermNames)
         versions=named(TermKind.VERSION, issue.versions),
         sprint=named(TermKind.SPRINT, issue.sprints),
         assignee=frozenset(folded(account.id) for account in issue.assignees),
+        other_parents=other_parents,
     )
+
+
+def other_parents(tx: Connection, connection_id: int, known: Iterable[Issue]) -> Mapping[ParentRef, frozenset[str]]:
+    """Return the other keys of the parents of issues of one connection."""
+    parents = {(one.parent_identity, one.parent_key) for one in known if one.parent_key}
+    return known_keys.other_keys(tx, connection_id, parents) if parents else {}
 
 
 _NONE: frozenset[str] = frozenset()
@@ -86,15 +96,18 @@ def wanted_links(
     *,
     requested: Sequence[Row[Any]] = (),
     found_by: Collection[int] = (),
+    parents: Mapping[ParentRef, frozenset[str]] | None = None,
 ) -> Links:
     """Return the links an issue should have now; none where the issue is gone or its scope is not watched.
 
-    `requested` are the comments that ask for links; `found_by` are the revisions whose queries find the issue.
+    `requested` are the comments that ask for links; `found_by` are the revisions whose queries find the issue;
+    `parents` are other keys of parents.
     """
     issue, scope = entry.issue, entry.scope
     if scope is None or issue.gone_reason is not None or issue.state is None:
         return {}
-    subject = subject_of(issue, scope, entry.connection_id, names)
+    others = (parents or {}).get((issue.parent_identity, issue.parent_key or ""), _NONE)
+    subject = subject_of(issue, scope, entry.connection_id, names, other_parents=others)
     wanted: Links = {
         (rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching_rules(ruleset, entry, subject)
     }
@@ -140,6 +153,7 @@ def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names
     manual = _manual_links(tx, entries)
     found_by = _found_by(tx, ruleset, entries)
     requested = _asked_by_comments(tx, entries)
+    parents = _parents(tx, ruleset, entries)
     changes: dict[int, tuple[Links, Links]] = {}
     touched: dict[int, list[Cause]] = defaultdict(list)
     rules = ruleset.rules.by_revision
@@ -148,7 +162,13 @@ def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names
         comments_here = requested.get(entry.row_id, ())
         by_query = found_by.get(entry.row_id, ())
         has = wanted_links(
-            ruleset, entry, names, manual.get(entry.row_id, ()), requested=comments_here, found_by=by_query
+            ruleset,
+            entry,
+            names,
+            manual.get(entry.row_id, ()),
+            requested=comments_here,
+            found_by=by_query,
+            parents=parents.get(entry.connection_id),
         )
         source_names = _SourceNames(
             rules, {row.id: describe_comment(ruleset, entry.connection_id, row) for row in comments_here}
@@ -162,6 +182,14 @@ def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names
     links.save(tx, changes)
     write_backs.request_after_linking(tx, _note_requests(ruleset, entries, changes, rules))
     return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
+
+
+def _parents(
+    tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]
+) -> Mapping[int, Mapping[ParentRef, frozenset[str]]]:
+    """Return other keys of the parents, by connection, where rules are about parents."""
+    asked = {one.connection_id for one in entries} & ruleset.rules.connections_with_parents
+    return {id_: other_parents(tx, id_, (one.issue for one in entries if one.connection_id == id_)) for id_ in asked}
 
 
 def _found_by(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) -> Mapping[int, Collection[int]]:
@@ -190,7 +218,9 @@ def _manual_links(tx: Connection, entries: Sequence[LinkInput]) -> dict[int, lis
         mine = [entry for entry in entries if entry.connection_id == connection_id]
         # Two issues may have the same key after it was used again: the one that still exists is meant.
         mine.sort(key=lambda entry: entry.issue.gone_reason is None)
-        keys = {entry.issue.key: entry.row_id for entry in mine}
+        former = known_keys.former_keys(tx, connection_id, [entry.issue.identity for entry in mine])
+        keys = {key: entry.row_id for entry in mine for key in former.get(entry.issue.identity, ())}
+        keys |= {entry.issue.key.lower(): entry.row_id for entry in mine}
         found |= links.manual(tx, connection_id, [entry.row_id for entry in mine], keys)
     links.bind_manual(tx, found)
     return found

@@ -117,7 +117,7 @@ class Relinker:
             due.settle(tx, tables.rule_revision, [row], [{"outcome": "retired"}])
 
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
-        if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
+        if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, parent=_parent_of(row)):
             ruleset = self.ruleset_cache.current(tx)
             held = self._link_chunk(tx, ruleset, row, row.cause)
             # A query may name a label that was renamed.
@@ -137,7 +137,8 @@ class Relinker:
 
     def _link_chunk(self, tx: Transaction, ruleset: Ruleset, row: Row[Any], cause: str) -> list[IssueRow]:
         """Derive the links of a connection's next issues again; return these issues."""
-        held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK)
+        parent = _parent_of(row)
+        held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK, parent=parent)
         renaming = _renaming_of(tx, row)
         known = [(one, renaming.applied_to(one.issue) if renaming else one.issue) for one in held if one.issue]
         entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], cause=cause)
@@ -212,10 +213,33 @@ class Renaming:
         return self.now + rest if rest.startswith(("#", "-")) else key
 
 
-def _renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | None:
+@dataclass(frozen=True, slots=True)
+class ParentMove:
+    """An issue with a new key: its identity, its old key, and its present one."""
+
+    parent: str
+    was: str
+    now: str
+
+    def applied_to(self, one: Issue) -> Issue:
+        """Return a child with the new key of its parent."""
+        is_child = one.parent_identity == self.parent or one.parent_key == self.was
+        return replace(one, parent_key=self.now) if is_child and one.parent_key != self.now else one
+
+
+def _parent_of(row: Row[Any]) -> tuple[str, str] | None:
+    """Return identity and old key of the moved issue whose children a relink request is about."""
+    moved = getattr(row, "renamed", None) or {}
+    return (moved["parent"], moved["was"]) if "parent" in moved else None
+
+
+def _renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | ParentMove | None:
     """Return the rename in a relink request; None where there is none."""
     renamed = getattr(row, "renamed", None)
     if not renamed:
         return None
+    if "parent" in renamed:
+        present_key = issues.key_of(tx, row.connection_id, renamed["parent"])
+        return ParentMove(renamed["parent"], renamed["was"], present_key or renamed["now"])
     present = scope_changes.present_name(tx, row.connection_id, renamed["scope"])
     return Renaming(renamed["scope"], renamed["was"], present or renamed["now"])

@@ -17,7 +17,7 @@ from sync_service.domain.rules.conditions import CompiledRule, compile_condition
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef, State
 from sync_service.progress.compute import compute_states
-from sync_service.progress.link_issues import subject_of
+from sync_service.progress.link_issues import other_parents, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, links
@@ -93,9 +93,9 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
     before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
     had = links.of_revisions(tx, [one.revision_id for one in before if not one.pending])
     watched, matching = 0, dict[int, MatchedIssue]()
-    for row_id, issue, scope, names in _known(tx, ruleset, edit.connection_id):
+    for row_id, issue, scope, names, parents in _known(tx, ruleset, edit.connection_id):
         watched += 1
-        if rule.predicate(subject_of(issue, scope, edit.connection_id, names)):
+        if rule.predicate(subject_of(issue, scope, edit.connection_id, names, other_parents=parents)):
             matching[row_id] = _seen(row_id, issue, scope.name, new=row_id not in had)
     lost = had - matching.keys()
     return Preview(
@@ -123,20 +123,27 @@ def _compiled(edit: Edit) -> CompiledRule:
     )
 
 
-def _known(tx: Connection, ruleset: Ruleset, connection_id: int) -> Iterator[tuple[int, Issue, Scope, TermNames]]:
-    """Yield each known issue that rules match against (see `link_issues.wanted_links`), with the names it needs."""
+def _known(
+    tx: Connection, ruleset: Ruleset, connection_id: int
+) -> Iterator[tuple[int, Issue, Scope, TermNames, frozenset[str]]]:
+    """Yield each known issue that rules match against (see `link_issues.wanted_links`), with the names it needs.
+
+    The last are other keys of its parent.
+    """
     scopes: dict[ScopeRef | None, Scope | None] = {None: None}
     after = 0
     while held := issues.read_chunk(tx, connection_id=connection_id, after=after, limit=CHUNK):
         after = held[-1].id
         known = [(one.id, one.issue) for one in held if one.issue and one.issue.gone_reason is None and one.issue.state]
         names = TermNames.read(tx, {key for _, one in known for key in keys_of(connection_id, one)})
+        parents = other_parents(tx, connection_id, (one for _, one in known))
         for row_id, one in known:
             if one.scope not in scopes and one.scope is not None:
                 scopes[one.scope] = ruleset.scope_of(connection_id, one.scope)
             scope = scopes[one.scope]
             if scope is not None:
-                yield row_id, one, scope, names
+                others = parents.get((one.parent_identity, one.parent_key or ""), frozenset())
+                yield row_id, one, scope, names, others
 
 
 def _seen(row_id: int, issue: Issue, scope: str, *, new: bool) -> MatchedIssue:

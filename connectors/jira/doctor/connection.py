@@ -19,7 +19,7 @@ from connectors.jira.model.number_fields import (
     points_field,
     points_field_ids,
 )
-from connectors.jira.setup.admin_webhook import FILTER, is_our_url, list_admin_webhooks, read_hooks
+from connectors.jira.setup.admin_webhook import FILTER, LINKS, is_our_url, list_admin_webhooks, read_hooks
 from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
 from connectors.jira.setup.webhook_filter import blocked_projects, projects_in_filter
 from connectors.jira.write_back.write import wants_comments
@@ -194,7 +194,7 @@ class ConnectionChecks:
             fix = f"create one on the connection's page, or in Jira under System, WebHooks, with the URL {url}"
             yield Finding(what="webhook", well=False, says="no webhook sends to OKR Sync", mend=fix)
         for one in ours:
-            yield _check_hook(one, scopes)
+            yield _check_hook(one, scopes, links=() if self.calls.is_cloud else LINKS)
 
 
 def _may(allowed: Json, permission: str) -> bool:
@@ -224,11 +224,11 @@ def _field(what: str, wanted: str | None, catalogue: FieldCatalogue, sources: Se
     return Finding(what=what, well=True, says=", ".join(f"{names[one]} ({one})" for one in ids), mend=fix)
 
 
-def _check_hook(hook: Json, scopes: Sequence[str]) -> Finding:
+def _check_hook(hook: Json, scopes: Sequence[str], *, links: Sequence[str]) -> Finding:
     if hook.get("enabled") is False or hook.get("active") is False:
         return Finding(what="webhook", well=False, says="is disabled", mend="enable it in Jira")
     events = {one for one in hook.get("events") or () if isinstance(one, str)}
-    missing = sorted({*EVENTS, *COMMENTS} - events)
+    missing = sorted({*EVENTS, *COMMENTS, *links} - events)
     if missing and "*" not in events:
         fix = "select these events too, in Jira under System, WebHooks"
         well = False if set(EVENTS) & set(missing) else None

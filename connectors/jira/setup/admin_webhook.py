@@ -28,6 +28,9 @@ ADMIN_WEBHOOKS_SINCE_10 = "/rest/jira-webhook/1.0/webhooks"
 PROJECTS = ("project_updated", "project_deleted", "project_soft_deleted", "project_restored_deleted",
             "project_archived", "project_restored_archived")  # fmt: skip
 
+LINKS = ("issuelink_created", "issuelink_deleted")
+"""On Data Center they alone say that an issue has another epic."""
+
 FILTER = "issue-related-events-section"
 """Name of the JQL filter for issue events."""
 
@@ -118,7 +121,8 @@ class WebhookCreator:
 
     def _write(self, request: "_WebhookRequest", jql: str) -> Json:
         """Create or update a webhook, with fewer events if this Jira does not know all; return Jira's answer."""
-        for events in ((*EVENTS, *COMMENTS, *SPRINT_AND_VERSION_EVENTS, *PROJECTS), (*EVENTS, *COMMENTS)):
+        links = () if self.calls.is_cloud else LINKS
+        for events in ((*EVENTS, *COMMENTS, *SPRINT_AND_VERSION_EVENTS, *PROJECTS, *links), (*EVENTS, *COMMENTS)):
             body = request.body(self._name(), url=self.url, secret=self.secret, events=events, jql=jql)
             reply = _send(self.calls, request.method, request.path, json=body)
             if reply.status != 400:

@@ -21,7 +21,8 @@ CREDENTIALS_HELP = (
 
 EVENTS = ("Issue: created", "Issue: updated", "Issue: deleted",
           "Comment: created", "Comment: updated", "Comment: deleted", "Version: updated", "Version: deleted",
-          "Sprint: updated", "Sprint: deleted", "Project: updated", "Project: deleted")  # fmt: skip
+          "Sprint: updated", "Sprint: deleted", "Project: updated", "Project: deleted",
+          "Issue link: created", "Issue link: deleted")  # fmt: skip
 """The events to select for a webhook. https://developer.atlassian.com/cloud/jira/platform/webhooks/"""
 
 _PAGES = re.compile(

@@ -8,6 +8,7 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 from connectors.jira.model.requested_fields import needs_field_catalogue, unclear_fields
 from connectors.jira.model.snapshots import identity_and_key, read_issue
 from connectors.jira.webhook.parse_comments import comment_on, read_comment
+from connectors.jira.webhook.parse_links import NOT_USED, read_link
 from connectors.jira.webhook.parse_projects import read_project, read_sprint, read_version
 from connectors.json_fields import Json, json_object
 from connectors.webhook import EventRule, EventRules
@@ -38,7 +39,7 @@ _ISSUE = EventRule(
 )
 _COMMENT = EventRule("links the key results that a `/okr` line in the comment asks for", read_comment)
 _WORKLOG = EventRule("logged time changes no key result")
-_LINK = EventRule("links between issues are not used; each issue sends its own webhook when it changes")
+_LINK = EventRule(NOT_USED, read_link)
 _SPRINT = EventRule("the sprint's name; issue webhooks say when an issue enters or leaves a sprint", read_sprint)
 _VERSION = EventRule("the version's name; issue webhooks say when an issue enters or leaves a version", read_version)
 _GONE = EventRule("values that use this project are stale until it is back", read_project)

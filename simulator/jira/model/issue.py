@@ -29,6 +29,13 @@ class IssueHost(Host, Protocol):
     def emit_issue(self, issue: Issue, event: str, *, type_name: str | None, items: list[Item] | None) -> None:
         """Send a webhook about an issue, with its changelog if it has one."""
 
+    @property
+    def tells_epics_by_links(self) -> bool:
+        """Whether Data Center sends only the webhook of a link when an issue gets another epic."""
+
+    def emit_epic_link(self, event: str, epic: Issue, issue: Issue) -> None:
+        """Send the webhook of a link to an epic."""
+
     def emit_comment(self, comment: Comment, event: str) -> None:
         """Send the webhooks of a comment."""
 
@@ -191,6 +198,11 @@ class Issue:
         site = self.project.site
         with site.changing() as now:
             former, self.parent = self.parent, parent
+            if site.data_center and site.tells_epics_by_links and self.type.level >= 0:
+                for event, epic in (("issuelink_deleted", former), ("issuelink_created", parent)):
+                    if epic is not None:
+                        site.emit_epic_link(event, epic, self)
+                return
             item = changelog_item("IssueParentAssociation", was=_reference(former), now=_reference(parent))
             del item["fieldId"]
             if site.data_center and self.type.level < 0:

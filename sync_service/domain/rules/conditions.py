@@ -18,7 +18,10 @@ from sync_service.domain.trackers.observations import Kind, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """An issue as rules see it: every text already folded, names instead of ids. Unknown is empty."""
+    """An issue as rules see it: every text already folded, names instead of ids. Unknown is empty.
+
+    `other_parents` are other keys of its parent: those it had before, or has and the issue does not know yet.
+    """
 
     scope: str
     kind: str
@@ -35,6 +38,7 @@ class Subject:
     versions: frozenset[str] = frozenset()
     sprint: frozenset[str] = frozenset()
     assignee: frozenset[str] = frozenset()
+    other_parents: frozenset[str] = frozenset()
 
 
 Predicate = Callable[[Subject], bool]
@@ -134,6 +138,8 @@ def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predi
     test = _test(operator, values)
     if field in _SETS:
         return _over_set(field, operator, values, test)
+    if field == "parent":
+        return lambda subject: test(subject.parent) or any(test(key) for key in subject.other_parents)
     return lambda subject: test(getattr(subject, field))
 
 
@@ -193,6 +199,12 @@ def _matches(pattern: list[str], text: str) -> bool:
     return len(text) - position >= len(pattern[-1]) and text.endswith(pattern[-1])
 
 
+def mentions(condition: Mapping[str, Any], field: str) -> bool:
+    """Return whether a valid condition depends on a field."""
+    members = (member for name in GROUPS for member in condition.get(name, ()))
+    return condition.get("field") == field or any(mentions(member, field) for member in members)
+
+
 def possible_scopes(condition: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the scopes (case-folded) outside which a valid condition cannot hold; None when it may hold in any."""
     if condition.get("field") == "scope":
@@ -233,7 +245,8 @@ def describe(condition: Mapping[str, Any]) -> str:
 class CompiledRule:
     """One revision of a rule, compiled. `pending`: its links are stored but do not count yet.
 
-    A rule with a `query` in the tracker's own language has query members; its predicate is not used.
+    A rule with a `query` in the tracker's own language has query members; its predicate is not used. `names_parent`:
+    its condition depends on the parent.
     """
 
     revision_id: int
@@ -244,13 +257,14 @@ class CompiledRule:
     scopes: frozenset[str] | None
     pending: bool
     query: str | None = None
+    names_parent: bool = False
 
 
 class RuleIndex:
     """All compiled rules by connection and scope, so that an issue is tested only against rules that could match it.
 
     `by_revision` holds all of them by revision id, `queries` those with a query; `connections_with_queries` are the ids
-    of the connections that have such rules.
+    of the connections that have such rules, `connections_with_parents` of those with rules about parents.
     """
 
     def __init__(self, rules: Iterable[CompiledRule]) -> None:
@@ -258,6 +272,7 @@ class RuleIndex:
         self.by_revision = {rule.revision_id: rule for rule in self.rules}
         self.queries = {rule.revision_id: rule for rule in self.rules if rule.query is not None}
         self.connections_with_queries = frozenset(rule.connection_id for rule in self.queries.values())
+        self.connections_with_parents = frozenset(rule.connection_id for rule in self.rules if rule.names_parent)
         self._by_scope: dict[tuple[int, str], list[CompiledRule]] = defaultdict(list)
         self._anywhere: dict[int, list[CompiledRule]] = defaultdict(list)
         for rule in self.rules:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, possible_scopes
+from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, mentions, possible_scopes
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
@@ -197,6 +197,7 @@ def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
             scopes=possible_scopes(row.condition),
             pending=row.state == "pending",
             query=row.query,
+            names_parent=mentions(row.condition, "parent"),
         )
 
 

@@ -25,6 +25,17 @@ def rename(tx: Transaction, connection_id: int, *, scope: str, was: str, now: st
     tx.execute(sa.insert(relink_request).values(row))
 
 
+def follow_parent(tx: Transaction, connection_id: int, *, identity: str, was: str, now: str) -> None:
+    """Request the new key of a moved issue for its children, and relink them."""
+    row: dict[str, Any] = {
+        "connection_id": connection_id,
+        "cause": f"its parent {was} is now {now}",
+        "renamed": {"parent": identity, "was": was, "now": now},
+        "due_at": database_now(tx),
+    }
+    tx.execute(sa.insert(relink_request).values(row))
+
+
 def add(tx: Transaction, wanted: Iterable[tuple[int, str]]) -> None:
     """Request to relink all issues of connections: (connection id, cause in words)."""
     now = database_now(tx)

@@ -88,7 +88,8 @@ relink_request = sa.Table(
     refers("connection_id", "connection"),
     sa.Column("cause", sa.Text, nullable=False),
     sa.Column("cursor", Id, nullable=False, server_default="0"),
-    sa.Column("renamed", sa.JSON),  # a scope whose issues have new keys: {"scope": its id, "was": …, "now": …}
+    # A scope whose issues have new keys, {"scope": its id, "was": …, "now": …}; or a moved parent, {"parent": …, …}
+    sa.Column("renamed", sa.JSON),
     *due_columns("relink_request"),
 )
 

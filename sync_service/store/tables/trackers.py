@@ -89,6 +89,18 @@ term = sa.Table(
 )
 
 
+def _index_of_children(parent: str) -> sa.Index:
+    """Return the index that finds the children of an issue; most issues have no parent."""
+    has_parent = sa.text(f"{parent} IS NOT NULL")
+    return sa.Index(
+        f"ix_issue_connection_id_{parent}",
+        "connection_id",
+        parent,
+        sqlite_where=has_parent,
+        postgresql_where=has_parent,
+    )
+
+
 issue = sa.Table(
     "issue",
     metadata,
@@ -145,6 +157,33 @@ issue = sa.Table(
     sa.Index("ix_issue_connection_id_key", "connection_id", "key"),
     sa.Index("ix_issue_connection_id_folded_key", "connection_id", "folded_key"),
     sa.Index("ix_issue_scope_id_id", "scope_id", "id"),
+    _index_of_children("parent_key"),
+    _index_of_children("parent_identity"),
+)
+
+
+# The keys by which an issue is or was known, where it had several: references by any of them mean it.
+known_key = sa.Table(
+    "known_key",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("folded_key", sa.String(300), nullable=False),
+    sa.Column("identity", sa.String(200), nullable=False),
+    sa.UniqueConstraint("connection_id", "folded_key", "identity"),
+    sa.Index("ix_known_key_connection_id_identity", "connection_id", "identity"),
+)
+
+
+# A name that a watched scope had before: keys of its issues by this name still mean them.
+former_scope_name = sa.Table(
+    "former_scope_name",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),
+    sa.Column("folded_name", sa.String(300), nullable=False),
+    sa.Column("external_id", sa.String(100), nullable=False),
+    sa.UniqueConstraint("connection_id", "folded_name", "external_id"),
 )
 
 

@@ -109,15 +109,45 @@ def _select(tx: Transaction, identities: Sequence[Identity]) -> dict[Identity, I
     return {(row.connection_id, row.identity): held for row, held in zip(found, _from_rows(tx, found), strict=True)}
 
 
-def any_after(tx: Transaction, *, connection_id: int, after: int) -> bool:
-    """Return whether a connection has issues with a higher row id."""
-    more = sa.select(issue.c.id).where(issue.c.connection_id == connection_id, issue.c.id > after).limit(1)
-    return tx.scalar(more) is not None
+Parent = tuple[str, str]
+"""The identity of an issue, and its key as its children may have it."""
 
 
-def lock_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[IssueRow]:
-    """Lock and return the next issues of a connection by row id."""
-    found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)
+def any_after(tx: Transaction, *, connection_id: int, after: int, parent: Parent | None = None) -> bool:
+    """Return whether a connection has issues with a higher row id; with a `parent`, among its children."""
+    wanted = _after(connection_id, after, parent)
+    return tx.scalar(sa.select(issue.c.id).where(wanted).limit(1)) is not None
+
+
+def _after(connection_id: int, after: int, parent: Parent | None) -> sa.ColumnElement[bool]:
+    all_ = sa.and_(issue.c.connection_id == connection_id, issue.c.id > after)
+    if parent is None:
+        return all_
+    identity, key = parent
+    return sa.and_(all_, sa.or_(issue.c.parent_identity == identity, issue.c.parent_key == key))
+
+
+def parent_keys(tx: Transaction, parents: Iterable[Identity]) -> list[tuple[Identity, str]]:
+    """Return the keys by which children name these parents."""
+    found: list[tuple[Identity, str]] = []
+    for connection_id, names in _by_connection(sorted(parents)).items():
+        children = sa.and_(issue.c.connection_id == connection_id, issue.c.parent_identity.in_(names))
+        keys = sa.select(issue.c.parent_identity, issue.c.parent_key).where(children, issue.c.parent_key.isnot(None))
+        found += [((connection_id, row.parent_identity), row.parent_key) for row in tx.execute(keys.distinct())]
+    return found
+
+
+def key_of(tx: Transaction, connection_id: int, identity: str) -> str | None:
+    """Return the present key of an issue; None when it is not known."""
+    mine = sa.and_(issue.c.connection_id == connection_id, issue.c.identity == identity)
+    return tx.scalar(sa.select(issue.c.key).where(mine))
+
+
+def lock_chunk(
+    tx: Transaction, *, connection_id: int, after: int, limit: int, parent: Parent | None = None
+) -> list[IssueRow]:
+    """Lock and return the next issues of a connection by row id; with a `parent`, the next of its children."""
+    found = sa.select(issue).where(_after(connection_id, after, parent))
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update()).all())
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 from sync_service.domain.trackers.observations import AccountSeen, ScopeSeen
 from sync_service.store.queue import relink_requests
 from sync_service.store.tables import scope
-from sync_service.store.trackers import connection_alerts
+from sync_service.store.trackers import connection_alerts, known_keys
 
 _Report = ScopeSeen | AccountSeen
 
@@ -58,6 +58,7 @@ def _save(tx: Transaction, row: Row[Any], seen: _Report, *, name: str, received_
     changes: dict[str, Any] = {"current_name": None if name.lower() == row.name.lower() else name} if renamed else {}
     texts = [f"is now called {name}"] if renamed else []
     if renamed and row.external_id is not None:
+        known_keys.record_scope_name(tx, row.connection_id, external_id=row.external_id, name=_present_name(row))
         relink_requests.rename(tx, row.connection_id, scope=row.external_id, was=_present_name(row), now=name)
     if seen.gone or seen.returned:
         at = seen.at or received_at

@@ -10,6 +10,7 @@ import responses
 
 import connectors.jira
 from connectors.http import HttpClient
+from connectors.jira.setup.admin_webhook import LINKS
 from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
 from connectors.jira.setup.webhook_filter import blocked_projects
 from simulator import Jira, SteppedClock
@@ -134,8 +135,9 @@ def test_unknown_resolutions_are_reported(harness: DoctorHarness) -> None:
 def test_a_webhook_with_another_url_is_reported(harness: DoctorHarness) -> None:
     """Also one with too few events. Without administrator rights the webhook is unknown."""
     hook = harness.jira.hooks[0]
-    for well, missed in ((False, ("comment_deleted", "jira:issue_updated")), (None, ("comment_created",))):
-        hook.events = tuple(event for event in (*EVENTS, *COMMENTS) if event not in missed)
+    links = LINKS if harness.jira.data_center else ()
+    for well, missed in ((False, ("comment_deleted", "jira:issue_updated")), (None, ("comment_created", *links))):
+        hook.events = tuple(event for event in (*EVENTS, *COMMENTS, *LINKS) if event not in missed)
         assert harness.wrong() == [("webhook", well, f"does not send {', '.join(missed)}")]
     harness.jira.hooks[0].url = "https://elsewhere.example.com"
     assert harness.wrong() == [("webhook", False, "no webhook sends to OKR Sync")]

@@ -1,0 +1,99 @@
+"""The keys by which issues are and were known: rules and links that name an old key still mean the issue.
+
+An issue gets another key when it moves, and when its project or repository is renamed. The names of renamed scopes are
+stored once for the scope, not for each of its issues.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.store.engine.database import insert_or_skip
+from sync_service.store.tables import former_scope_name, issue, known_key, scope
+
+ParentRef = tuple[str | None, str]
+"""The identity of a parent, if known, and its key as a child has it."""
+
+
+def record(tx: Transaction, keys: Iterable[tuple[int, str, str]]) -> None:
+    """Store keys that issues have or had: (connection id, identity, key)."""
+    rows = [{"connection_id": c, "identity": i, "folded_key": key.lower()} for c, i, key in sorted(set(keys))]
+    insert_or_skip(tx, known_key, rows, unique=("connection_id", "folded_key", "identity"))
+
+
+def are_known(tx: Transaction, connection_id: int, identity: str, key: str) -> bool:
+    """Return whether a key of an issue was stored before."""
+    k = known_key.c
+    same = sa.and_(k.connection_id == connection_id, k.identity == identity, k.folded_key == key.lower())
+    return tx.scalar(sa.select(sa.exists().where(same))) is True
+
+
+def record_scope_name(tx: Transaction, connection_id: int, *, external_id: str, name: str) -> None:
+    """Store a name that a scope had before."""
+    row = {"connection_id": connection_id, "external_id": external_id, "folded_name": name.lower()}
+    insert_or_skip(tx, former_scope_name, [row], unique=("connection_id", "folded_name", "external_id"))
+
+
+def former_keys(tx: Transaction, connection_id: int, identities: Collection[str]) -> dict[str, set[str]]:
+    """Return the stored keys of issues, in lower case, by identity."""
+    k = known_key.c
+    found: dict[str, set[str]] = defaultdict(set)
+    wanted = sa.select(k.identity, k.folded_key).where(k.connection_id == connection_id, k.identity.in_(identities))
+    for row in tx.execute(wanted):
+        found[row.identity].add(row.folded_key)
+    return found
+
+
+def other_keys(tx: Transaction, connection_id: int, parents: Collection[ParentRef]) -> dict[ParentRef, frozenset[str]]:
+    """Return for each parent its other keys, in lower case: those it has or had, also by other names of its scope."""
+    folded = {key.lower() for _, key in parents}
+    by_key = _identities(tx, connection_id, folded)
+    identities = {identity for identity, _ in parents if identity} | set(chain.from_iterable(by_key.values()))
+    by_identity = former_keys(tx, connection_id, identities)
+    i = issue.c
+    present = sa.select(i.identity, i.folded_key).where(i.connection_id == connection_id, i.identity.in_(identities))
+    for row in tx.execute(present):
+        by_identity[row.identity].add(row.folded_key)
+    names = _scope_names(tx, connection_id)
+    found = {}
+    for identity, key in parents:
+        mine = {key.lower()}
+        for one in {*by_key.get(key.lower(), ()), *((identity,) if identity else ())}:
+            mine |= by_identity.get(one, set())
+        mine |= {other for one in mine for other in _by_other_names(one, names)}
+        found[identity, key] = frozenset(mine - {key.lower()})
+    return found
+
+
+def _identities(tx: Transaction, connection_id: int, folded: Collection[str]) -> dict[str, set[str]]:
+    """Return the issues that have or had these keys."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for table in (known_key, issue):
+        mine = sa.and_(table.c.connection_id == connection_id, table.c.folded_key.in_(folded))
+        for row in tx.execute(sa.select(table.c.folded_key, table.c.identity).where(mine)):
+            found[row.folded_key].add(row.identity)
+    return found
+
+
+def _scope_names(tx: Transaction, connection_id: int) -> Mapping[str, Collection[str]]:
+    """Return all names of each scope that has or had several, by each of them."""
+    s, f = scope.c, former_scope_name.c
+    groups: dict[str, set[str]] = defaultdict(set)
+    known = sa.select(s.external_id, s.name, s.current_name).where(
+        s.connection_id == connection_id, s.external_id.isnot(None)
+    )
+    for row in tx.execute(known):
+        groups[row.external_id] |= {name.lower() for name in (row.name, row.current_name) if name}
+    for former in tx.execute(sa.select(f.external_id, f.folded_name).where(f.connection_id == connection_id)):
+        groups[former.external_id].add(former.folded_name)
+    return {name: group for group in groups.values() if len(group) > 1 for name in group}
+
+
+def _by_other_names(key: str, names: Mapping[str, Collection[str]]) -> Iterable[str]:
+    """Yield a key by the other names of its scope: `store-50` for `shop-50`, `acme/pay#3` for `acme/checkout#3`."""
+    mark = "#" if "#" in key else "-"
+    name, _, number = key.rpartition(mark)
+    return (f"{other}{mark}{number}" for other in names.get(name, ()))
