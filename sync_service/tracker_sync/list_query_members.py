@@ -16,8 +16,8 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Row
 
+from sync_service.domain.listing import LONG
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
-from sync_service.domain.trackers.listing import LONG
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
 from sync_service.domain.trackers.queries import EvaluatesQueries, MemberPage
 from sync_service.ingest.apply_updates import UpdateApplier

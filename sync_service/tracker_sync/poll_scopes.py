@@ -16,9 +16,9 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
+from sync_service.domain.listing import LONG, ListingProgress
 from sync_service.domain.trackers.capabilities import BatchFetch, ChangesRequest, ListsChanges, Page
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected
-from sync_service.domain.trackers.listing import LONG, ListingProgress
 from sync_service.domain.trackers.observations import (
     FetchNeeded,
     Observation,

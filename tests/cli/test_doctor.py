@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from simulator import GitHub
 from sync_service.cli.doctor import machine, work
 from sync_service.cli.doctor.sections import Section, run_sections
-from sync_service.domain.trackers import listing
+from sync_service.domain import listing
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store import tables as t

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.trackers.listing import EMPTY, MOST_EMPTY, MOST_PAGES, REPEATED, ListingProgress
+from sync_service.domain.listing import EMPTY, MOST_EMPTY, MOST_PAGES, REPEATED, ListingProgress
 
 
 def pages_until_problem(pages: list[tuple[list[str], str]]) -> tuple[int, str | None]:

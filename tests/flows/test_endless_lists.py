@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from simulator import GitHub, Jira, SteppedClock
 from simulator.endless_lists import EndlessList
-from sync_service.domain.trackers import listing
+from sync_service.domain import listing
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing

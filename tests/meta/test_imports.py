@@ -20,6 +20,7 @@ OURS = ("sync_service", "connectors", "config", "simulator", "bench", "tools")
 
 DOMAIN: Mapping[str, str] = {
     "domain.text": "",
+    "domain.listing": "",
     "domain.trackers": "domain.text",
     "domain.rules": "domain.trackers domain.text",
     "domain.measures": "domain.trackers domain.text",

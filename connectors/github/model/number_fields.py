@@ -12,7 +12,7 @@ from connectors.json_fields import MAX_NUMBER_FIELDS, Json, identifier, json_obj
 from connectors.number_values import NumberValue, Unreadable, number_value
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import Connection
-from sync_service.domain.trackers.issue import MAX_POINTS
+from sync_service.domain.trackers.merge import MAX_POINTS
 from sync_service.domain.trackers.observations import Number
 
 ProjectNumbers = Mapping[str, NumberValue]

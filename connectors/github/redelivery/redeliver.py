@@ -26,9 +26,9 @@ from connectors.github.redelivery.failed_deliveries import (
 )
 from connectors.json_fields import identifier, json_object
 from connectors.responses import Response
+from sync_service.domain.listing import LONG, ListingProgress
 from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Rejected
-from sync_service.domain.trackers.listing import LONG, ListingProgress
 from sync_service.domain.trackers.observations import ScopeRef
 
 TASK_NAME = "redeliver"

@@ -10,7 +10,7 @@ from connectors.jira.api.field_catalogue import ESTIMATE, FieldCatalogue, field_
 from connectors.json_fields import MAX_NUMBER_FIELDS, Json, json_object, json_objects, option_texts
 from connectors.number_values import NumberValue, Unreadable, number_value
 from sync_service.domain.trackers.connector import Connection
-from sync_service.domain.trackers.issue import MAX_POINTS
+from sync_service.domain.trackers.merge import MAX_POINTS
 from sync_service.domain.trackers.observations import Number
 
 STORY_POINTS = "Story Points"

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.listing import REASONS, ListingProgress
 from sync_service.domain.trackers.causes import Cause
-from sync_service.domain.trackers.listing import REASONS, ListingProgress
 from sync_service.domain.trackers.queries import MemberPage
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow, database_now

@@ -122,7 +122,7 @@ query_listing = sa.Table(
     sa.Column("done_at", Instant),  # when the last complete run ended
     sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # members in the current run, else in the last
     sa.Column("outside", sa.Integer, nullable=False, server_default="0"),  # those in scopes that are not watched
-    sa.Column("listing", sa.JSON),  # how far the run's list is; domain/trackers/listing.py
+    sa.Column("listing", sa.JSON),  # how far the run's list is; domain/listing.py
     sa.Column("run_incomplete_reason", sa.Text),  # why the current run will not be complete
     sa.Column("incomplete_reason", sa.Text),  # why the last run was not complete
     *due_columns("query_listing"),

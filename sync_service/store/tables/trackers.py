@@ -236,7 +236,7 @@ poll = sa.Table(
     sa.Column("seen", sa.Integer, nullable=False, server_default="0"),  # issues in the current run, else in the last
     sa.Column("changed", sa.Integer, nullable=False, server_default="0"),  # how many of them had changed
     sa.Column("expected", sa.Integer),  # estimated number of issues of an import
-    sa.Column("listing", sa.JSON),  # how far the run's list is; domain/trackers/listing.py
+    sa.Column("listing", sa.JSON),  # how far the run's list is; domain/listing.py
     sa.Column("stopped_reason", sa.Text),  # why the last run did not come to the end of its list; null: it did
     *due_columns("poll"),
     sa.UniqueConstraint("scope_id"),

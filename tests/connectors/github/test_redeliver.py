@@ -10,7 +10,7 @@ from connectors.github.redelivery import redeliver
 from connectors.github.redelivery.failed_deliveries import RETRY_DELAYS
 from simulator.endless_lists import EndlessList
 from simulator.github import Rules
-from sync_service.domain.trackers import listing
+from sync_service.domain import listing
 from sync_service.domain.trackers.connector import Unavailable
 from sync_service.domain.trackers.observations import ScopeRef
 from tests.connectors.github.redelivery_fixture import RedeliveryFixture, add_webhooks, open_harness, refuse_calls

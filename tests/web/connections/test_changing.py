@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from simulator import GitHub, Jira
 from sync_service.config_file.plan.export import as_yaml, export_state
 from sync_service.config_file.read.state import read_state
-from sync_service.domain.trackers import listing
+from sync_service.domain import listing
 from sync_service.domain.trackers.connector import WebhookRequest
 from sync_service.ingest.receive import Receipt
 from sync_service.runtime.wiring import Services
