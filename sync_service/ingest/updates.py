@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
+from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE
 from sync_service.domain.trackers.observations import (
     AccountSeen,
     CommentSeen,
@@ -155,3 +156,11 @@ def terms(batch: IssueBatch, updates: Sequence[Update]) -> set[TermKey]:
             elif isinstance(one, TermSeen):
                 keys |= {(connection_id, one.kind, one_id) for one_id in (one.id, one.merged_into) if one_id}
     return keys
+
+
+def is_news(outcome: str) -> bool:
+    """Return whether the outcome of an observation says that an issue is new or that we hold something else of it.
+
+    An issue may have another time, or a comment that we do not read, and be the same to us.
+    """
+    return ": applied, " in outcome and f": applied, {UNSPECIFIED_CHANGE}" not in outcome

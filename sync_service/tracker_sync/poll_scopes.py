@@ -28,7 +28,7 @@ from sync_service.domain.trackers.observations import (
     Snapshot,
 )
 from sync_service.ingest.apply_updates import UpdateApplier
-from sync_service.ingest.updates import Outcomes, Update, UpdateSource
+from sync_service.ingest.updates import Outcomes, Update, UpdateSource, is_news
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import polls
@@ -168,7 +168,7 @@ class ScopePoller:
                 cursor=END if listing.problem else page.cursor or END,
                 listing=listing,
                 seen=run.seen + issues,
-                changed=run.changed + sum(": applied" in words for words in outcomes[0]),
+                changed=run.changed + sum(map(is_news, outcomes[0])),
                 expected=page.expected or run.expected,
                 # A change dated ahead of our clock must not hide the changes until then from later polls.
                 newest=max(filter(None, (run.newest, page.newest and min(page.newest, self.now()))), default=None),

@@ -286,3 +286,18 @@ def test_after_a_day_without_webhooks_every_value_is_right(harness: JiraPollHarn
     assert int(match[1]) > 800
     assert int(match[2]) >= 125, "deleted, hidden, moved and unchanged issues"
     assert {call.status for call in harness.jira.rest.calls} <= {200, 404}
+
+
+@pytest.mark.parametrize("data_center", [False, True])
+def test_a_poll_counts_as_news_only_what_is_new_to_us(harness: JiraPollHarness) -> None:
+    """Neither what it lists once more, nor a comment, which gives an issue another time and changes nothing else."""
+    issues = [harness.shop.create_issue(f"Pay {number}", labels=["checkout"]) for number in range(3)]
+    harness.furnish()
+    harness.drain()
+    assert " 3 issues seen, 3 new or changed;" in f" {poll_outcome(harness)}"
+    harness.clock.step(600)
+    issues[0].comment("Well done")
+    issues[1].edit(summary="Pay by card")
+    for seen in (1, 0):
+        harness.poll_now()
+        assert f", {seen} new or changed;" in poll_outcome(harness)
