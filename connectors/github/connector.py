@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
+from urllib.parse import urlsplit
 
 from connectors.github.api.client import WRITE_BUCKET, GitHubClient
 from connectors.github.api.credentials import CredentialsCache
@@ -27,7 +28,7 @@ from connectors.github.redelivery.failed_deliveries import RedeliveryState
 from connectors.github.redelivery.redeliver import Redelivery
 from connectors.github.setup.app_manifest import app_form, take_app
 from connectors.github.setup.create_webhooks import WebhookCreator
-from connectors.github.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
+from connectors.github.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, pages_of, site_of
 from connectors.github.setup.scope_name import normalize_scope
 from connectors.github.webhook.events import event_rule_for
 from connectors.github.webhook.signed_body import check_subject, json_of
@@ -55,7 +56,7 @@ from sync_service.domain.trackers.queries import Candidate, MemberPage
 from sync_service.domain.trackers.write_back import Note
 
 _KEY = re.compile(
-    r"(?:https?://[^/\s]+/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100})"
+    r"(?:https?://(?P<host>[^/\s]+)/)?(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100})"
     r"(?:#|/(?:issues|pull)/)(?P<number>[1-9][0-9]{0,18})(?:[/?#]\S*)?",
     re.ASCII,
 )
@@ -116,14 +117,15 @@ class GitHub:
         found = keep_own_links(found, connection.site)
         return ParsedDelivery(name=name, observations=found, actor=account(json_object(payload.get("sender"))))
 
-    def normalize_key(self, text: str) -> str:
-        """Return the key `owner/repo#12`, from a key or from the issue's web address.
+    def normalize_key(self, text: str, *, site: str = "") -> str:
+        """Return the key `owner/repo#12`, from a key or from the issue's web address at this site.
 
         The case is kept. GitHub ignores the case of names, so compare keys without it.
         """
-        found = _KEY.fullmatch(text.strip())
-        if found is None:
-            raise ValueError(f"{text[:100]!r} is not a GitHub issue: write owner/repo#12, or its web address")
+        found, pages = _KEY.fullmatch(text.strip()), pages_of(site) if site else ""
+        if found is None or (pages and found["host"] and found["host"].lower() != urlsplit(pages).netloc.lower()):
+            where = f" at {pages}" if pages else ""
+            raise ValueError(f"{text[:100]!r} is not a GitHub issue: write owner/repo#12, or its web address{where}")
         return f"{found['name']}#{found['number']}"
 
     def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:

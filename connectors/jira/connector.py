@@ -1,6 +1,5 @@
 """Jira connector, for Cloud and Data Center: webhooks, and API calls when the connection has credentials."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
@@ -14,7 +13,8 @@ from connectors.jira.api.rate_limits import READ_BUCKET, WRITE_BUCKET
 from connectors.jira.doctor.connection import ConnectionChecks
 from connectors.jira.issues.fetch import MOST_TOGETHER, fetch_issue, fetch_issues
 from connectors.jira.issues.list_changes import changes
-from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, KEY, account
+from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, account
+from connectors.jira.model.web_address import key_in
 from connectors.jira.query.match import match
 from connectors.jira.query.order_by import restriction
 from connectors.jira.query.search import members
@@ -45,8 +45,6 @@ from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
 from sync_service.domain.trackers.queries import Candidate, MemberPage
 from sync_service.domain.trackers.write_back import Note
-
-_WEB_ADDRESS = re.compile(r"https?://[^/\s]+(?:/[^/\s]+)*/browse/(?P<key>[^/?#\s]+)(?:[/?#]\S*)?")
 
 
 class Jira:
@@ -134,13 +132,12 @@ class Jira:
         observations = treatment.parse(payload, with_fields) if treatment.parse else (Ignored(treatment.description),)
         return ParsedDelivery(name=name, observations=observations, actor=account(json_object(payload.get("user"))))
 
-    def normalize_key(self, text: str) -> str:
-        """Return the key in capitals (`SHOP-12`), read from a key or from the issue's web address."""
-        stripped = text.strip()
-        address = _WEB_ADDRESS.fullmatch(stripped)
-        key = (address["key"] if address else stripped).upper()
-        if len(key) > 255 or not KEY.fullmatch(key):
-            raise ValueError(f"{text[:100]!r} is not a Jira issue: write SHOP-12, or its web address")
+    def normalize_key(self, text: str, *, site: str = "") -> str:
+        """Return the key in capitals (`SHOP-12`), read from a key or from the address of a page of the issue."""
+        key = key_in(text.strip(), site=site)
+        if not key:
+            where = f" at {site}" if site else ""
+            raise ValueError(f"{text[:100]!r} is not a Jira issue: write SHOP-12, or its web address{where}")
         return key
 
     def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:

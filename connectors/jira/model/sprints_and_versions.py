@@ -77,7 +77,7 @@ def _changed_to(changelog: Json) -> tuple[Term, ...] | None:
     if not ids and not names:
         return ()
     split_ids = [id_.strip() for id_ in (ids or "").split(",")]
-    split_names = (names or "").split(", ")
+    split_names = [names] if names and len(split_ids) == 1 and ids else (names or "").split(", ")
     if not names or (ids and len(split_ids) != len(split_names)) or (not ids and len(split_names) > 1):
         return None  # a name contains a comma
     return _sorted(_term({"id": id_, "name": name}) for id_, name in zip(split_ids, split_names, strict=True))

@@ -257,19 +257,22 @@ class DesiredStateBuilder:
         connector = self.connectors.get(self._kind_of(connection))
         if connector is None:
             return None  # the wrong kind is an error of the connection
+        site = str(self._setting(connection, "site") or connector.default_site or "")
         try:
-            return part.form.key_result, connection, connector.normalize_key(issue)
+            key = connector.normalize_key(issue, site=site if _is_web_address(site) else "")
         except ValueError as error:
-            self._add_error(
-                part, ("issue",), format_value(part.form.issue), f"a key that {connector.title} knows ({error})"
-            )
+            allowed = f"a key that {connector.title} knows ({error})"
+            self._add_error(part, ("issue",), format_value(part.form.issue), allowed)
             return None
+        return part.form.key_result, connection, key
 
     def _kind_of(self, connection: str) -> str:
-        for part in self.document.items["connections"]:
-            if part.raw.get("slug") == connection:
-                return str(part.raw.get("kind"))
-        return str(self.stored["connections"][connection]["kind"])
+        return str(self._setting(connection, "kind"))
+
+    def _setting(self, connection: str, name: str) -> object:
+        """Return a setting of a connection as the files have it, else as it is stored."""
+        written = (part.raw for part in self.document.items["connections"] if part.raw.get("slug") == connection)
+        return next(written, self.stored["connections"].get(connection, {})).get(name)
 
 
 def _folded(key: Key) -> Key:

@@ -177,8 +177,11 @@ class Connector(Protocol):
         """Parse a verified delivery, without any call. Raise `Rejected` when the body is unreadable."""
         ...
 
-    def normalize_key(self, text: str) -> str:
-        """Return the canonical form of an issue key that a person typed. Raise `ValueError` with what is allowed."""
+    def normalize_key(self, text: str, *, site: str = "") -> str:
+        """Return the canonical form of an issue key that a person typed, or of an address at this site.
+
+        Raise `ValueError` with what is allowed.
+        """
         ...
 
     def fetch_issue(self, connection: Connection, *, identity: str, key: str) -> Snapshot:

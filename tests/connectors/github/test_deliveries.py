@@ -221,3 +221,11 @@ def test_links_of_a_delivery_lead_only_to_the_own_site(site: str, address: str, 
         (seen,) = GitHub().parse_delivery(post, replace(CONNECTION, site=site)).observations
         assert isinstance(seen, Snapshot)
         assert seen.url == (address if kept else "")
+
+
+def test_an_address_of_another_site_is_no_key() -> None:
+    """The host of GitHub's pages decides, which is not that of the API."""
+    written = "https://github.com/acme/checkout/issues/12"
+    assert GitHub().normalize_key(written, site="https://api.github.com") == "acme/checkout#12"
+    with pytest.raises(ValueError, match=r"at https://ghe\.acme\.example"):
+        GitHub().normalize_key(written, site="https://ghe.acme.example/api/v3")

@@ -305,8 +305,30 @@ def test_an_unknown_event_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["SHOP-12", "shop-12", f"{SITE}/browse/SHOP-12", "https://acme.example/jira/browse/shop-12?focus=1"]
+    "written",
+    [
+        "SHOP-12",
+        "shop-12",
+        f"{SITE}/browse/SHOP-12",
+        f"{SITE}/jira/browse/shop-12?focus=1",
+        f"{SITE}/projects/SHOP/issues/SHOP-12",
+        f"{SITE}/jira/software/c/projects/SHOP/issues/SHOP-12/?jql=project%20%3D%20SHOP",
+        f"{SITE}/jira/software/c/projects/SHOP/boards/1/backlog?view=detail&selectedIssue=SHOP-12",
+        f"{SITE}/jira/servicedesk/projects/SHOP/queues/custom/1/SHOP-12",
+        f"{SITE}/servicedesk/customer/portal/2/SHOP-12",
+    ],
 )
 def test_keys_have_the_forms_that_people_write(written: str) -> None:
-    """Any case, or a web address."""
-    assert Jira().normalize_key(written) == "SHOP-12"
+    """Any case, or the address of any page of the issue."""
+    assert Jira().normalize_key(written, site=SITE) == "SHOP-12"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://other.example.org/browse/SHOP-12", f"{SITE}.evil.example/browse/SHOP-12", f"{SITE}/browse/", "https://[/SHOP-12",
+     f"{SITE}:8443/browse/SHOP-12", "SHOP"],
+)  # fmt: skip
+def test_an_address_of_another_site_is_no_key(written: str) -> None:
+    """The host decides; the message names the site."""
+    with pytest.raises(ValueError, match=f"or its web address at {SITE}"):
+        Jira().normalize_key(written, site=SITE)
