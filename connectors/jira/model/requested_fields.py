@@ -11,7 +11,7 @@ from sync_service.domain.trackers.connector import Connection
 _FIELDS = (
     "summary", "status", "project", "issuetype", "resolution", "resolutiondate", "statuscategorychangedate",
     "labels", "components", "fixVersions", "parent", "assignee", "creator", "reporter", "priority", "created",
-    "updated",
+    "updated", "archiveddate",
 )  # fmt: skip
 
 MOST_NAMED = 60

@@ -42,6 +42,9 @@ DROPPED_RESOLUTIONS = (
 )
 """Resolutions of issues that were closed without doing the work; a connection may set others."""
 
+ARCHIVED = "archived"
+"""The resolution of an issue that was archived before it was done."""
+
 KEY = re.compile(r"[A-Z][A-Z0-9_]+-[1-9][0-9]{0,18}", re.ASCII)
 """An issue key. https://support.atlassian.com/jira-cloud-administration/docs/edit-a-projects-details/"""
 
@@ -74,6 +77,9 @@ def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: b
     project_id, project_key = identifier(project.get("id")), exact_text(project.get("key"))
     if updated_at is None or not status or project_id is None or project_key is None:
         return FetchNeeded(identity=identity, key=key, reason="the delivery holds only a part of the issue")
+    archived_at = timestamp(fields.get("archiveddate"))
+    if archived_at is not None:  # archiving does not change the issue's own time
+        updated_at = max(updated_at, archived_at)
     state, resolution = _state(fields, connection)
     points, points_known, _ = points_in(fields, connection, changelog=changelog, project=project_id)
     numbers, _ = numbers_in(fields, connection, changelog=changelog, project=project_id)
@@ -100,18 +106,21 @@ def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: b
         sprints=sprints_in(fields, connection, changelog),
         numbers=numbers,
         created_at=timestamp(fields.get("created")),
-        closed_at=timestamp(fields.get("resolutiondate")) if state in CLOSED else None,
+        closed_at=(timestamp(fields.get("resolutiondate")) or archived_at) if state in CLOSED else None,
         entered_category_at=timestamp(fields.get("statuscategorychangedate")) if state in CLOSED else None,
         came_from=came_from(changelog),
     )
 
 
 def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
-    """Return state and resolution, by the status; ignore an old resolution on a reopened issue."""
+    """Return state and resolution, by the status; ignore an old resolution on a reopened issue.
+
+    An archived issue that was not done is dropped: nobody can work on it, and it would be open for ever.
+    """
     category = json_object(json_object(fields.get("status")).get("statusCategory")).get("key")
     state = _STATES.get(category, State.TODO) if isinstance(category, str) else State.TODO
     if state is not State.DONE:
-        return state, None
+        return (State.DROPPED, ARCHIVED) if fields.get("archiveddate") else (state, None)
     found = json_object(fields.get("resolution"))
     resolution, number = text(found.get("name")), identifier(found.get("id"))
     dropped = _dropped_resolutions(connection)

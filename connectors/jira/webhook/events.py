@@ -28,6 +28,21 @@ def _read_issue(payload: Json, connection: Connection) -> tuple[Observation, ...
     return (seen, *commented, *map(Ignored, unclear_fields(fields, connection, changelog)))
 
 
+def _read_archived(payload: Json, connection: Connection) -> tuple[Observation, ...]:
+    return _read_issue(_with_fields(payload, archiveddate=payload.get("timestamp")), connection)
+
+
+def _read_restored(payload: Json, connection: Connection) -> tuple[Observation, ...]:
+    return _read_issue(_with_fields(payload, archiveddate=None, updated=payload.get("timestamp")), connection)
+
+
+def _with_fields(payload: Json, **changes: object) -> Json:
+    """Return a delivery whose issue, if it is there with its fields, has these too: its own time stays as it was."""
+    issue = json_object(payload.get("issue"))
+    fields = json_object(issue.get("fields"))
+    return {**payload, "issue": {**issue, "fields": {**fields, **changes}}} if fields else payload
+
+
 def _read_deleted(payload: Json, _connection: Connection) -> tuple[Observation, ...]:
     identity, key = identity_and_key(json_object(payload.get("issue")))
     return (Tombstone(identity=identity, key=key),)
@@ -37,6 +52,8 @@ _ISSUE = EventRule(
     "the issue as it is now, under its new key and project if it was moved; and the comment, if there is one",
     _read_issue,
 )
+_ARCHIVED = EventRule("the issue counts as dropped, unless it was done, until it is restored", _read_archived)
+_RESTORED = EventRule("the issue counts as its status says again", _read_restored)
 _COMMENT = EventRule("links the key results that a `/okr` line in the comment asks for", read_comment)
 _WORKLOG = EventRule("logged time changes no key result")
 _LINK = EventRule(NOT_USED, read_link)
@@ -50,6 +67,8 @@ EVENT_RULES: EventRules = {
     "jira:issue_created": _ISSUE,
     "jira:issue_updated": _ISSUE,
     "jira:issue_deleted": EventRule("the issue is gone", _read_deleted),
+    "jira:issue_archived": _ARCHIVED,
+    **dict.fromkeys(("jira:issue_restored", "jira:issue_unarchived"), _RESTORED),
     **dict.fromkeys(("comment_created", "comment_updated", "comment_deleted"), _COMMENT),
     **dict.fromkeys(("worklog_created", "worklog_updated", "worklog_deleted", "jira:worklog_updated"), _WORKLOG),
     **dict.fromkeys(("issuelink_created", "issuelink_deleted"), _LINK),

@@ -332,3 +332,24 @@ def test_an_address_of_another_site_is_no_key(written: str) -> None:
     """The host decides; the message names the site."""
     with pytest.raises(ValueError, match=f"or its web address at {SITE}"):
         Jira().normalize_key(written, site=SITE)
+
+
+def test_an_archived_issue_is_dropped_until_it_is_restored() -> None:
+    """Done work stays done. Neither changes the issue's own time, so the time of archiving and restoring decides."""
+    archived, restored = 1791280000000, 1791290000000  # after the issue's last change
+
+    def seen(event: str, at: int | None, **fields: Any) -> Snapshot:
+        (one,) = read(delivery(event, issue=issue(**fields), timestamp=at))
+        assert isinstance(one, Snapshot)
+        return one
+
+    before = seen("jira:issue_updated", archived)
+    gone = seen("jira:issue_archived", archived)
+    again = seen("jira:issue_restored", restored, archiveddate="2026-10-06T11:46:40.000+0200")
+    assert (before.state, gone.state, again.state) == (State.TODO, State.DROPPED, State.TODO)
+    assert gone.resolution == "archived"
+    assert before.updated_at < gone.updated_at < again.updated_at
+    assert gone.closed_at == gone.updated_at
+    assert again.closed_at is None
+    assert seen("jira:issue_archived", archived, status=DONE).state is State.DONE
+    assert seen("jira:issue_updated", None, archiveddate="2026-10-06T11:46:40.000+0200").state is State.DROPPED
