@@ -218,7 +218,7 @@ class DesiredStateBuilder:
 
     def _check_query(self, part: FileItem, connection: str, query: str) -> None:
         """Let the connector check a query; it has no credentials here, so it makes no call."""
-        kind = self._kind_of(connection) if connection in self.known["connections"] else ""
+        kind = str(self._setting(connection, "kind")) if connection in self.known["connections"] else ""
         if kind not in self.connectors:
             return  # the wrong kind or connection is an error of its own
         connector = self.connectors[kind]
@@ -254,7 +254,7 @@ class DesiredStateBuilder:
                 part, ("issue",), format_value(part.form.issue), allowed + did_you_mean(connection, sorted(known))
             )
             return None
-        connector = self.connectors.get(self._kind_of(connection))
+        connector = self.connectors.get(str(self._setting(connection, "kind")))
         if connector is None:
             return None  # the wrong kind is an error of the connection
         site = str(self._setting(connection, "site") or connector.default_site or "")
@@ -265,9 +265,6 @@ class DesiredStateBuilder:
             self._add_error(part, ("issue",), format_value(part.form.issue), allowed)
             return None
         return part.form.key_result, connection, key
-
-    def _kind_of(self, connection: str) -> str:
-        return str(self._setting(connection, "kind"))
 
     def _setting(self, connection: str, name: str) -> object:
         """Return a setting of a connection as the files have it, else as it is stored."""
