@@ -259,7 +259,7 @@ class DesiredStateBuilder:
             return None  # the wrong kind is an error of the connection
         site = str(self._setting(connection, "site") or connector.default_site or "")
         try:
-            key = connector.normalize_key(issue, site=site if _is_web_address(site) else "")
+            key = connector.normalize_key(issue, site=site if is_web_address(site) else "")
         except ValueError as error:
             allowed = f"a key that {connector.title} knows ({error})"
             self._add_error(part, ("issue",), format_value(part.form.issue), allowed)
