@@ -21,6 +21,9 @@ from flask.typing import ResponseReturnValue
 from bench.payloads import SECRET
 from config.gunicorn import WebServer, gunicorn_options
 from config.settings import read_settings
+from sync_service.web.server.site import Site
+
+LARGEST = 25 * 1024 * 1024
 
 Store = Callable[[str, bytes], None]
 
@@ -108,11 +111,16 @@ def create_app(store: Store) -> Flask:
     return app
 
 
+def create_site(store: Store, threads: int) -> Site:
+    """Return the ASGI application: the same server as ours."""
+    return Site(create_app(store).wsgi_app, threads=threads, limit=lambda _path: LARGEST)
+
+
 def main() -> None:
     """Serve: `python -m bench.baseline_app core|raw PORT`, with the settings of `okr-sync web`."""
     settings = read_settings()
     options = gunicorn_options(settings, host="127.0.0.1", port=int(sys.argv[2]))
-    WebServer(lambda: create_app(STORES[sys.argv[1]](settings.database_url)), options).run()
+    WebServer(lambda: create_site(STORES[sys.argv[1]](settings.database_url), settings.web_threads), options).run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The web server: gunicorn with threads, a quick and orderly shutdown, and our own logging."""
+"""The web server: gunicorn with a bounded asynchronous worker, a quick and orderly shutdown, and our own logging."""
 
 import logging
 import os
@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from wsgiref.types import WSGIApplication
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.config import Config
@@ -20,6 +19,9 @@ SWITCH_SECONDS = 0.001
 
 Under load, the one thread that stores deliveries for all waits this long after each answer of the database.
 """
+
+WORKER = "sync_service.web.server.worker.BoundedWorker"
+"""Gunicorn imports it in the web process only."""
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # only for the heartbeat files of gunicorn's workers
 
@@ -37,9 +39,9 @@ class RoutedLogger(Logger):
 
 
 class WebServer(BaseApplication):
-    """Gunicorn for one application, which each worker builds for itself after the fork."""
+    """Gunicorn for one ASGI application, which each worker builds for itself after the fork."""
 
-    def __init__(self, build: Callable[[], WSGIApplication], options: Mapping[str, Any]) -> None:
+    def __init__(self, build: Callable[[], Any], options: Mapping[str, Any]) -> None:
         self.build = build
         self.options = options
         super().__init__()
@@ -50,7 +52,7 @@ class WebServer(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Build the WSGI application; gunicorn's type for it is narrower than the standard library's."""
+        """Build the ASGI application."""
         sys.setswitchinterval(SWITCH_SECONDS)
         return self.build()
 
@@ -58,13 +60,13 @@ class WebServer(BaseApplication):
 def gunicorn_options(settings: Settings, *, host: str, port: int) -> dict[str, Any]:
     """Return gunicorn's settings by their own names (https://gunicorn.org/reference/settings/).
 
-    Gunicorn does not limit the size of a body: the application answers 413.
+    The worker bounds what clients may hold; gunicorn's own asynchronous worker and its threads do not. The application
+    runs in threads of its own.
     """
     return {
         "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
-        "worker_class": "gthread",
+        "worker_class": WORKER,
         "workers": settings.web_workers,
-        "threads": settings.web_threads,
         "timeout": 60,
         "graceful_timeout": GRACE_SECONDS,
         "keepalive": 5,
@@ -77,6 +79,8 @@ def gunicorn_options(settings: Settings, *, host: str, port: int) -> dict[str, A
         "worker_tmp_dir": str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None,
         # Its control socket would be a second, unprotected entrance, in the home directory.
         "control_socket_disable": True,
+        "asgi_loop": "asyncio",
+        "asgi_lifespan": "off",
         "accesslog": None,
         "logger_class": RoutedLogger,
         "proc_name": "okr-sync web",

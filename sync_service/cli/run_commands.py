@@ -101,6 +101,7 @@ def _run_as(called: str, *words: str) -> None:
 def _import_for_all_processes() -> None:
     """Import now what all processes need, so that the forks share the memory."""
     importlib.import_module("sync_service.cli.serve_command")
+    importlib.import_module("sync_service.web.server.worker")
     freeze_shared_memory()
 
 

@@ -5,7 +5,7 @@ import click
 from config.gunicorn import WebServer, gunicorn_options
 from sync_service.cli.startup import require_database, settings_for
 from sync_service.runtime.wiring import build
-from sync_service.web.app import create_app
+from sync_service.web.app import create_site
 
 PORT = click.IntRange(0, 65535)
 
@@ -19,7 +19,7 @@ def web(host: str | None, port: int | None) -> None:
     require_database(settings, patient=True)
     options = gunicorn_options(settings, host=host or settings.host, port=settings.port if port is None else port)
     # Each gunicorn process builds its own services: connections must not be shared across a fork.
-    WebServer(lambda: create_app(build(settings)), options).run()
+    WebServer(lambda: create_site(build(settings)), options).run()
 
 
 COMMANDS = (web,)

@@ -1,4 +1,4 @@
-"""Build the WSGI application: every route has a guard, every response has security headers.
+"""Build the site and its WSGI application: every route has a guard, every response has security headers.
 
 There are two Flask applications behind it: a small one for webhooks, which must take a surge of deliveries, and one for
 people and their programs, with the cost of sessions, forms and rate limits.
@@ -13,8 +13,11 @@ from flask_openapi3 import OpenAPI
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from sync_service.ingest.receive import LARGEST
 from sync_service.runtime.wakeup import WakeupThread
 from sync_service.runtime.wiring import Services
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import reading
 from sync_service.web import connections, health
 from sync_service.web import webhooks as hooks
 from sync_service.web.api import bearer_auth, setup
@@ -27,11 +30,13 @@ from sync_service.web.pages import (
     template_globals,
 )
 from sync_service.web.people import audit_page
-from sync_service.web.request import errors, guards, same_origin, security_headers, sign_in
+from sync_service.web.request import errors, guards, same_origin, security_headers, sign_in, too_large
 from sync_service.web.request.base_path import BasePath
 from sync_service.web.request.body_reader import BodyReader
 from sync_service.web.request.context import attach_services
 from sync_service.web.rules import views
+from sync_service.web.server.change_answers import ChangeAnswers
+from sync_service.web.server.site import Site
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,6 +57,32 @@ PAGES = (
 
 LARGEST_FORM = 1024 * 1024
 """Bytes of the largest request body for pages and API; webhooks have their own limit."""
+
+
+def create_site(services: Services) -> Site:
+    """Return the ASGI application that a web process serves. Call it once per process."""
+    changes = ChangeAnswers(
+        read=lambda: change_count(services), path=b"/changes", headers=security_headers.raw_headers()
+    )
+    changes.start()
+    return Site(
+        create_app(services).wsgi_app,
+        threads=services.settings.web_threads,
+        limit=body_limit,
+        proxy_hops=services.settings.proxy_hops,
+        changes=changes,
+    )
+
+
+def body_limit(path: str) -> int:
+    """Return the bytes of the largest body that an address takes, whether it has a route or not."""
+    return LARGEST if path.startswith(hooks.PREFIX) else LARGEST_FORM
+
+
+def change_count(services: Services) -> int:
+    """Read the change counter."""
+    with reading(services.engine) as tx:
+        return versions.value(tx, versions.CHANGES)
 
 
 def create_app(services: Services) -> Flask:
@@ -91,7 +122,9 @@ class WebhookDispatcher:
 def create_webhook_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     """Return the application that receives webhooks. It has no sessions or tokens: the webhook signature is checked."""
     app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM  # the route of deliveries has its own limit
     attach_services(app, services, wakeup_thread)
+    too_large.install(app, except_for="hooks.receive")
     guards.install(app)
     security_headers.install(app)
     errors.install(app)
@@ -116,6 +149,7 @@ def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
         WTF_CSRF_SSL_STRICT=False,  # it wants a Referer; `same_origin` also takes what browsers send in its place
     )
     attach_services(app, services, wakeup_thread)
+    too_large.install(app)
     guards.install(app, bearer=bearer_auth.caller)
     security_headers.install(app)
     template_globals.install(app)

@@ -8,6 +8,7 @@ from sync_service.domain.trackers.connector import WebhookRequest
 from sync_service.ingest.receive import LARGEST, Receipt
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, guarded
+from sync_service.web.request.too_large import is_too_large
 
 PREFIX = "/hooks/"
 
@@ -28,16 +29,22 @@ def receive(slug: str) -> ResponseReturnValue:
     """Receive one delivery; the HTTP statuses are those of `Receipt`."""
     # Werkzeug silently truncates a chunked body at this limit; one byte more shows that the body is too large.
     request.max_content_length = LARGEST + 1
+    if is_too_large():
+        return _refuse_too_large(slug)
     try:
         body = request.get_data(cache=False, parse_form_data=False)
     except RequestEntityTooLarge:
-        known = services().connections.named(slug) is not None
-        return _respond(Receipt.TOO_LARGE if known else Receipt.UNKNOWN)
+        return _refuse_too_large(slug)
     headers = {name.lower(): value for name, value in request.headers.items()}
     receipt = services().receive.receive(slug, WebhookRequest(headers, body))
     if receipt is Receipt.STORED:
         wake("delivery")
     return _respond(receipt)
+
+
+def _refuse_too_large(slug: str) -> ResponseReturnValue:
+    known = services().connections.named(slug) is not None
+    return _respond(Receipt.TOO_LARGE if known else Receipt.UNKNOWN)
 
 
 def _respond(receipt: Receipt) -> ResponseReturnValue:

@@ -22,6 +22,22 @@ LARGEST_NUMBER = 2**63 - 1
 """The largest row id in the database."""
 
 
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""Headers of every response, unless the view sets its own."""
+
+NO_STORE = "no-store"
+
+
+def raw_headers() -> list[tuple[bytes, bytes]]:
+    """Return the headers of a response that Flask has no hand in."""
+    return [(name.encode(), value.encode()) for name, value in {**HEADERS, "Cache-Control": NO_STORE}.items()]
+
+
 def install(app: Flask) -> None:
     """Add the headers to every response, and refuse NUL characters and numbers that are too large."""
     app.before_request(_refuse_unstorable_input)
@@ -31,7 +47,8 @@ def install(app: Flask) -> None:
 def _refuse_unstorable_input() -> None:
     if request.endpoint == "hooks.receive" or request.path.startswith(API):
         return  # the connector parses webhooks; the API reports wrong parameters itself
-    texts = [request.path, *request.args.values(), *request.form.values()]
+    sent = request.form.values() if request.endpoint else ()  # without a route, nobody reads the form
+    texts = [request.path, *request.args.values(), *sent]
     numbers = [text for text in request.args.values() if text.isdecimal()]
     numbers += [str(value) for value in (request.view_args or {}).values() if isinstance(value, int)]
     if any("\x00" in text for text in texts) or any(int(number[:40]) > LARGEST_NUMBER for number in numbers):
@@ -39,12 +56,10 @@ def _refuse_unstorable_input() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Cache-Control", NO_STORE)
     return response
