@@ -36,7 +36,12 @@ NEVER_LOGGED = frozenset(
         "webhook_secrets",
     }
 )
-PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@'\"]*:[^\s/@'\"]*@")
+PASSWORD_IN_URL = re.compile(r"(?<=://)[^\s/@'\":]*:[^\s/@'\"]*@")
+"""The name in front of the first colon has none itself, so a line is searched in time proportional to its length."""
+
+LONGEST_VALUE = 10_000
+"""Characters of a logged value; clients choose some of them. Tracebacks have no limit."""
+
 NOISY_LOGGERS = ("alembic", "rq.worker", "rq.queue", "urllib3")  # they log every job and every call; we log the results
 
 
@@ -53,6 +58,7 @@ def set_up_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.stdlib.PositionalArgumentsFormatter(),
         drop_secrets,
+        shorten,
         escape_fields,
     ]
     structlog.configure(
@@ -100,6 +106,16 @@ def rendering(log_format: Literal["console", "json"], *, colors: bool) -> list[P
 def drop_secrets(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
     """Remove fields whose names are usual for secrets and bodies."""
     return {name: value for name, value in line.items() if name.lower() not in NEVER_LOGGED}
+
+
+def shorten(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Cut values that are too long, and say how long they were."""
+    return {
+        name: f"{value[:LONGEST_VALUE]}… ({len(value)} characters)"
+        if isinstance(value, str) and len(value) > LONGEST_VALUE and name != "exception"
+        else value
+        for name, value in line.items()
+    }
 
 
 def cut_out_passwords(_logger: WrappedLogger, _method: str, line: Any) -> str:
