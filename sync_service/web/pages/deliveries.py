@@ -1,6 +1,7 @@
 """The deliveries pages: received webhooks with their outcome, and the buttons that replay them."""
 
 import json
+from collections.abc import Iterable
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -22,6 +23,9 @@ PAGE = 50
 
 MAX_BODY_SHOWN = 200_000
 """Maximum bytes of a body on the page."""
+
+MAX_GROWTH = 5
+"""How many times longer indented JSON may be than the body; deliveries of trackers become about twice as long."""
 
 MAX_HISTORY_SEARCHED = 2000
 """Maximum history entries, from the delivery's arrival on, that are searched for what the delivery moved."""
@@ -111,12 +115,27 @@ def replay_buried() -> ResponseReturnValue:
 
 
 def pretty(opened: DeliveryOpened) -> str:
-    """Return a body as text: JSON indented, anything else unchanged; bytes that are not UTF-8 become `U+FFFD`."""
+    """Return a body as text: JSON indented, anything else unchanged; bytes that are not UTF-8 become `U+FFFD`.
+
+    JSON that is much longer when indented, because it is nested deeply, stays unchanged too.
+    """
     text = opened.body.decode("utf-8", "replace")
     if opened.size > len(opened.body):
         return text
     try:
-        indented = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        pieces = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(text))
+        indented = _joined(pieces, most=MAX_GROWTH * len(text)) or text
         return indented.encode("utf-8", "replace").decode()  # JSON may escape half a character
     except (ValueError, RecursionError):
         return text
+
+
+def _joined(pieces: Iterable[str], *, most: int) -> str | None:
+    """Return the pieces as one text; None as soon as they are longer than `most`."""
+    taken, size = [], 0
+    for piece in pieces:
+        size += len(piece)
+        if size > most:
+            return None
+        taken.append(piece)
+    return "".join(taken)
