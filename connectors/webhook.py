@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -62,6 +63,23 @@ class NotJson(Rejected):
     """A body that is not JSON."""
 
 
+MOST_VALUES = 500_000
+"""Most commas and opening brackets of a JSON body, in texts too: each value behind one takes up to 300 bytes."""
+
+LARGEST_TEXT = 64 * 1024 * 1024
+"""Most bytes of the decoded text. One character outside the Basic Multilingual Plane makes every one take 4 bytes."""
+
+_WIDE_CHARACTER = re.compile(rb"[\xf0-\xff]")
+
+
+def _refuse_costly(body: bytes) -> None:
+    """Raise `Rejected` for a body that would take much more memory than it has bytes."""
+    if sum(body.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES:
+        raise Rejected(f"the body has more than {MOST_VALUES:,} values")
+    if len(body) * 4 > LARGEST_TEXT and _WIDE_CHARACTER.search(body):
+        raise Rejected("the body is too large for its characters")
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")
 
@@ -86,6 +104,7 @@ def decode_objects(body: bytes) -> list[dict[str, Any]]:
 
 
 def _decoded(body: bytes) -> Any:
+    _refuse_costly(body)
     try:
         return _decoder.decode(body.decode())
     except RecursionError:
