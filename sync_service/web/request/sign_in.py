@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 
 from sync_service.store.engine.database import writing
 from sync_service.store.people import audit
@@ -21,11 +20,12 @@ from sync_service.store.people.auth import (
 )
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
+from sync_service.web.request.rate_limit_storage import client_key
 from sync_service.web.request.sign_in_mail import request_link
 
 blueprint = Blueprint("sign_in", __name__)
 
-limiter = Limiter(key_func=get_remote_address, storage_uri="memory://", headers_enabled=False)
+limiter = Limiter(key_func=client_key, storage_uri="bounded-memory://", headers_enabled=False)
 """Rate limit of sign-in requests, per client address and web process. Webhooks are never limited.
 
 There is no limit by e-mail address: anybody could lock out its owner.
