@@ -16,6 +16,7 @@ from gunicorn.http.wsgi import create
 
 from config.gunicorn import RoutedLogger, gunicorn_options
 from config.settings import read_settings
+from sync_service.web.server.worker import BoundedWorker
 from tests.support.wait_until import until
 
 SERVE_GREETING = """
@@ -24,9 +25,9 @@ from config.gunicorn import WebServer, gunicorn_options
 from config.logging import set_up_logging
 from config.settings import read_settings
 
-def application(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [b"good day"]
+async def application(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": b"good day"})
 
 set_up_logging("json")
 WebServer(lambda: application, gunicorn_options(read_settings(), host="127.0.0.1", port=int(sys.argv[1]))).run()
@@ -39,7 +40,7 @@ def test_every_option_is_one_that_gunicorn_knows() -> None:
     for name, value in gunicorn_options(read_settings(), host="::1", port=8080).items():
         config.set(name, value)
     assert config.address == [("::1", 8080)]
-    assert config.worker_class_str == "gthread"
+    assert issubclass(config.worker_class, BoundedWorker)
     assert config.control_socket_disable
 
 

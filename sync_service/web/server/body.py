@@ -1,11 +1,19 @@
 """The body of a request: read whole up to a limit, and whatever follows is discarded."""
 
 import asyncio
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import IO, Any
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 """Returns the next ASGI message of a request."""
+
+LARGE = 256 * 1024
+"""Bytes of the largest body that is kept in memory while it arrives."""
+
+LARGEST_FORM = 1024 * 1024
+MOST_FIELDS = 5_000
+"""Fields of a form: each takes a hundred times as much memory as its one byte on the way."""
 
 DISCARD_SECONDS = 5.0
 """How long to discard the rest of a body: a client that still sends does not read the response."""
@@ -25,24 +33,26 @@ class RequestBody:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._complete = False
+        self.size = 0
 
-    async def read(self, *, limit: int, announced: str, grown: Callable[[int], None]) -> bytes:
-        """Return the whole body. Raise `TooLarge` for more than `limit` bytes, `Disconnected` when it ends early.
+    async def read(self, *, limit: int, announced: str, grown: Callable[[int], None]) -> IO[bytes]:
+        """Return the whole body as a file. Raise `TooLarge` past `limit` bytes, `Disconnected` when it ends early.
 
-        `announced` is the value of Content-Length. `grown` is called with the size of each piece.
+        A large body is in a file on the disk until somebody reads it. `announced` is the value of Content-Length.
+        `grown` is called with the size of each piece.
         """
         if announced.isdecimal() and int(announced[:20]) > limit:
             raise TooLarge
-        pieces: list[bytes] = []
-        size = 0
+        content = tempfile.SpooledTemporaryFile(max_size=LARGE)  # noqa: SIM115  # it is closed with the request
         while not self._complete:
             piece = await self._next_piece()
-            size += len(piece)
-            if size > limit:
+            self.size += len(piece)
+            if self.size > limit:
                 raise TooLarge
             grown(len(piece))
-            pieces.append(piece)
-        return b"".join(pieces)
+            content.write(piece)
+        content.seek(0)
+        return content
 
     async def discard(self) -> None:
         """Receive and drop what the client still sends, for a few seconds."""
@@ -62,3 +72,12 @@ class RequestBody:
         self._complete = not message.get("more_body", False)
         piece: bytes = message.get("body", b"")
         return piece
+
+
+def has_many_fields(content: IO[bytes], size: int) -> bool:
+    """Return whether a form has more than `MOST_FIELDS` fields. One of more than `LARGEST_FORM` bytes is not read."""
+    if size > LARGEST_FORM:
+        return False
+    fields = content.read().count(b"&")
+    content.seek(0)
+    return fields > MOST_FIELDS

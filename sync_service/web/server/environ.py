@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def headers_of(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
     return found
 
 
-def environ_of(scope: Scope, headers: Headers, body: bytes, *, too_large: bool) -> "WSGIEnvironment":
-    """Return the WSGI environment (PEP 3333). With `too_large` its body is empty, under its announced length."""
+def environ_of(scope: Scope, headers: Headers, body: IO[bytes] | None, *, size: int = 0) -> "WSGIEnvironment":
+    """Return the WSGI environment (PEP 3333), with a body of `size` bytes; without one where it is too large."""
     server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": scope["method"],
@@ -44,16 +44,16 @@ def environ_of(scope: Scope, headers: Headers, body: bytes, *, too_large: bool) 
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "REMOTE_ADDR": client[0],
         "REMOTE_PORT": str(client[1]),
-        "CONTENT_LENGTH": headers.get("content-length", "") if too_large else str(len(body)),
+        "CONTENT_LENGTH": str(size) if body is not None else "0",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope["scheme"],
-        "wsgi.input": io.BytesIO(body),
+        "wsgi.input": io.BytesIO() if body is None else body,
         "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        TOO_LARGE: too_large,
+        TOO_LARGE: body is None,
     }
     for name, value in headers.items():
         if name == "content-type":

@@ -7,10 +7,11 @@ client may hold are bounded before the WSGI application sees a request.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sync_service.web.server.body import Disconnected, Receive, RequestBody, TooLarge
+from sync_service.web.server.body import LARGE, Disconnected, Receive, RequestBody, TooLarge, has_many_fields
 from sync_service.web.server.change_answers import ChangeAnswers
 from sync_service.web.server.client_address import client_address, client_network
 from sync_service.web.server.environ import Headers, Scope, environ_of, headers_of
@@ -34,6 +35,11 @@ SEND_SECONDS = 60.0
 
 MOST_HELD = 64 * 1024 * 1024
 """Bytes of incomplete requests and unread responses that one process holds."""
+
+DISK_SHARE = 4
+"""How many bytes of a large body, which are on the disk, count as one that is held."""
+
+FORM = "application/x-www-form-urlencoded"
 
 PIECE = 32 * 1024
 """Bytes of a response that are handed to the connection at once."""
@@ -106,14 +112,15 @@ class Site:
             try:
                 async with asyncio.timeout(READ_SECONDS) as deadline:
                     holder.cut = partial(end_now, deadline)
-                    environ = await self._environ(scope, headers, body, partial(self._held.add, holder))
+                    environ = await self._environ(scope, headers, body, holder)
             except TimeoutError:
                 return OVERLOADED if holder.is_cut else TOO_SLOW
-            return await self._run(environ, holder)
+            with closing(environ["wsgi.input"]):
+                return await self._run(environ, body.size, holder)
 
-    async def _run(self, environ: "WSGIEnvironment", holder: Holder) -> Response:
+    async def _run(self, environ: "WSGIEnvironment", size: int, holder: Holder) -> Response:
         run = partial(call_application, self._application, environ)
-        job = self._threads.submit(holder.client, holder.size, run)
+        job = self._threads.submit(holder.client, size, run)
         holder.cut = partial(self._threads.withdraw, job, OVERLOADED)
         deadline = asyncio.get_running_loop().call_later(WAIT_SECONDS, holder.cut)
         try:
@@ -121,15 +128,17 @@ class Site:
         finally:
             deadline.cancel()
 
-    async def _environ(
-        self, scope: Scope, headers: Headers, body: RequestBody, grown: Callable[[int], None]
-    ) -> "WSGIEnvironment":
+    async def _environ(self, scope: Scope, headers: Headers, body: RequestBody, holder: Holder) -> "WSGIEnvironment":
+        def grown(size: int) -> None:
+            self._held.add(holder, size if body.size <= LARGE else size // DISK_SHARE)
+
         announced = headers.get("content-length", "")
         try:
             content = await body.read(limit=self._limit(scope["path"]), announced=announced, grown=grown)
         except TooLarge:
-            return environ_of(scope, headers, b"", too_large=True)
-        return environ_of(scope, headers, content, too_large=False)
+            return environ_of(scope, headers, None)
+        too_many = headers.get("content-type", "").lower().startswith(FORM) and has_many_fields(content, body.size)
+        return environ_of(scope, headers, None if too_many else content, size=body.size)
 
     async def _send(self, response: Response, client: str, abort: Callable[[], None], send: Send) -> None:
         """Send a response piece by piece. Close the connection of a client that does not read it in time."""
