@@ -30,7 +30,7 @@ from sync_service.web.pages import (
     template_globals,
 )
 from sync_service.web.people import audit_page
-from sync_service.web.request import errors, guards, same_origin, security_headers, sign_in, too_large
+from sync_service.web.request import compression, errors, guards, same_origin, security_headers, sign_in, too_large
 from sync_service.web.request.base_path import BasePath
 from sync_service.web.request.body_reader import BodyReader
 from sync_service.web.request.context import attach_services
@@ -150,6 +150,7 @@ def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     )
     attach_services(app, services, wakeup_thread)
     too_large.install(app)
+    compression.install(app)
     guards.install(app, bearer=bearer_auth.caller)
     security_headers.install(app)
     template_globals.install(app)

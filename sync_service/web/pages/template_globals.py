@@ -14,7 +14,7 @@ import sync_service
 from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.text import amount, number, percent, sentence
 from sync_service.domain.trackers.causes import Cause
-from sync_service.web.pages import formats
+from sync_service.web.pages import formats, refresh
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, current_caller, may
 
@@ -55,6 +55,7 @@ def install(app: Flask) -> None:
         exact=exact,
         duration=formats.duration,
         web_address=web_address,
+        live_block=refresh.live_block,
         sentence=sentence,
     )
     app.jinja_env.globals.update(
@@ -63,6 +64,7 @@ def install(app: Flask) -> None:
         who=current_caller,
         may=may,
         changes=changes,
+        is_refresh=refresh.is_refresh,
         status_word=status_word,
         delivery_url=delivery_url,
         moved_by=moved_by,

@@ -1,4 +1,5 @@
-// Keep an open page up to date: poll the change counter; when it changes, fetch the page and morph #live into it.
+// Keep an open page up to date: poll the change counter; when it changes, fetch #live and morph it into the new one.
+// Blocks (elements with data-block) that did not change are not fetched: the page keeps its own.
 // Focus, scroll position, open <details> and elements marked hx-morph-skip stay unchanged.
 (() => {
   const VISIBLE = 1000;
@@ -6,6 +7,7 @@
   const SLOWEST = 30000;
   const PATIENCE = 2; // failures before the page shows "Reconnecting…"
   const OLDEST = 60000; // refresh at least this often, or "just now" would stay for an hour
+  const MOST_BLOCKS = 1000; // more would make the request's header too long
   const SHARE = 10; // wait 10 times as long as a poll took: a slow server is polled less
 
   const body = document.body;
@@ -47,13 +49,39 @@
     }
   };
 
-  const refresh = async () => {
-    const response = await fetch(window.location.href, { headers: { "X-Live": "1" }, credentials: "same-origin" });
-    if (response.redirected) return window.location.reload(); // the session has ended
+  const blocks = () =>
+    new Map([...document.querySelectorAll("#live [data-block]")].map((one) => [one.dataset.block, one]));
+
+  // Return the fetched text with the page's own blocks where it has data-same; null when one is no longer here.
+  const completed = (text) => {
+    const fetched = new DOMParser().parseFromString(text, "text/html");
+    const held = blocks();
+    for (const one of fetched.querySelectorAll("[data-same]")) {
+      const own = held.get(one.dataset.same);
+      if (!own) return null;
+      one.replaceWith(own.cloneNode(true));
+    }
+    return fetched.body.innerHTML;
+  };
+
+  const fetchLive = async (digests) => {
+    const options = { headers: { "X-Live": digests || "none" }, credentials: "same-origin" };
+    const response = await fetch(window.location.href, options);
+    if (response.redirected) {
+      window.location.reload(); // the session has ended
+      return null;
+    }
     if (!response.ok) throw new Error(`the page answers ${response.status}`);
-    const text = await response.text();
+    return response.text();
+  };
+
+  const refresh = async () => {
+    const fetched = await fetchLive([...blocks().keys()].slice(0, MOST_BLOCKS).join(""));
+    if (fetched === null) return;
+    const text = completed(fetched) ?? (await fetchLive(""));
+    if (text === null) return;
     const live = document.getElementById("live");
-    const counter = /data-changes="(\d+)"/.exec(text);
+    const counter = /data-changes="(\d+)"/.exec(fetched);
     const before = watched(live);
     await window.htmx.swap({ text, target: live, select: "#live", swap: "outerMorph", sourceElement: live });
     if (counter) seen = counter[1];
