@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pytest
 import structlog
 
-from config.logging import set_up_logging
+from config.logging import cut_out_passwords, set_up_logging
 
 
 @pytest.fixture(autouse=True)
@@ -131,3 +131,19 @@ def test_no_token_that_still_works_is_logged(log_format: Literal["console", "jso
     assert "live" not in text
     assert text.count("/sign-in/…") >= 2
     assert "/a/consented?state=…&code=…#x" in text
+
+
+def test_long_values_are_cut() -> None:
+    """A client chooses some of them, like the path of a request."""
+    stream = logged("json")
+    structlog.get_logger("x").info("refused", path="/" + "x" * 50_000)
+    line = only_line(stream)
+    assert len(line["path"]) < 11_000
+    assert line["path"].endswith("… (50001 characters)")
+
+
+def test_no_line_takes_more_than_linear_time() -> None:
+    """A search that goes back over what it has read would take minutes for this one."""
+    line = "://" + "a:" * 100_000
+    assert cut_out_passwords(None, "", line) == line
+    assert cut_out_passwords(None, "", f"{line} redis://me:pa:ss@host") == f"{line} redis://…@host"

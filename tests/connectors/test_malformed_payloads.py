@@ -115,3 +115,21 @@ def test_parsing_mutated_deliveries_raises_nothing_but_rejected(kind: str, choic
         if isinstance(payload, dict) and payload:
             payload = mutated(payload, path, choice.draw(JSON_VALUES))
     read_if_possible(kind, WebhookRequest(post.headers, json.dumps(payload).encode()))
+
+
+@kinds
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"a": [' + b"[]," * 400_000 + b"1]}", "values"),
+        (b'{"a": [' + b'{"b":{}},' * 300_000 + b"1]}", "values"),
+        ('{"a": "🙂'.encode() + b"x" * 17 * 1024 * 1024 + b'"}', "too large for its characters"),
+    ],
+    ids=["lists", "objects", "wide characters"],
+)
+def test_a_body_that_takes_much_more_memory_than_its_bytes_is_rejected(kind: str, body: bytes, reason: str) -> None:
+    """A worker that decoded it would grow to a gigabyte. A long text of commas is no such body."""
+    parse = connector_of(kind).parse_delivery
+    headers = {**PAYLOADS[kind].issues[0].headers, "content-type": "application/json"}
+    with pytest.raises(Rejected, match=reason):
+        parse(WebhookRequest(headers, body), PAYLOADS[kind].connection)

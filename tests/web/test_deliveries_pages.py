@@ -201,3 +201,17 @@ def test_an_unknown_delivery_is_not_found(ana: SessionClient) -> None:
     """It is neither shown nor replayed."""
     assert ana.open("/deliveries/4711").status_code == 404
     assert ana.submit("/deliveries/4711/replay", on="/rules/new").status_code == 404
+
+
+@pytest.mark.parametrize("depth", [3, 900])
+def test_a_nested_body_makes_a_page_of_a_bounded_size(
+    ana: SessionClient, services: Services, ids: dict[str, int], depth: int
+) -> None:
+    """Indented, each level of nesting would make each line longer."""
+    nested = b"[" * depth + b"1," * 5 + b"1" + b"]" * depth
+    body = b"[" + b",".join([nested] * (60_000 // len(nested))) + b"]"
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.delivery).where(tables.delivery.c.id == ids["applied-1"]).values(body=body))
+    page = ana.read(f"/deliveries/{ids['applied-1']}")
+    assert len(page) < 15 * len(body)
+    assert ("[[[1,1" in page) is (depth == 900)

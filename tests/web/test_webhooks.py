@@ -21,7 +21,8 @@ from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
-from sync_service.web.app import create_app
+from sync_service.web.app import LARGEST_FORM, body_limit, create_app
+from sync_service.web.server.environ import TOO_LARGE
 from tests.support.services import add, build_services
 
 SECRETS = ("It's a secret", "the one before")
@@ -220,3 +221,30 @@ def test_a_slash_after_the_connection_changes_nothing(client: FlaskClient, servi
     """Forms of trackers and proxies add one."""
     assert post(client, to="hub/").status_code == 202
     assert len(stored_deliveries(services)) == 1
+
+
+def test_a_form_at_an_address_without_a_route_is_not_parsed(client: FlaskClient) -> None:
+    """Below `/hooks/` too: it is 404, and 413 when the body is larger than any form of ours."""
+    form = "application/x-www-form-urlencoded"
+    assert client.post("/hooks/a/b", data="a=%00&b=2", content_type=form).status_code == 404
+    length = {"CONTENT_LENGTH": str(200_000_000)}
+    assert client.post("/hooks/a/b", data="a=1", content_type=form, environ_overrides=length).status_code in (404, 413)
+
+
+def test_a_body_that_the_server_left_out_answers_413(client: FlaskClient, services: Services) -> None:
+    """At every address; at a connection that does not exist it is 404."""
+    left_out = {TOO_LARGE: True}
+    assert client.post("/hooks/hub", environ_overrides=left_out).status_code == 413
+    assert client.post("/hooks/nowhere", environ_overrides=left_out).status_code == 404
+    for path in ("/hooks/a/b", "/sign-in", "/api/v1/key-results", "/nowhere"):
+        assert client.post(path, environ_overrides=left_out).status_code == 413
+    assert stored_deliveries(services) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"),
+    [("/hooks/hub", LARGEST), ("/hooks/a/b/c", LARGEST), ("/sign-in", LARGEST_FORM), ("/", LARGEST_FORM)],
+)
+def test_every_address_has_a_limit(path: str, limit: int) -> None:
+    """It is known before there is a route."""
+    assert body_limit(path) == limit

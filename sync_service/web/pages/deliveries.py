@@ -24,7 +24,7 @@ PAGE = 50
 MAX_BODY_SHOWN = 200_000
 """Maximum bytes of a body on the page."""
 
-MAX_GROWTH = 5
+MAX_GROWTH = 10
 """How many times longer indented JSON may be than the body; deliveries of trackers become about twice as long."""
 
 MAX_HISTORY_SEARCHED = 2000

@@ -44,6 +44,15 @@ class RequestBody:
         if announced.isdecimal() and int(announced[:20]) > limit:
             raise TooLarge
         content = tempfile.SpooledTemporaryFile(max_size=LARGE)  # noqa: SIM115  # it is closed with the request
+        try:
+            await self._read_into(content, limit, grown)
+        except BaseException:
+            content.close()
+            raise
+        content.seek(0)
+        return content
+
+    async def _read_into(self, content: IO[bytes], limit: int, grown: Callable[[int], None]) -> None:
         while not self._complete:
             piece = await self._next_piece()
             self.size += len(piece)
@@ -51,8 +60,6 @@ class RequestBody:
                 raise TooLarge
             grown(len(piece))
             content.write(piece)
-        content.seek(0)
-        return content
 
     async def discard(self) -> None:
         """Receive and drop what the client still sends, for a few seconds."""

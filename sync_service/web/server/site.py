@@ -7,7 +7,6 @@ client may hold are bounded before the WSGI application sees a request.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +114,9 @@ class Site:
                     environ = await self._environ(scope, headers, body, holder)
             except TimeoutError:
                 return OVERLOADED if holder.is_cut else TOO_SLOW
-            with closing(environ["wsgi.input"]):
-                return await self._run(environ, body.size, holder)
+            response = await self._run(environ, body.size, holder)
+            environ["wsgi.input"].close()  # not after a cancellation: the thread may still read it
+            return response
 
     async def _run(self, environ: "WSGIEnvironment", size: int, holder: Holder) -> Response:
         run = partial(call_application, self._application, environ)
@@ -137,8 +137,10 @@ class Site:
             content = await body.read(limit=self._limit(scope["path"]), announced=announced, grown=grown)
         except TooLarge:
             return environ_of(scope, headers, None)
-        too_many = headers.get("content-type", "").lower().startswith(FORM) and has_many_fields(content, body.size)
-        return environ_of(scope, headers, None if too_many else content, size=body.size)
+        if headers.get("content-type", "").lower().startswith(FORM) and has_many_fields(content, body.size):
+            content.close()
+            return environ_of(scope, headers, None)
+        return environ_of(scope, headers, content, size=body.size)
 
     async def _send(self, response: Response, client: str, abort: Callable[[], None], send: Send) -> None:
         """Send a response piece by piece. Close the connection of a client that does not read it in time."""

@@ -1,0 +1,34 @@
+"""Rate limits in memory: neither long nor many texts of strangers make them grow without bound."""
+
+import pytest
+from flask.testing import FlaskClient
+from limits.storage import storage_from_string
+
+from sync_service.web.request import rate_limit_storage
+from sync_service.web.request.rate_limit_storage import BoundedMemoryStorage, text_key
+from sync_service.web.request.sign_in import limiter
+from tests.web.session_client import SessionClient
+
+
+def test_a_flood_of_keys_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A counter that is still there goes on."""
+    monkeypatch.setattr(rate_limit_storage, "MOST_KEYS", 3)
+    storage = storage_from_string("bounded-memory://")
+    assert isinstance(storage, BoundedMemoryStorage)
+    for number in range(10):
+        storage.incr(f"key {number}", 60)
+    assert list(storage.storage) == ["key 7", "key 8", "key 9"]
+    assert set(storage.expirations) == set(storage.storage)
+    assert storage.incr("key 9", 60) == 2
+
+
+def test_a_long_address_is_kept_as_a_short_key(anonymous: FlaskClient) -> None:
+    """A megabyte for each refused request would be a way to fill the memory."""
+    response = SessionClient(anonymous).submit("/sign-in", on="/sign-in", email="x" * 400_000)
+    assert response.status_code == 422
+    storage = limiter.storage
+    assert isinstance(storage, BoundedMemoryStorage)
+    assert storage.storage
+    assert max(map(len, storage.storage)) < 300
+    assert text_key("one") != text_key("two")
+    assert text_key("\ud800")
