@@ -66,18 +66,26 @@ class NotJson(Rejected):
 MOST_VALUES = 500_000
 """Most commas and opening brackets of a JSON body, in texts too: each value behind one takes up to 300 bytes."""
 
-LARGEST_TEXT = 64 * 1024 * 1024
-"""Most bytes of the decoded text. One character outside the Basic Multilingual Plane makes every one take 4 bytes."""
+LARGEST_TEXT = 32 * 1024 * 1024
+"""Most bytes of the decoded text. The widest character decides how many bytes each of them takes (PEP 393)."""
 
-_WIDE_CHARACTER = re.compile(rb"[\xf0-\xff]")
+_FOUR_BYTES = re.compile(rb"[\xf0-\xff]|\\u[dD][89abAB]")
+_TWO_BYTES = re.compile(rb"[\xc4-\xff]|\\u")
 
 
 def _refuse_costly(body: bytes) -> None:
     """Raise `Rejected` for a body that would take much more memory than it has bytes."""
     if sum(body.count(sign) for sign in (b",", b"[", b"{")) > MOST_VALUES:
         raise Rejected(f"the body has more than {MOST_VALUES:,} values")
-    if len(body) * 4 > LARGEST_TEXT and _WIDE_CHARACTER.search(body):
+    if len(body) * 4 > LARGEST_TEXT and len(body) * _width(body) > LARGEST_TEXT:
         raise Rejected("the body is too large for its characters")
+
+
+def _width(body: bytes) -> int:
+    """Return the bytes that a character takes in the decoded text, or in one that is decoded from its escapes."""
+    if _FOUR_BYTES.search(body):
+        return 4
+    return 2 if _TWO_BYTES.search(body) else 1
 
 
 def _refuse_constant(name: str) -> NoReturn:

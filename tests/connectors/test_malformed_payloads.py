@@ -123,9 +123,11 @@ def test_parsing_mutated_deliveries_raises_nothing_but_rejected(kind: str, choic
     [
         (b'{"a": [' + b"[]," * 400_000 + b"1]}", "values"),
         (b'{"a": [' + b'{"b":{}},' * 300_000 + b"1]}", "values"),
-        ('{"a": "🙂'.encode() + b"x" * 17 * 1024 * 1024 + b'"}', "too large for its characters"),
+        ('{"a": "🙂'.encode() + b"x" * 9 * 1024 * 1024 + b'"}', "too large for its characters"),
+        (rb'{"a": "\ud83d\ude42' + b"x" * 9 * 1024 * 1024 + b'"}', "too large for its characters"),
+        ('{"a": "Ж'.encode() + b"x" * 17 * 1024 * 1024 + b'"}', "too large for its characters"),
     ],
-    ids=["lists", "objects", "wide characters"],
+    ids=["lists", "objects", "wide characters", "wide escapes", "two bytes"],
 )
 def test_a_body_that_takes_much_more_memory_than_its_bytes_is_rejected(kind: str, body: bytes, reason: str) -> None:
     """A worker that decoded it would grow to a gigabyte. A long text of commas is no such body."""

@@ -34,10 +34,11 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Service:
-    """`okr-sync up` with two workers, on a data directory; its supervisor restarts processes fast."""
+    """`okr-sync up` on a data directory, with two workers or another number; its supervisor restarts processes fast."""
 
     directory: Path
     settings: Mapping[str, str]
+    workers: int = 2
     port: int = field(default_factory=free_port)
     pids: dict[str, int] = field(default_factory=dict)
     log_lines: list[str] = field(default_factory=list)
@@ -57,7 +58,7 @@ class Service:
         """Start it, and wait until its web server answers."""
         self.pids.clear()
         self.process = subprocess.Popen(
-            self._command("up", "--port", str(self.port), "--workers", "2"),
+            self._command("up", "--port", str(self.port), "--workers", str(self.workers)),
             cwd=self.directory,
             env=self._environment(),
             stdout=subprocess.DEVNULL,

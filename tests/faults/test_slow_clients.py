@@ -35,9 +35,17 @@ SECRET: str = yaml.safe_load(OKRS)["connections"][0]["webhook_secrets"][0]
 
 
 @pytest.fixture
+def history() -> Iterator[Workload]:
+    """Yield a history of deliveries."""
+    made = Workload(1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """Run the embedded service."""
-    running = Service(tmp_path, {})
+    """Run the embedded service, with as many workers as it has by default."""
+    running = Service(tmp_path, {}, workers=1)
     services: Services = running.services()
     migrate(services.engine)
     furnish(services)
@@ -105,10 +113,10 @@ def assert_fast(waits: Sequence[float], during: str) -> None:
 
 
 @pytest.mark.parametrize("first", FIRST_BYTES.values(), ids=FIRST_BYTES)
-def test_slow_connections_delay_no_delivery(service: Service, first: bytes) -> None:
+def test_slow_connections_delay_no_delivery(service: Service, history: Workload, first: bytes) -> None:
     """None of them takes a thread: not before its request is whole, and not while it does not read."""
     with slow_connections(service, first):
-        assert_fast(send_deliveries(service, Workload(1)), f"{CONNECTIONS} connections that sent {first[:20]!r}…")
+        assert_fast(send_deliveries(service, history), f"{CONNECTIONS} connections that sent {first[:20]!r}…")
 
 
 def hostile_bodies() -> Iterator[tuple[str, str, bytes, bool]]:
@@ -153,7 +161,7 @@ def memory(service: Service) -> float:
     return total
 
 
-def test_hostile_bodies_take_bounded_memory(service: Service) -> None:
+def test_hostile_bodies_take_bounded_memory(service: Service, history: Workload) -> None:
     """All of them at once, several times, while deliveries go on."""
     peak, end = 0.0, threading.Event()
 
@@ -171,7 +179,7 @@ def test_hostile_bodies_take_bounded_memory(service: Service) -> None:
     ]
     for sender in senders:
         sender.start()
-    waits = send_deliveries(service, Workload(2))
+    waits = send_deliveries(service, history)
     for sender in senders:
         sender.join()
     time.sleep(5.0 if LONG else 1.0)  # workers parse what was stored
