@@ -14,6 +14,10 @@ from sync_service.store.engine.database import DatabaseNow, insert_or_skip, writ
 from sync_service.store.queue import due
 
 
+LARGE = 1024 * 1024
+"""Bytes of a body that is large."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedDelivery:
     """A delivery as received and verified. `headers` holds only the headers that we store."""
@@ -29,10 +33,18 @@ def store(engine: Engine, received: Sequence[ReceivedDelivery]) -> None:
     """Store deliveries, due now, and commit. A repeat changes nothing, but makes a buried one due as it now came."""
     rows = [{name: getattr(one, name) for name in _RECEIVED} for one in received]
     with writing_at_once(engine) as tx:
+        _close_after(tx, received)
         new = insert_or_skip(tx, tables.delivery, rows, unique=("connection_id", "delivery_id"), due_at=DatabaseNow())
     if new < len(rows):
         with writing(engine) as tx:
+            _close_after(tx, received)
             tx.execute(_REVIVE, [{f"a_{name}": row[name] for name in _REVIVED} for row in rows])
+
+
+def _close_after(tx: Transaction, received: Sequence[ReceivedDelivery]) -> None:
+    """Close the database connection after a large body: SQLite keeps what a statement was last given, in each one."""
+    if any(len(one.body) > LARGE for one in received):
+        tx.detach()
 
 
 _RECEIVED = ("connection_id", "delivery_id", "received_at", "headers", "body")
