@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -79,6 +80,8 @@ class RequestThreads:
                 job = self._take(finished=None)
             else:
                 _run(job)
+                if job.is_large:
+                    gc.collect()  # its request is in circles of references, and the next large one waits for this
                 job = self._take(finished=job)
 
     def _take(self, *, finished: Job | None) -> Job | None:
