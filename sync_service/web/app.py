@@ -18,9 +18,10 @@ from sync_service.runtime.wakeup import WakeupThread
 from sync_service.runtime.wiring import Services
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading
-from sync_service.web import connections, health
+from sync_service.web import compression, connections, health
 from sync_service.web import webhooks as hooks
 from sync_service.web.api import bearer_auth, setup
+from sync_service.web.limits import too_large
 from sync_service.web.pages import (
     change_counter,
     deliveries,
@@ -30,7 +31,7 @@ from sync_service.web.pages import (
     template_globals,
 )
 from sync_service.web.people import audit_page
-from sync_service.web.request import compression, errors, guards, same_origin, security_headers, sign_in, too_large
+from sync_service.web.request import errors, guards, same_origin, security_headers, sign_in
 from sync_service.web.request.base_path import BasePath
 from sync_service.web.request.body_reader import BodyReader
 from sync_service.web.request.context import attach_services
@@ -61,14 +62,14 @@ LARGEST_FORM = 1024 * 1024
 
 def create_site(services: Services) -> Site:
     """Return the ASGI application that a web process serves. Call it once per process."""
-    changes = ChangeAnswers(
-        read=lambda: change_count(services), path=b"/changes", headers=security_headers.raw_headers()
-    )
+    base = services.settings.base_path
+    paths = {b"/changes", f"{base}/changes".encode()}  # a proxy may remove the path of the base URL
+    changes = ChangeAnswers(read=lambda: change_count(services), paths=paths, headers=security_headers.raw_headers())
     changes.start()
     return Site(
         create_app(services).wsgi_app,
         threads=services.settings.web_threads,
-        limit=body_limit,
+        limit=lambda path: body_limit(path.removeprefix(base)),
         proxy_hops=services.settings.proxy_hops,
         changes=changes,
     )

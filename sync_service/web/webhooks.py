@@ -6,9 +6,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from sync_service.domain.trackers.connector import WebhookRequest
 from sync_service.ingest.receive import LARGEST, Receipt
+from sync_service.web.limits.too_large import is_too_large
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, guarded
-from sync_service.web.request.too_large import is_too_large
 
 PREFIX = "/hooks/"
 

@@ -55,7 +55,8 @@ SERVICE: Mapping[str, str] = {
 WEB: Mapping[str, str] = {
     # The web server itself, which knows nothing of Flask.
     "web.server": "",
-    "web.request": "web.server runtime store domain",
+    "web.limits": "web.server",
+    "web.request": "web.limits web.server runtime store domain",
     "web.pages": "web.request store domain",
     # The form of a rule previews what an edit would change.
     "web.rules": "web.request progress store domain",
@@ -64,7 +65,7 @@ WEB: Mapping[str, str] = {
     "web.api.models": "store domain",
     "web.api": "web.api.models web.request store domain",
     # The app, its health and its webhooks.
-    "web": "web.pages web.rules web.connections web.api web.request web.server runtime ingest store domain",
+    "web": "web.pages web.rules web.connections web.api web.request web.limits web.server runtime ingest store domain",
 }
 
 CLI: Mapping[str, str] = {

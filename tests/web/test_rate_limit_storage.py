@@ -4,8 +4,8 @@ import pytest
 from flask.testing import FlaskClient
 from limits.storage import storage_from_string
 
-from sync_service.web.request import rate_limit_storage
-from sync_service.web.request.rate_limit_storage import BoundedMemoryStorage, text_key
+from sync_service.web.limits import rate_limit_storage
+from sync_service.web.limits.rate_limit_storage import BoundedMemoryStorage
 from sync_service.web.request.sign_in import limiter
 from tests.web.session_client import SessionClient
 
@@ -22,7 +22,7 @@ def test_a_flood_of_keys_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> No
     assert storage.incr("key 9", 60) == 2
 
 
-def test_a_long_address_is_kept_as_a_short_key(anonymous: FlaskClient) -> None:
+def test_a_long_address_is_not_kept(anonymous: FlaskClient) -> None:
     """A megabyte for each refused request would be a way to fill the memory."""
     response = SessionClient(anonymous).submit("/sign-in", on="/sign-in", email="x" * 400_000)
     assert response.status_code == 422
@@ -30,5 +30,3 @@ def test_a_long_address_is_kept_as_a_short_key(anonymous: FlaskClient) -> None:
     assert isinstance(storage, BoundedMemoryStorage)
     assert storage.storage
     assert max(map(len, storage.storage)) < 300
-    assert text_key("one") != text_key("two")
-    assert text_key("\ud800")

@@ -13,7 +13,6 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow, insert_or_skip, writing, writing_at_once
 from sync_service.store.queue import due
 
-
 LARGE = 1024 * 1024
 """Bytes of a body that is large."""
 

@@ -18,9 +18,9 @@ from sync_service.store.people.auth import (
     start_session,
     use_sign_in_link,
 )
+from sync_service.web.limits.rate_limit_storage import client_key
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import SESSION, Guard, current_caller, guarded
-from sync_service.web.request.rate_limit_storage import client_key
 from sync_service.web.request.sign_in_mail import request_link
 
 blueprint = Blueprint("sign_in", __name__)

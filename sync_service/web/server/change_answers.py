@@ -8,7 +8,7 @@ cookie, for a few seconds.
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,11 +39,11 @@ IDLE_SECONDS = 5.0
 class ChangeAnswers:
     """The counter of one process, as `read` last returned it, and the cookies that may know it.
 
-    `path` is the path of the route, `headers` are those of every response.
+    `paths` are those of the route, `headers` are those of every response.
     """
 
     read: Callable[[], int]
-    path: bytes
+    paths: Collection[bytes]
     headers: Sequence[tuple[bytes, bytes]]
     clock: Callable[[], float] = time.monotonic
     _admitted: dict[bytes, float] = field(default_factory=dict)  # the digest of a cookie → until when
@@ -101,7 +101,7 @@ class ChangeAnswers:
             time.sleep(READ_EVERY)
 
     def _is_question(self, scope: Mapping[str, Any]) -> bool:
-        return scope["method"] == "GET" and scope["raw_path"] == self.path and not scope["query_string"]
+        return scope["method"] == "GET" and scope["raw_path"] in self.paths and not scope["query_string"]
 
 
 def digest(headers: Mapping[str, str]) -> bytes:

@@ -114,8 +114,9 @@ class Site:
                     environ = await self._environ(scope, headers, body, holder)
             except TimeoutError:
                 return OVERLOADED if holder.is_cut else TOO_SLOW
+            content = environ["wsgi.input"]
             response = await self._run(environ, body.size, holder)
-            environ["wsgi.input"].close()  # not after a cancellation: the thread may still read it
+            content.close()  # not after a cancellation: the thread may still read it
             return response
 
     async def _run(self, environ: "WSGIEnvironment", size: int, holder: Holder) -> Response:

@@ -13,6 +13,7 @@ from sync_service.web.server.held_bytes import HeldBytes
 from sync_service.web.server.open_connections import OpenConnections
 from sync_service.web.server.response import Response, text_response
 from sync_service.web.server.threads import LARGE, SPARE, Job, RequestThreads
+from tests.support.run_async import run_async
 from tests.support.wait_until import until
 
 
@@ -111,7 +112,7 @@ def run_jobs(scenario: Callable[[RequestThreads], Awaitable[None]], count: int) 
     async def run() -> None:
         await scenario(RequestThreads(count))
 
-    asyncio.run(run())
+    run_async(run())
 
 
 class Gate:

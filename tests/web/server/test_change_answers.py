@@ -20,7 +20,7 @@ class Feed:
         self.now = 100.0
         self.fails = False
         self.answers = ChangeAnswers(
-            read=self.read, path=b"/changes", headers=[(b"Cache-Control", b"no-store")], clock=lambda: self.now
+            read=self.read, paths={b"/changes"}, headers=[(b"Cache-Control", b"no-store")], clock=lambda: self.now
         )
 
     def read(self) -> int:

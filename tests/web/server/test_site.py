@@ -10,6 +10,7 @@ from sync_service.web.server import site as site_module
 from sync_service.web.server.body import LARGE, MOST_FIELDS
 from sync_service.web.server.environ import TOO_LARGE, environ_of, headers_of, path_of
 from sync_service.web.server.site import ABORT, Site
+from tests.support.run_async import run_async
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -73,7 +74,7 @@ class Exchange:
 
     def run(self, site: Site) -> tuple[int, bytes]:
         """Return the status and the body of the response."""
-        asyncio.run(site(self.scope, self.receive, self.send))
+        run_async(site(self.scope, self.receive, self.send))
         return self.sent[0]["status"], b"".join(message.get("body", b"") for message in self.sent[1:])
 
 
@@ -179,7 +180,7 @@ def test_a_large_response_is_sent_in_pieces(site: Site) -> None:
 def test_a_websocket_is_refused(site: Site) -> None:
     """There is none."""
     exchange = Exchange([b""], type="websocket")
-    asyncio.run(site(exchange.scope, exchange.receive, exchange.send))
+    run_async(site(exchange.scope, exchange.receive, exchange.send))
     assert [message["type"] for message in exchange.sent] == ["websocket.close"]
 
 

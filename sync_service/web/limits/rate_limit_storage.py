@@ -19,7 +19,7 @@ class BoundedMemoryStorage(MemoryStorage):
         while key not in self.storage and len(self.storage) >= MOST_KEYS:
             oldest = next(iter(self.storage))
             for table in (self.storage, self.expirations, self.locks):
-                table.pop(oldest, None)  # type: ignore[attr-defined]  # all three are dictionaries
+                table.pop(oldest, None)
         return super().incr(key, expiry, amount)
 
 

@@ -1,0 +1,1 @@
+"""Limits of what requests may send, and how often."""
