@@ -4,10 +4,11 @@ import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sync_service.domain.measures.status import STATUS_TEXT
-from sync_service.domain.text import amount, instant, number
+from sync_service.domain.text import amount, instant, number, percent
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.closing_date import ClosingSource
 from sync_service.runtime.instance_lock import ProcessView
@@ -151,11 +152,13 @@ def explain_lines(
 ) -> Iterator[str]:
     """Yield the lines that explain a key result's value."""
     owner = f"{view.owner_name} <{view.owner}>" if view.owner else "nobody"
+    value = partial(amount, unit=view.unit, target=view.target)
+    bounds = " to ".join(number(one, apart_from=[view.target]) for one in (view.start, view.target))
     yield f"{view.slug}  {view.title}"
     yield f"  objective  {view.objective_title} ({view.objective}, cycle {view.cycle})"
     yield f"  owner      {owner}"
-    yield f"  value      {amount(view.current, view.unit)}, from {number(view.start)} to {number(view.target)}"
-    progress = "" if view.progress is None else f", {view.progress:.0%} of the way"
+    yield f"  value      {value(view.current)}, from {bounds}"
+    progress = "" if view.progress is None else f", {percent(view.progress)} of the way"
     yield f"  status     {STATUS_TEXT[view.status]}{progress}"
     yield f"  because    {view.explanation or 'it is not computed yet'}"
     if view.stale:
@@ -170,7 +173,7 @@ def explain_lines(
     yield ""
     yield "What changed it" if history else "It has not changed yet"
     for entry in history:
-        yield f"  {instant(entry.at)}  {amount(entry.before, view.unit)} → {amount(entry.after, view.unit)}"
+        yield f"  {instant(entry.at)}  {value(entry.before)} → {value(entry.after)}"
         yield from (f"    {_cause(cause)}" for cause in entry.causes)
 
 

@@ -2,10 +2,14 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 NO_DATA = "no data"
 NARROW_SPACE = "\u202f"
+
+MOST_DECIMALS = 12
+"""Decimals of a number whose target has as many; others have fewer."""
 
 # Bidirectional overrides and isolates change the direction of the text around them: a title with one could disguise the
 # rest of the mail.
@@ -38,33 +42,62 @@ def clipped(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-def number(value: float) -> str:
-    """Return a number for people: at most two decimals, four below one, thousands apart: `1 234.5`, `0.0125`."""
-    rounded = round(value, 2 if abs(value) >= 1 else 4) + 0.0  # no minus before a zero
-    digits = f"{rounded:,.4f}".rstrip("0").rstrip(".")
+def number(value: float, *, apart_from: Collection[float] = ()) -> str:
+    """Return a number for people: at most two decimals, four below one, thousands apart: `1 234.5`, `0.0125`.
+
+    It never reads as a number of `apart_from`, such as the target, unless it is equal: it stays on its own side, and
+    has the decimals of that number. 89.999 apart from 90 is `89.99`.
+    """
+    fewest = max([_decimals(value), *map(_exact_decimals, apart_from)])
+    rounded = (_rounded(value, decimals, apart_from) for decimals in range(fewest, MOST_DECIMALS + 1))
+    decimals, shown = next((one for one in rounded if _is_apart(value, *one, apart_from)), (MOST_DECIMALS, value))
+    digits = f"{shown + 0.0:,.{decimals}f}".rstrip("0").rstrip(".")  # no minus before a zero
     return digits.replace(",", NARROW_SPACE).replace("-", "\u2212")
+
+
+def _decimals(value: float) -> int:
+    return 2 if abs(value) >= 1 else 4
+
+
+def _exact_decimals(value: float) -> int:
+    """Return the decimals that write a number in full, as few as `number` has and at most twelve."""
+    return next((one for one in range(_decimals(value), MOST_DECIMALS) if round(value, one) == value), MOST_DECIMALS)
+
+
+def _rounded(value: float, decimals: int, apart_from: Collection[float]) -> tuple[int, float]:
+    """Return the decimals and the rounded value, one step further from a number that it would read as."""
+    shown, step = round(value, decimals), 10.0**-decimals
+    for other in apart_from:
+        if value != other and shown == round(other, decimals):
+            return decimals, round(shown - step if value < other else shown + step, decimals)
+    return decimals, shown
+
+
+def _is_apart(value: float, decimals: int, shown: float, apart_from: Collection[float]) -> bool:
+    return all(value == other or shown != round(other, decimals) for other in apart_from)
+
+
+def whole_percents(fraction: float) -> int:
+    """Return a fraction as whole percents. Less than the whole is never 100."""
+    rounded = round(100 * fraction)
+    return 99 if fraction < 1 and rounded == 100 else rounded
 
 
 def percent(fraction: float | None) -> str:
     """Return a fraction as whole percents: `37 %`. Less than the whole never reads 100 %."""
-    if fraction is None:
-        return NO_DATA
-    return f"{number(_short_of(100, 100 * fraction, step=1))}{NARROW_SPACE}%"
+    return NO_DATA if fraction is None else f"{number(whole_percents(fraction))}{NARROW_SPACE}%"
 
 
-def amount(value: float | None, unit: str = "") -> str:
-    """Return a value with its unit: `37.5 %`, `12 bugs`, `no data`. Less than 100 % never reads 100 %."""
+def amount(value: float | None, unit: str = "", target: float | None = None) -> str:
+    """Return a value with its unit: `37.5 %`, `12 bugs`, `no data`.
+
+    It reads as the target only when it is equal, and as 100 % only when it is.
+    """
     if value is None:
         return NO_DATA
-    if unit == "%":
-        value = _short_of(100, value, step=0.01)
-    return f"{number(value)}{NARROW_SPACE}{unit}" if unit else number(value)
-
-
-def _short_of(whole: float, value: float, *, step: float) -> float:
-    """Round a value to a multiple of `step`; a value below `whole` stays below it."""
-    rounded = round(value / step) * step
-    return whole - step if value < whole <= rounded else rounded
+    whole = [100.0] if unit == "%" else []
+    digits = number(value, apart_from=whole if target is None else [target, *whole])
+    return f"{digits}{NARROW_SPACE}{unit}" if unit else digits
 
 
 def listed(names: list[str]) -> str:

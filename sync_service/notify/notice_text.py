@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.people.notices import Change, KeyResultState, NoticeKind, kind_of
-from sync_service.domain.text import amount, clipped, listed, percent, plain
+from sync_service.domain.text import amount, clipped, listed, percent, plain, whole_percents
 from sync_service.domain.trackers.causes import SEEN_WITH, UNSPECIFIED_CHANGE, Cause
 
 MOST_REASONS = 10
@@ -119,20 +120,21 @@ def because(items: Sequence[NoticeItem]) -> str:
 
 
 def _section(item: NoticeItem, base_url: str) -> Section:
-    change, unit = item.change, item.unit
+    change, unit = item.change, plain(item.unit)
     before, after = change.before, change.after
     reasons = _reasons(change.causes, reopened_first=kind_of(change) is NoticeKind.FELL_BACK)
-    is_share = unit == "%" and all(_value_is_progress(one) for one in (before, after))
+    is_share = unit == "%" and item.target == 100 and all(_value_is_progress(one) for one in (before, after))
+    value = partial(amount, unit=unit, target=item.target)
     return Section(
         slug=plain(item.slug),
         title=clipped(plain(item.title), LONGEST_TITLE),
         objective=clipped(plain(item.objective), LONGEST_TITLE),
         url=f"{base_url}/key-results/{quote(item.slug, safe='')}",
-        headline=_headline(change, plain(unit)),
+        headline=_headline(change, value(after.value)),
         tone=_tone(change),
-        value=(amount(before.value, plain(unit)), amount(after.value, plain(unit))),
-        progress=None if is_share else (_progress(before), _progress(after)),
-        target=None if is_share else amount(item.target, plain(unit)),
+        value=(value(before.value), value(after.value)),
+        progress=None if is_share else (percent(before.progress), percent(after.progress)),
+        target=None if is_share else value(item.target),
         status=(_badge(before.status), _badge(after.status)),
         bar=_bar(before.progress, after.progress),
         reasons=tuple(reasons[:MOST_REASONS]),
@@ -146,18 +148,14 @@ def _value_is_progress(state: KeyResultState) -> bool:
     return abs(state.value - 100 * state.progress) < 0.05
 
 
-def _progress(state: KeyResultState) -> str:
-    return percent(state.progress)
-
-
-def _headline(change: Change, unit: str) -> str:
+def _headline(change: Change, value: str) -> str:
     kind, after = kind_of(change), change.after
     if kind is NoticeKind.COMPLETED:
         return "completed"
     if kind is NoticeKind.FELL_BACK:
-        return f"fell back to {amount(after.value, unit)}"
+        return f"fell back to {value}"
     if after.status is change.before.status:
-        return f"moved to {amount(after.value, unit)}"
+        return f"moved to {value}"
     if after.status is Status.NO_DATA:
         return "has no data any more"
     return "is back on track" if after.status is Status.ON_TRACK else f"is now {STATUS_TEXT[after.status]}"
@@ -195,9 +193,7 @@ def _bar(before: float | None, after: float | None) -> Bar | None:
 
 def _whole_percents(fraction: float) -> int:
     """Return 0…100, where only nothing is 0 and only everything is 100."""
-    if not 0 < fraction < 1:
-        return 0 if fraction <= 0 else 100
-    return min(max(round(100 * fraction), 1), 99)
+    return 0 if fraction <= 0 else min(max(whole_percents(fraction), 1), 100)
 
 
 def _reasons(causes: Sequence[Cause], *, reopened_first: bool) -> list[Reason]:

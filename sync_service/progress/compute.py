@@ -73,7 +73,13 @@ def compute_states(
         if one.span.frozen(now):
             computed.append(_close(one))
             continue
-        value = compute(one.measure, start=one.start, tallies=tallies.get(one.id, ()), checked_in=check_ins.get(one.id))
+        value = compute(
+            one.measure,
+            start=one.start,
+            target=one.target,
+            tallies=tallies.get(one.id, ()),
+            checked_in=check_ins.get(one.id),
+        )
         fraction = progress(value.current, start=one.start, target=one.target)
         state = status(fraction, span=one.span, now=now, partial=one.id in partial)
         explanation = f"{value.explanation} ({partial[one.id]})" if one.id in partial else value.explanation

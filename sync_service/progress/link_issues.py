@@ -277,8 +277,12 @@ def _link_change(had: Links, has: Links, known: _SourceNames) -> str | None:
     lost = [key for key in had if key not in has and not _pending(key, rules)]
     phrases = [f"now linked {_origin(key, known)}" for key in gained]
     phrases += [f"no longer linked {_origin(key, known)}" for key in lost]
-    phrases += [f"weight {number(had[key])} → {number(has[key])}" for key in has if key in had and had[key] != has[key]]
+    phrases += [_weight_change(had[key], has[key]) for key in has if key in had and had[key] != has[key]]
     return ", ".join(phrases) or None
+
+
+def _weight_change(before: float, after: float) -> str:
+    return f"weight {number(before, apart_from=[after])} → {number(after, apart_from=[before])}"
 
 
 def _origin(key: LinkKey, known: _SourceNames) -> str:

@@ -125,6 +125,20 @@ def test_explain_shows_the_value_and_its_reasons(run: Run, engine: Engine) -> No
     assert "not listed yet, 0 members" in run("explain", "KR-2").stdout
 
 
+def test_explain_shows_no_target_before_it_is_reached(run: Run, engine: Engine) -> None:
+    """212 of 213 are not the whole way, and 99.9996 % is not 100 %."""
+    with writing(engine) as tx:
+        nearly: dict[str, float | str] = {"current": 99.5305, "progress": 0.995305}
+        tx.execute(sa.update(t.key_result).where(t.key_result.c.id == 1).values(nearly))
+        nearly = {"current": 5.001, "start": 40, "target": 5, "unit": "bugs", "progress": 0.999971}
+        tx.execute(sa.update(t.key_result).where(t.key_result.c.id == 2).values(nearly))
+    first, second = run("explain", "KR-1").stdout, run("explain", "KR-2").stdout
+    assert "value      99.53\u202f%, from 0 to 100\n" in first
+    assert "99\u202f% of the way" in first
+    assert "value      5.01\u202fbugs, from 40 to 5\n" in second
+    assert "99\u202f% of the way" in second
+
+
 @pytest.mark.parametrize(
     ("words", "due"),
     [

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
 
 from sync_service.domain.measures.measures import (
     Measure,
@@ -63,21 +65,80 @@ def test_value_follows_from_tallies(
     measure: Measure, start: float, tallies: list[Tally], expected: float | None
 ) -> None:
     """Dropped work does not count. Without linked issues there is no data, which is neither 0 nor 100."""
-    assert compute(measure, start=start, tallies=tallies, checked_in=None).current == expected
+    assert compute(measure, start=start, target=100, tallies=tallies, checked_in=None).current == expected
+
+
+def test_a_share_is_100_only_when_all_is_done() -> None:
+    """One small issue of many points is still open."""
+    almost = [tally(DONE, points=1e9), tally(TODO, points=0.5)]
+    value = compute(POINTS, start=0, target=100, tallies=almost, checked_in=None)
+    assert value.current == 99.999999
+    assert value.explanation == "1 of 2 issues done, 1 000 000 000 of 1 000 000 000.5 points".replace(" 0", "\u202f0")
+
+
+@pytest.mark.parametrize(
+    ("done", "left", "start", "target", "reached"),
+    [
+        (89_999_999.96, 10_000_000.04, 0, 90, False),
+        (90_000_000.0, 10_000_000.0, 0, 90, True),
+        (10_000_000.04, 89_999_999.96, 40, 10, False),
+        (10_000_000.0, 90_000_000.0, 40, 10, True),
+        (0.1 + 0.2, 1 - (0.1 + 0.2), 0, 30, True),
+        (0.3 - 1e-16, 0.7, 0, 30, True),
+    ],
+)
+def test_a_computed_value_reaches_its_target_only_with_its_issues(
+    done: float, left: float, start: float, target: float, *, reached: bool
+) -> None:
+    """Rising and falling: six decimals never make it the target, and the last bits of a sum never keep it from it."""
+    tallies = [tally(DONE, points=done), tally(TODO, points=left)]
+    current = compute(POINTS, start=start, target=target, tallies=tallies, checked_in=None).current
+    share = progress(current, start=start, target=target)
+    assert share is not None
+    assert (share >= 1, current == target) == (reached, reached)
+
+
+def test_a_count_reaches_a_target_with_many_decimals() -> None:
+    """The start has them too."""
+    value = compute(DONE_COUNT, start=1 / 3, target=10 + 1 / 3, tallies=[tally(DONE, 10)], checked_in=None)
+    assert progress(value.current, start=1 / 3, target=10 + 1 / 3) == 1
+
+
+LIMITS = st.integers(-(10**9), 10**9).map(float)
+
+
+@given(st.floats(-1e9, 1e9), LIMITS, LIMITS)
+@example(999_999.6, 0.0, 1e6)
+@example(5.0000001, 40.0, 5.0)
+@example(1e9 - 1e-7, -1e9, 1e9)
+def test_progress_is_complete_only_when_the_target_is_reached(current: float, start: float, target: float) -> None:
+    """A value that rises to its target, or one that falls to it."""
+    assume(start != target)
+    share = progress(current, start=start, target=target)
+    assert share is not None
+    assert (share >= 1) == (current >= target if target > start else current <= target)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(-1, 2) | st.just(0.999999)), min_size=1))
+@example([(1e9, 1.0), (1.0, 0.999999)])
+def test_an_objective_is_complete_only_when_all_its_key_results_are(rows: list[tuple[float, float]]) -> None:
+    """Those without weight aside."""
+    share, _ = roll_up(rows)
+    weighty = [value for weight, value in rows if weight > 0]
+    assert (share is not None and share >= 1) == (bool(weighty) and all(value >= 1 for value in weighty))
 
 
 @pytest.mark.parametrize("checked_in", [None, 0.0, 12.5])
 def test_a_manual_value_is_the_latest_check_ins(checked_in: float | None) -> None:
     """Linked issues do not change a manual value."""
-    value = compute(Measure(kind="manual"), start=0, tallies=[tally(DONE, 9)], checked_in=checked_in)
+    value = compute(Measure(kind="manual"), start=0, target=100, tallies=[tally(DONE, 9)], checked_in=checked_in)
     assert value.current == checked_in
 
 
 def test_the_explanation_shows_the_numbers() -> None:
     """Every value can explain itself."""
-    value = compute(
-        POINTS, start=0, tallies=[tally(DONE, points=3), tally(TODO, points=5), tally(DROPPED)], checked_in=None
-    )
+    tallies = [tally(DONE, points=3), tally(TODO, points=5), tally(DROPPED)]
+    value = compute(POINTS, start=0, target=100, tallies=tallies, checked_in=None)
     assert value.explanation == "1 of 2 issues done, 3 of 8 points; 1 dropped left out"
 
 

@@ -1,7 +1,7 @@
 """Format numbers, and make foreign texts safe."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync_service.domain.text import amount, clipped, listed, number, percent, plain
@@ -54,11 +54,49 @@ def test_a_fraction_is_written_as_whole_percents(fraction: float, written: str) 
     assert percent(None) == "no data"
 
 
-@given(st.floats(min_value=-1e6, max_value=100, exclude_max=True))
-def test_no_rounding_shows_completion_before_it_is_reached(value: float) -> None:
+@pytest.mark.parametrize(
+    ("value", "target", "written"),
+    [
+        (89.999, 90.0, "89.99"),
+        (90.001, 90.0, "90.01"),
+        (5.001, 5.0, "5.01"),
+        (5.0, 5.0, "5"),
+        (33.3333, 90.0, "33.33"),
+        (999_999.6, 1e6, "999\u202f999.6"),
+        (0.00003, 0.00004, "0.00003"),
+        (0.00004, 0.00004, "0.00004"),
+        (33.3329, 33.333, "33.332"),
+        (0.0, 1e-7, "0"),
+    ],
+)
+def test_a_value_beside_its_target_stays_on_its_side(value: float, target: float, written: str) -> None:
+    """It has two decimals, or as many as the target."""
+    assert amount(value, target=target) == written
+
+
+def read(text: str) -> float:
+    """Return the number in a text."""
+    return float(text.removesuffix("%").replace("\u202f", "").replace("\u2212", "-"))
+
+
+VALUES = st.floats(-1e9, 1e9) | st.floats(99.9, 100.1)
+
+
+@given(VALUES, st.integers(-(10**11), 10**11).map(lambda cents: cents / 1000), st.sampled_from(["", "%"]))
+@example(99.9951, 99.99, "%")
+@example(89.9999999, 90.0, "")
+@example(-0.0, 0.0, "")
+def test_no_rounding_shows_the_target_before_it_is_reached(value: float, target: float, unit: str) -> None:
+    """For values that rise and for values that fall."""
+    shown = read(amount(value, unit, target))
+    assert (shown < target, shown > target) == (value < target, value > target)
+
+
+@given(VALUES, st.none() | VALUES)
+def test_no_rounding_shows_completion_before_it_is_reached(value: float, target: float | None) -> None:
     """Neither as a value in percent nor as progress."""
-    assert amount(value, "%") != amount(100, "%")
-    assert percent(value / 100) != percent(1) or value / 100 >= 1
+    assert (read(amount(value, "%", target)) >= 100) == (value >= 100)
+    assert (read(percent(value / 100)) >= 100) == (value / 100 >= 1)
 
 
 @pytest.mark.parametrize(

@@ -264,6 +264,19 @@ def test_the_preview_adds_to_the_subject() -> None:
     assert words.startswith("100 % → 62 %: acme/checkout#12 “Pay by card” reopened by ana")
 
 
+@pytest.mark.parametrize("version", ["text", "html"])
+def test_a_mail_shows_no_target_before_it_is_reached(version: str) -> None:
+    """Falling to 5 bugs, and 99.9996 % of 100 %."""
+    before = KeyResultState(Status.ON_TRACK, 40.0, 0.0)
+    bugs = item(before, KeyResultState(Status.BEHIND, 5.001, 0.999971))
+    share = item(before, KeyResultState(Status.BEHIND, 99.9996, 0.999996))
+    content = notice(replace(bugs, unit="bugs", target=5.0), replace(share, slug="KR-9"))
+    words = " ".join(content.text.split()) if version == "text" else Reader(content.html).text
+    for shown in ("40 bugs → 5.01 bugs", "0 % → 99 %", "40 % → 99.99 %"):
+        assert shown in words
+    assert "100 %" not in words.replace("target 100 %", "")
+
+
 @pytest.mark.parametrize(
     ("before", "after", "widths"),
     [

@@ -31,6 +31,30 @@ def test_the_page_explains_value_and_status(vera: SessionClient) -> None:
     assert "More than 10 points behind is “at risk”, more than 25 is “behind”." in words
 
 
+def test_no_face_of_a_page_shows_the_target_before_it_is_reached(vera: SessionClient, services: Services) -> None:
+    """Neither as a value, nor in percents, nor as the length of a bar, nor in the chart."""
+    k = tables.key_result
+    with writing(services.engine) as tx:
+        nearly = {"current": 99.9996, "progress": 0.999996, "status": "on_track"}
+        tx.execute(sa.update(k).where(k.c.slug == "KR-1").values(nearly))
+        nearly = {"current": 5.001, "start": 40, "target": 5, "unit": "bugs", "progress": 0.999971}
+        tx.execute(sa.update(k).where(k.c.slug == "KR-2").values(nearly))
+        add_history(tx, 2, services.now(), before=40.0, after=5.001, causes=[])
+    text, words = vera.read("/key-results/KR-1"), vera.words("/key-results/KR-1")
+    assert "99\u202f% of the way" in text
+    assert "99 % done on day 41" in words
+    assert 'aria-valuenow="99.99"' in text
+    assert "now 99.99\u202f%, from 0\u202f% at the start to a target of 100\u202f%." in text
+    text = vera.read("/key-results/KR-2")
+    assert "now 5.01\u202fbugs, from 40\u202fbugs at the start to a target of 5\u202fbugs." in text
+    assert "5.01\\u202fbugs" in text
+    assert "99\u202f% of the way" in text
+    words = vera.words("/")
+    assert "99.99 % → of target 100 %" in words
+    assert "5.01 bugs → of target 5 bugs" in words
+    assert "100 % of the way" not in words
+
+
 def test_the_slug_is_case_insensitive(vera: SessionClient) -> None:
     """People type it in lower case."""
     assert "Ship the new checkout" in vera.words("/key-results/kr-1")

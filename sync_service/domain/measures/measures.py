@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isclose
 from typing import Any
 
 from sync_service.domain.text import number
@@ -53,6 +54,16 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
 _OPEN = (State.TODO, State.DOING)
 
 
+DECIMALS = 6
+"""Values and progress are computed to this many decimals."""
+
+ALMOST, ALMOST_100 = 0.999999, 99.999999
+"""The largest share that is not complete, as a fraction and in percent."""
+
+NOISE = 1e-12
+"""The relative difference up to which two sums are equal: the order of their terms changes the last bits."""
+
+
 class MeasureError(ValueError):
     """A measure that cannot be used. `field` names the setting."""
 
@@ -81,8 +92,10 @@ def parse_measure(settings: Mapping[str, Any]) -> Measure:
     return Measure(kind=kind, weight=weight, unestimated=float(unestimated), within=within)
 
 
-def compute(measure: Measure, *, start: float, tallies: Iterable[Tally], checked_in: float | None) -> Value:
-    """Compute the value.
+def compute(
+    measure: Measure, *, start: float, target: float, tallies: Iterable[Tally], checked_in: float | None
+) -> Value:
+    """Compute the value, to six decimals; rounding never makes it the target.
 
     Dropped issues leave numerator and denominator. Without any linked issue there is no data.
     """
@@ -95,32 +108,35 @@ def compute(measure: Measure, *, start: float, tallies: Iterable[Tally], checked
     dropped_text = f"; {dropped} dropped left out" if dropped else ""
     if not linked:
         return Value(None, "no issue is linked")
-    return Value(*_VALUES[measure.kind](measure, start, counted, dropped_text))
+    current, explanation = _VALUES[measure.kind](measure, start, counted, dropped_text)
+    return Value(None if current is None else round_value(current, target), explanation)
 
 
 def _done_share(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
     def size(tally: Tally) -> float:
         return tally.weight if measure.weight == "count" else tally.points + measure.unestimated * tally.unestimated
 
-    total = sum(size(tally) for tally in counted)
     done = sum(size(tally) for tally in counted if tally.state is State.DONE)
+    left = sum(size(tally) for tally in counted if tally.state is not State.DONE)
+    total = done + left
     if total <= 0:
         return None, f"no linked issue counts{dropped_text}"
     issues = sum(tally.issues for tally in counted)
     closed = sum(tally.issues for tally in counted if tally.state is State.DONE)
     size_text = ""
     if measure.weight == "points":
-        size_text = f", {number(done)} of {number(total)} points"
+        size_text = f", {number(done, apart_from=[total])} of {number(total)} points"
     elif (done, total) != (closed, issues):
-        size_text = f", {number(done)} of {number(total)} by weight"
-    return round_value(100 * done / total), f"{closed} of {issues} issues done{size_text}{dropped_text}"
+        size_text = f", {number(done, apart_from=[total])} of {number(total)} by weight"
+    share = 100.0 if left == 0 else min(100 * done / total, ALMOST_100)
+    return share, f"{closed} of {issues} issues done{size_text}{dropped_text}"
 
 
 def _done_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:
     ever = measure.within == "ever"
     done = sum(tally.issues for tally in counted if tally.state is State.DONE and (ever or tally.in_cycle))
     when = "" if ever else " within the cycle"
-    return round_value(start + done), f"{start:g} at the start and {done} issues done{when}{dropped_text}"
+    return start + done, f"{number(start)} at the start and {done} issues done{when}{dropped_text}"
 
 
 def _open_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
@@ -133,10 +149,27 @@ _VALUES = {"done-share": _done_share, "done-count": _done_count, "open-count": _
 
 
 def progress(current: float | None, *, start: float, target: float) -> float | None:
-    """Return (current - start) / (target - start), unclamped; None without data. Values may decrease."""
-    return None if current is None else round_value((current - start) / (target - start))
+    """Return (current - start) / (target - start), unclamped; None without data. Values may decrease.
+
+    It is less than one until the target is reached, and one or more from then on.
+    """
+    if current is None:
+        return None
+    share = round_value((current - start) / (target - start))
+    reached = current >= target if target > start else current <= target
+    return max(share, 1.0) if reached else min(share, ALMOST)
 
 
-def round_value(value: float) -> float:
-    """Return the value to six decimals: the last bits of a sum depend on its order, which must not move a value."""
-    return round(value, 6)
+def round_value(value: float, goal: float | None = None) -> float:
+    """Return the value to six decimals; where that makes it the goal, one millionth before or after it.
+
+    The last bits of a sum depend on its order, which must not move a value: they make no difference to the goal either.
+    """
+    rounded = round(value, DECIMALS)
+    if goal is None:
+        return rounded
+    if isclose(value, goal, rel_tol=NOISE):
+        return goal
+    if value < goal <= rounded:
+        return round(goal - 10.0**-DECIMALS, DECIMALS)
+    return round(goal + 10.0**-DECIMALS, DECIMALS) if rounded <= goal < value else rounded

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from sync_service.domain.text import number
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import CLOSED, Kind, State, TermKind
 
@@ -101,7 +102,7 @@ def _detail_changes(before: Issue, after: Issue, name_of: NameOf) -> Sequence[st
         *_added_and_removed(before.labels, after.labels, partial(name_of, TermKind.LABEL), ("labelled", "unlabelled"))
     ]
     if before.points != after.points:
-        phrases.append(f"points {_number(before.points)} → {_number(after.points)}")
+        phrases.append(_number_change("points", before.points, after.points))
     if before.milestone != after.milestone:
         into = name_of(TermKind.MILESTONE, after.milestone) or after.milestone if after.milestone else None
         phrases.append(f"moved to milestone {into}" if into else "removed from its milestone")
@@ -143,9 +144,9 @@ def _plan_changes(before: Issue, after: Issue, name_of: NameOf) -> Iterator[str]
     was = {one.name: one.value for one in before.numbers}
     for one in after.numbers:
         if one.name not in was and one.value is not None:
-            yield f"{SEEN_WITH} {one.name} {_number(one.value)}"
+            yield f"{SEEN_WITH} {one.name} {_number(one.value, None)}"
         elif one.name in was and was[one.name] != one.value:
-            yield f"{one.name} {_number(was[one.name])} → {_number(one.value)}"
+            yield _number_change(one.name, was[one.name], one.value)
 
 
 def _added_and_removed(
@@ -157,5 +158,9 @@ def _added_and_removed(
     yield from (f"{removed} {name_of(one) or one}" for one in before if one not in after)
 
 
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:g}"
+def _number_change(name: str, before: float | None, after: float | None) -> str:
+    return f"{name} {_number(before, after)} → {_number(after, before)}"
+
+
+def _number(value: float | None, other: float | None) -> str:
+    return "none" if value is None else number(value, apart_from=[] if other is None else [other])

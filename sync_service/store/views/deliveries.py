@@ -50,6 +50,7 @@ class Movement:
     key_result: str
     title: str
     unit: str
+    target: float
     at: datetime
     before: float | None
     after: float | None
@@ -161,7 +162,9 @@ def movements(tx: Transaction, delivery: str, *, since: datetime, searched: int)
         .subquery()
     )
     statement = (
-        sa.select(first, k.c.slug, k.c.title, k.c.unit).join(k, k.c.id == first.c.key_result_id).order_by(first.c.id)
+        sa.select(first, k.c.slug, k.c.title, k.c.unit, k.c.target)
+        .join(k, k.c.id == first.c.key_result_id)
+        .order_by(first.c.id)
     )
     return [_movement(row) for row in tx.execute(statement) if _names(row.causes, delivery)]
 
@@ -175,6 +178,7 @@ def _movement(row: Row[Any]) -> Movement:
         key_result=row.slug,
         title=row.title,
         unit=row.unit,
+        target=row.target,
         at=row.at,
         before=row.before,
         after=row.to,

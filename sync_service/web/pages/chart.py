@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,10 @@ from sync_service.web.pages.formats import counted
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`figures` for static/chart.js, with times in seconds since 1970, shown in `zone`; `words` is the text version."""
+    """`figures` for static/chart.js and `words`, the text version.
+
+    Times are in seconds since 1970, shown in `zone`. A point is a time, a value, and the value as text.
+    """
 
     figures: dict[str, Any]
     words: str
@@ -23,6 +27,7 @@ class Chart:
 
 def build_chart(view: KeyResultView, span: Span, points: Sequence[Point], now: datetime, zone: ZoneInfo) -> Chart:
     """Return the chart of a value over its cycle, for a reader in a time zone."""
+    value = partial(amount, unit=view.unit, target=view.target)
     until = min(max(now, points[-1].at), max(span.ends_at, points[-1].at))
     figures = {
         "starts": _seconds(span.starts_at),
@@ -32,11 +37,12 @@ def build_chart(view: KeyResultView, span: Span, points: Sequence[Point], now: d
         "target": view.target,
         "unit": view.unit,
         "zone": zone.key,
-        "points": [[_seconds(point.at), point.value] for point in points],
+        "points": [[_seconds(point.at), point.value, value(point.value)] for point in points],
+        "target_text": value(view.target),
     }
     words = (
-        f"Chart: the value over the cycle, {counted(len(points), 'change')}, now {amount(view.current, view.unit)}, "
-        f"from {amount(view.start, view.unit)} at the start to a target of {amount(view.target, view.unit)}. "
+        f"Chart: the value over the cycle, {counted(len(points), 'change')}, now {value(view.current)}, "
+        f"from {value(view.start)} at the start to a target of {value(view.target)}. "
         "The list “What moved it” has every change."
     )
     return Chart(figures, words)

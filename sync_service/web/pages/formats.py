@@ -12,6 +12,13 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
+def bar_length(share: float | None) -> float:
+    """Return the length of a progress bar in percent, 0…100, to two decimals. Only the whole is 100."""
+    if share is None or share <= 0:
+        return 0.0
+    return 100.0 if share >= 1 else min(round(100 * share, 2), 99.99)
+
+
 def ago(at: datetime, now: datetime) -> str:
     """Format a moment relative to now: `just now`, `5 min ago`, `in 3 h`, `4 days ago`, `12 Oct 2026`."""
     seconds = (now - at).total_seconds()

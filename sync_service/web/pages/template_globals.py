@@ -50,6 +50,7 @@ def install(app: Flask) -> None:
         number=number,
         amount=amount,
         percent=percent,
+        bar_length=formats.bar_length,
         counted=formats.counted,
         ago=ago,
         exact=exact,

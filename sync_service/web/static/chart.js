@@ -10,7 +10,7 @@
   const columns = (f) => {
     const times = [...new Set([f.starts, ...f.points.map(([at]) => at), f.until, f.ends])].sort((a, b) => a - b);
     const last = f.points[f.points.length - 1];
-    const known = new Map(f.points);
+    const known = new Map(f.points.map(([at, value]) => [at, value]));
     if (f.until > last[0]) known.set(f.until, last[1]);
     const pace = (at) =>
       at < f.starts || at > f.ends ? null : f.start + ((f.target - f.start) * (at - f.starts)) / (f.ends - f.starts);
@@ -24,6 +24,13 @@
 
   // Without a pointer, the legend shows the current values.
   const latest = (f) => columns(f)[0].indexOf(f.until);
+
+  // Values and the target are written by the server, which never rounds one to the other.
+  const written = (f) => {
+    const texts = new Map(f.points.map(([at, , text]) => [at, text]));
+    texts.set(f.until, f.points[f.points.length - 1][2]);
+    return (u, value, _, index) => (value === null || value === undefined ? "" : texts.get(u.data[0][index]));
+  };
 
   const formatted = (f) => (_, value) => {
     if (value === null || value === undefined) return "";
@@ -45,7 +52,7 @@
     const text = colour("--okr-chart-text");
     const grid = { stroke: colour("--okr-chart-grid"), width: 1 };
     const font = "12px " + getComputedStyle(document.body).fontFamily;
-    const short = (values) => values.map((value) => value.toLocaleString("en", { maximumFractionDigits: 2 }) + (f.unit === "%" ? " %" : ""));
+    const short = (values) => values.map((value) => value.toLocaleString("en", { maximumFractionDigits: 6 }) + (f.unit === "%" ? " %" : ""));
     return {
       width: Math.max(container.clientWidth, 120),
       height: window.innerWidth < 576 ? 200 : 260,
@@ -77,10 +84,10 @@
           width: 2,
           paths: window.uPlot.paths.stepped({ align: 1 }),
           points: { show: f.points.length < 40, size: 5 },
-          value: formatted(f),
+          value: written(f),
         },
         { label: "expected", stroke: colour("--okr-chart-pace"), width: 1.5, dash: [4, 5], points: { show: false }, value: formatted(f) },
-        { label: "target", stroke: colour("--okr-chart-target"), width: 1.5, dash: [10, 5], points: { show: false }, value: formatted(f) },
+        { label: "target", stroke: colour("--okr-chart-target"), width: 1.5, dash: [10, 5], points: { show: false }, value: () => f.target_text },
       ],
     };
   };
