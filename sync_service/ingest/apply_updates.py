@@ -137,7 +137,7 @@ class UpdateApplier:
         names.save(tx)
         if not all(update.defer_compute for update in updates):
             compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle)
-        relink_requests.add(tx, [*batch.followed, *((one.connection_id, str(one)) for one in names.renamed)])
+        relink_requests.add(tx, [*batch.followed, *((one.connection_id, [one.reason]) for one in names.renamed)])
         fetch_requests.add(tx, batch.fetch_requests)
         if not all(update.defer_compute for update in updates):  # queries are listed after a first import
             query_candidates.add(

@@ -11,6 +11,7 @@ from sync_service.domain.trackers.causes import Cause, counts_differently, descr
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.merge import is_outdated, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.progress.comment_links import comment_outcome
 from sync_service.progress.link_issues import IssueChange, LinkInput
 from sync_service.progress.term_names import TermNames
@@ -52,12 +53,12 @@ class IssueBatch:
     """The locked issues of a batch, and what happened to each, in order.
 
     `fetch_requests` are the fetches to request. `followed` are connections whose manual links moved beyond the batch,
-    each with the cause.
+    each with the reason.
     """
 
     ruleset: Ruleset
     rows: Mapping[Identity, IssueRow]
-    followed: list[tuple[int, str]] = field(default_factory=list)
+    followed: list[tuple[int, list[RelinkReason]]] = field(default_factory=list)
     fetch_requests: dict[Identity, tuple[FetchNeeded, str | None]] = field(default_factory=dict)
     _issues: dict[Identity, Issue] = field(default_factory=dict)
     _changes: dict[Identity, list[_Change]] = field(default_factory=dict)
@@ -173,7 +174,7 @@ class IssueBatch:
             return f"{key}: nothing new in the comment", None
         outcome_text = f"{key}: {comment_outcome(self.ruleset, connection_id, seen)}"
         if last_identity != seen.identity:
-            self.followed.append((connection_id, f"a comment on {seen.key} moved with it"))
+            self._relink(connection_id, last_identity, f"a comment on {seen.key} moved with it")
         elif before is not None:
             self._record(identity, before, before, source, what="comment deleted" if seen.gone else "commented")
         unseen = FetchNeeded(identity=last_identity, key=seen.key, reason="the issue is not known yet")
@@ -192,7 +193,10 @@ class IssueBatch:
             tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last_key
         )
         if last_key != tombstone.moved_to:
-            self.followed.append((connection_id, f"{tombstone.key} moved to {last_key}"))
+            self._relink(connection_id, last_identity, f"{tombstone.key} moved to {last_key}")
+
+    def _relink(self, connection_id: int, identity: str, what: str) -> None:
+        self.followed.append((connection_id, [RelinkReason(what=what, issue=identity)]))
 
     def _last_key(self, tx: Connection, connection_id: int, *, identity: str, key: str) -> tuple[str, str]:
         """Follow the known transfers of an issue, in this batch too; return its last identity and key."""

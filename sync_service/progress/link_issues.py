@@ -13,6 +13,7 @@ from sync_service.domain.text import folded, number
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import TermKind
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.progress.comment_links import comment_that_counts, describe_comment
 from sync_service.progress.comment_links import requested_key_results as asked_key_results
 from sync_service.progress.term_names import TermNames
@@ -37,13 +38,19 @@ class IssueChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkInput:
-    """A locked issue whose links are to be derived again, with its changes (or the reason to derive them again)."""
+    """A locked issue whose links are to be derived again, with its changes; without any, with possible reasons."""
 
     row_id: int
     connection_id: int
     issue: Issue
     scope: Scope | None
-    changes: tuple[IssueChange, ...]
+    changes: tuple[IssueChange, ...] = ()
+    reasons: Sequence[RelinkReason] = ()
+
+    @property
+    def scope_names(self) -> list[str]:
+        """The configured and the present name of the issue's watched scope."""
+        return [name for name in (self.scope.name, self.scope.current_name) if name] if self.scope else []
 
 
 def subject_of(
@@ -132,16 +139,16 @@ def matching_rules(ruleset: Ruleset, entry: LinkInput, subject: Subject) -> list
 
 
 def known_entries(
-    ruleset: Ruleset, connection_id: int, known: Iterable[tuple[int, Issue]], *, cause: str
+    ruleset: Ruleset, connection_id: int, known: Iterable[tuple[int, Issue]], *, reasons: Sequence[RelinkReason]
 ) -> list[LinkInput]:
-    """Return locked issues of a connection, by row id, as entries whose links are derived again for one cause."""
+    """Return locked issues of a connection, by row id, as entries whose links are derived again for some reasons."""
     return [
         LinkInput(
             row_id=row_id,
             connection_id=connection_id,
             issue=one,
             scope=ruleset.scope_of(connection_id, one.scope) if one.scope else None,
-            changes=(IssueChange(Cause(what=cause, issue=one.key, title=one.title, url=one.url), counts=False),),
+            reasons=reasons,
         )
         for row_id, one in known
     ]
@@ -177,7 +184,11 @@ def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names
             changes[entry.row_id] = (had, has)
         for key_result_id in _key_results(had, rules) | _key_results(has, rules):
             touched[key_result_id] += _causes(
-                entry, _of_key_result(had, key_result_id), _of_key_result(has, key_result_id), source_names
+                entry,
+                key_result_id,
+                _of_key_result(had, key_result_id),
+                _of_key_result(has, key_result_id),
+                source_names,
             )
     links.save(tx, changes)
     write_backs.request_after_linking(tx, _note_requests(ruleset, entries, changes, rules))
@@ -258,17 +269,35 @@ def _of_key_result(linked: Links, key_result_id: int) -> Links:
     return {key: weight for key, weight in linked.items() if key[0] == key_result_id}
 
 
-def _causes(entry: LinkInput, had: Links, has: Links, source_names: _SourceNames) -> list[Cause]:
+def _causes(entry: LinkInput, key_result_id: int, had: Links, has: Links, source_names: _SourceNames) -> list[Cause]:
     """Return the changes that could have moved one key result; the last real change also says how the links changed."""
     causes = [step.cause for step in entry.changes if step.counts]
     change = _link_change(had, has, source_names)
     if change is None:
         return causes
+    if not entry.changes:
+        return [_relinked(entry, key_result_id, origins=_changed_origins(had, has), change=change)]
     informative = [step.cause for step in entry.changes if step.cause.what != UNSPECIFIED_CHANGE]
     last = informative[-1] if informative else entry.changes[-1].cause
     before = [cause for cause in causes if cause is not last]
     what = last.what if entry.issue.gone_reason is not None else f"{last.what}, {change}"
     return [*before, replace(last, what=what)]
+
+
+def _relinked(entry: LinkInput, key_result_id: int, *, origins: Collection[str], change: str) -> Cause:
+    """Return the change of an issue's links as a cause, with those reasons that concern this key result."""
+    issue = entry.issue
+    why = [
+        one.what
+        for one in entry.reasons
+        if one.concerns(issue, key_result=key_result_id, origins=origins, scopes=entry.scope_names)
+    ]
+    what = ", ".join(filter(None, ["; ".join(dict.fromkeys(why)), change]))
+    return Cause(what=what, issue=issue.key, title=issue.title, url=issue.url)
+
+
+def _changed_origins(had: Links, has: Links) -> set[str]:
+    return {key[1] for key in had.keys() | has.keys() if had.get(key) != has.get(key)}
 
 
 def _link_change(had: Links, has: Links, known: _SourceNames) -> str | None:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Engine, Row
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import LinkInput, known_entries, relink
 from sync_service.progress.term_names import TermNames, keys_of
@@ -84,7 +85,8 @@ class Relinker:
             self._sweep(tx, row)
         elif row.query is None and issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
             # Issues that came since the last chunk are already linked by this revision.
-            held = self._link_chunk(tx, self.ruleset_cache.current(tx), row, f"rule {row.rule_slug} changed")
+            why = RelinkReason(what=f"rule {row.rule_slug} changed", key_result=row.key_result_id, origin="rule")
+            held = self._link_chunk(tx, self.ruleset_cache.current(tx), row, [why])
             due.release(tx, tables.rule_revision, row, cursor=held[-1].id)
         else:
             self._activate(tx, row)
@@ -119,7 +121,7 @@ class Relinker:
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
         if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, parent=_parent_of(row)):
             ruleset = self.ruleset_cache.current(tx)
-            held = self._link_chunk(tx, ruleset, row, row.cause)
+            held = self._link_chunk(tx, ruleset, row, [RelinkReason.from_columns(one) for one in row.reasons])
             # A query may name a label that was renamed.
             if row.connection_id in ruleset.rules.connections_with_queries and not self._is_evaluated_by_tracker(
                 tx, row.connection_id
@@ -135,13 +137,15 @@ class Relinker:
         kind = sa.select(tables.connection.c.kind).where(tables.connection.c.id == connection_id)
         return tx.scalar(kind) in self.listed_kinds
 
-    def _link_chunk(self, tx: Transaction, ruleset: Ruleset, row: Row[Any], cause: str) -> list[IssueRow]:
+    def _link_chunk(
+        self, tx: Transaction, ruleset: Ruleset, row: Row[Any], reasons: Sequence[RelinkReason]
+    ) -> list[IssueRow]:
         """Derive the links of a connection's next issues again; return these issues."""
         parent = _parent_of(row)
         held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK, parent=parent)
         renaming = _renaming_of(tx, row)
         known = [(one, renaming.applied_to(one.issue) if renaming else one.issue) for one in held if one.issue]
-        entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], cause=cause)
+        entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], reasons=reasons)
         names = TermNames.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
         _save_changed(tx, [kept for kept, _ in known], entries)
         self._compute(tx, ruleset, relink(tx, ruleset, entries, names))

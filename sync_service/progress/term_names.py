@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Snapshot, Term, TermKind, TermSeen
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.issues import TermKey
 
@@ -21,12 +22,15 @@ class Renamed:
 
     connection_id: int
     kind: str
+    id: str
     before: str
     after: str | None
 
-    def __str__(self) -> str:
-        """Return it as the text of a cause."""
-        return f"{self.kind} {self.before} " + (f"renamed to {self.after}" if self.after else "deleted")
+    @property
+    def reason(self) -> RelinkReason:
+        """Return it as the reason to derive the links of the issues that carry the term again."""
+        became = f"renamed to {self.after}" if self.after else "deleted"
+        return RelinkReason(what=f"{self.kind} {self.before} {became}", term=self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class TermNames:
         self._known[key] = _Name(name, at)
         self._changed.add(key)  # also a later time for the same name: it outdates updates that come late
         if known is not None and known.name is not None and known.name != name:
-            self.renamed.append(Renamed(key[0], key[1], known.name, name))
+            self.renamed.append(Renamed(*key, known.name, name))
 
     def save(self, tx: Connection) -> None:
         """Save the changed names."""

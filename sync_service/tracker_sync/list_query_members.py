@@ -20,6 +20,7 @@ from sync_service.domain.listing import LONG
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
 from sync_service.domain.trackers.queries import EvaluatesQueries, MemberPage
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.updates import Update, UpdateSource
 from sync_service.store.engine import versions
@@ -226,9 +227,9 @@ class QueryLister:
             query_members.apply_run(
                 tx, revision.id, list(differing), run=run.number, began_at=run.began_at, complete=complete
             )
-            cause = f"query of rule {revision.rule_slug} listed"
+            reason = _reason(revision, "listed")
             known = sorted(held.values(), key=lambda one: one.id)
-            self.matcher.update_links(tx, ruleset, row.connection_id, known, cause=cause)
+            self.matcher.update_links(tx, ruleset, row.connection_id, known, reason=reason)
         return True
 
     def _evaluate_known(
@@ -275,8 +276,8 @@ class QueryLister:
                     identity: answer for identity, answer in answers[revision.id].items() if identity in certain
                 }
                 record_definite(tx, ruleset, connection.id, {revision.id: certain_answers})
-                cause = f"query of rule {revision.rule_slug} asked"
-                self.matcher.update_links(tx, ruleset, connection.id, unchanged_rows, cause=cause)
+                reason = _reason(revision, "asked")
+                self.matcher.update_links(tx, ruleset, connection.id, unchanged_rows, reason=reason)
                 due.checkpoint(tx, query_listing, row, lease=LEASE)
 
         unchanged = [one.issue for one in known]
@@ -294,3 +295,8 @@ class QueryLister:
         with writing(self.matcher.engine) as tx:
             query_listings.note_incomplete(tx, revision, incomplete_reason)
             due.release(tx, query_listing, row, wait=INTERVAL, outcome=incomplete_reason, cursor=None)
+
+
+def _reason(revision: Row[Any], verb: str) -> RelinkReason:
+    what = f"query of rule {revision.rule_slug} {verb}"
+    return RelinkReason(what=what, key_result=revision.key_result_id, origin="rule")

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine, Row
 from sync_service.domain.trackers.connector import Connector, ConnectorError
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.domain.trackers.queries import Candidate, EvaluatesQueries
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import known_entries, relink
 from sync_service.progress.term_names import TermNames, keys_of
@@ -41,7 +42,7 @@ BATCH = 100
 INDEX_LAG = timedelta(minutes=1)
 """Time after a change when an index that may lag is asked once more: its first answer may be older than the change."""
 
-CAUSE = "asked again whether a query finds it"
+REASON = RelinkReason(what="asked again whether a query finds it", origin="rule")
 
 Answers = Mapping[int, Mapping[str, bool | None]]
 """Answers of queries about issues, by the ids of their rule revisions; None where a query can't answer."""
@@ -126,7 +127,7 @@ class QueryMatcher:
                 record_definite(tx, ruleset, connection_id, answers)
             else:
                 record_lagging(tx, ruleset, connection_id, answers, fresh=fresh)
-            self.update_links(tx, ruleset, connection_id, held, cause=CAUSE)
+            self.update_links(tx, ruleset, connection_id, held, reason=REASON)
             self._finish(tx, rows, fresh, answers)
 
     def _finish(
@@ -147,11 +148,11 @@ class QueryMatcher:
         due.release_some(tx, query_candidate, [row for row, _ in again], later)
 
     def update_links(
-        self, tx: Transaction, ruleset: Ruleset, connection_id: int, held: Sequence[IssueRow], *, cause: str
+        self, tx: Transaction, ruleset: Ruleset, connection_id: int, held: Sequence[IssueRow], *, reason: RelinkReason
     ) -> None:
         """Update links and values after the memberships of locked issues changed."""
         known = [(kept.id, kept.issue) for kept in held if kept.issue]
-        entries = known_entries(ruleset, connection_id, known, cause=cause)
+        entries = known_entries(ruleset, connection_id, known, reasons=[reason])
         names = TermNames.read(tx, {key for entry in entries for key in keys_of(connection_id, entry.issue)})
         touched = relink(tx, ruleset, entries, names)
         compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle)

@@ -26,11 +26,11 @@ def recomputed(harness: ConfigHarness) -> dict[object, list[str]]:
 
 def relinked(harness: ConfigHarness) -> dict[object, object]:
     """Return the connections to relink, with the reasons."""
-    found = sa.select(t.connection.c.slug, t.relink_request.c.cause).join(
+    found = sa.select(t.connection.c.slug, t.relink_request.c.reasons).join(
         t.relink_request, t.relink_request.c.connection_id == t.connection.c.id
     )
     with reading(harness.engine) as tx:
-        return {row.slug: row.cause for row in tx.execute(found)}
+        return {row.slug: "; ".join(one["what"] for one in row.reasons) for row in tx.execute(found)}
 
 
 def versions(harness: ConfigHarness) -> tuple[int, int]:

@@ -76,8 +76,9 @@ def test_changed_scopes_relink_and_recompute(harness: ConfigHarness) -> None:
     what = "scope acme/pay watched, scope acme/app watched, scope acme/checkout no longer watched"
     assert lines(plan.lines()) == [f"~ connection acme-github: {what}"]
     assert harness.rows(sa.select(t.scope.c.name).order_by(t.scope.c.name)) == [("SHOP",), ("acme/app",), ("acme/pay",)]
-    assert relinked(harness) == {"acme-github": f"acme-github: {what}"}
-    assert recomputed(harness) == {"KR-1": [f"acme-github: {what}"]}
+    causes = [f"acme-github: {words}" for words in what.split(", ")]
+    assert relinked(harness) == {"acme-github": "; ".join(causes)}
+    assert recomputed(harness) == {"KR-1": causes}
     assert any("which its connection does not watch" in warning for warning in plan.warnings)
 
 

@@ -138,6 +138,56 @@ def test_issues_of_an_unwatched_scope_do_not_count(applied: ConfigHarness) -> No
     assert read_key_result(applied)[0].current == pytest.approx(100 * 2 / 6)
 
 
+MORE = (
+    "      - {slug: KR, ",
+    """\
+      - {slug: KR-A, title: A, measure: {kind: done-share}}
+      - {slug: KR-B, title: B, measure: {kind: done-share}}
+      - {slug: KR-C, title: C, measure: {kind: done-share}}
+      - {slug: KR, """,
+)
+
+
+def causes_of(harness: ConfigHarness, slug: str) -> list[tuple[str | None, str]]:
+    """Return issue and words of all causes in a key result's history, oldest first."""
+    with reading(harness.engine) as tx:
+        view = key_result_view(tx, slug, NOW)
+        assert view is not None
+        entries = reversed(history_view(tx, view.id))
+    return [(cause.issue, cause.what) for entry in entries for cause in entry.causes]
+
+
+def test_causes_name_what_concerns_their_key_result(applied: ConfigHarness) -> None:
+    """Of three key results that come with one file, each with an issue, one of them by hand; and of two scopes."""
+    with writing(applied.engine) as tx:
+        for identity, label in (("1", "okr:kr-a"), ("2", "okr:kr-b")):
+            tx.execute(sa.update(t.issue).where(t.issue.c.identity == identity).values(labels=[label]))
+    link = ("weight: 3}\n", 'weight: 3}\n  - {key_result: KR-C, issue: "gh:acme/web#4"}\n')
+    applied.apply(replace(FILE, MORE, link))
+    drain(applied)
+    assert causes_of(applied, "KR-A") == [("acme/app#1", "key result KR-A added, now linked by its label")]
+    assert causes_of(applied, "KR-B") == [("acme/app#2", "key result KR-B added, now linked by its label")]
+    added = "key result KR-C added; manual links changed, now linked by hand"
+    assert causes_of(applied, "KR-C") == [("acme/web#4", added)]
+    applied.apply(replace(FILE, MORE, link, ("[acme/app, acme/web]", "[acme/other]")))
+    drain(applied)
+    gone = [what for _, what in causes_of(applied, "KR-C")[1:]]
+    assert gone
+    assert all("acme/web no longer watched" in what and "acme/app" not in what for what in gone)
+
+
+def test_a_rule_that_is_processed_first_is_no_cause_for_another_key_results_link(applied: ConfigHarness) -> None:
+    """Its chunk finds a link that another change of the file asks for."""
+    link = ("weight: 3}\n", 'weight: 3}\n  - {key_result: KR-C, issue: "gh:acme/web#4"}\n')
+    rule = ("rules:\n", "rules:\n  - {slug: a, connection: gh, key_result: KR-A, when: {field: scope, is: acme/app}}\n")
+    applied.apply(replace(FILE, MORE, link, rule))
+    with writing(applied.engine) as tx:  # the revision is drained while the other rows wait
+        for table in (t.relink_request, t.recompute):
+            tx.execute(sa.update(table).values(due_at=NOW + timedelta(days=400)))
+    drain(applied)
+    assert causes_of(applied, "KR-C") == [("acme/web#4", "now linked by hand")]
+
+
 def test_another_target_changes_the_progress_and_not_the_value(applied: ConfigHarness) -> None:
     """So the history gets no entry."""
     before = read_key_result(applied)

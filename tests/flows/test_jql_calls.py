@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from simulator.jira.model.bulk_issues import BulkIssue
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
@@ -39,7 +40,7 @@ def test_relinked_issues_are_listed_and_not_matched(cloud: JqlHarness) -> None:
     before = cloud.calls("/jql/match")
     with writing(cloud.services.engine) as tx:
         (connection,) = tx.scalars(sa.select(tables.connection.c.id))
-        relink_requests.add(tx, [(connection, "a component was renamed")])
+        relink_requests.add(tx, [(connection, [RelinkReason(what="a component was renamed")])])
     cloud.drain()
     assert cloud.calls("/jql/match") == before
     assert cloud.is_listed_soon()

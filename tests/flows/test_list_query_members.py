@@ -128,9 +128,7 @@ def test_an_unknown_member_is_fetched_and_then_counts(harness: QueryHarness) -> 
         (scope,) = tx.execute(sa.select(tables.scope)).all()
         issue_scope = {"scope_external_id": "1", "scope_name": "acme/checkout", "identity": "1#9"}
         add_issue(tx, scope.connection_id, scope.id, "acme/checkout#9", "Late", updated_at=NOW, **issue_scope)
-        tx.execute(
-            sa.insert(tables.relink_request).values(connection_id=scope.connection_id, cause="seen", due_at=EPOCH)
-        )
+        tx.execute(sa.insert(tables.relink_request).values(connection_id=scope.connection_id, due_at=EPOCH))
     harness.services.drains.drain("relink_request")
     assert harness.linked() == ["acme/checkout#9"]
 

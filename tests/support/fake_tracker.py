@@ -20,6 +20,7 @@ from sync_service.domain.trackers.connector import (
     WebhookRequest,
 )
 from sync_service.domain.trackers.observations import Account, Observation, ParsedDelivery, Snapshot
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.receive import WebhookReceiver
 from sync_service.notify.connection_alerts import ConnectionAlerter
@@ -187,7 +188,9 @@ class CoreHarness:
             settings = measure or {"kind": "done-share"}
             found = _insert(tx, tables.key_result, objective_id=self.objective_id, measure=settings, **columns)
             key_results.recompute(tx, [found])
-            relink_requests.add(tx, [(self.connection_id, f"key result {slug} was added")])
+            relink_requests.add(
+                tx, [(self.connection_id, [RelinkReason(what=f"key result {slug} was added", key_result=found)])]
+            )
             bump_rules(tx)
         self.drain()
         return found

@@ -53,11 +53,21 @@ class Change:
             return f"+ {what}"
         return f"- {what}" if self.after is None else f"~ {what}: {', '.join(self.words())}"
 
+    def scope_words(self) -> Iterator[tuple[str, str]]:
+        """Yield each scope that is newly watched or no longer, and that in words."""
+        if self.differs("scopes"):
+            yield from _scope_words((self.before or {})["scopes"], (self.after or {})["scopes"])
+
     def words(self, *names: str) -> Iterator[str]:
         """Yield how fields changed: the named ones, or all."""
         for name in self.fields:
             if (not names or name in names) and not self.differs(_FOLLOWS.get(name, "")):
                 yield from _field_words(name, (self.before or {})[name], (self.after or {})[name])
+
+
+def _scope_words(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, str]]:
+    yield from ((one, f"scope {one} watched") for one in after if one not in before)
+    yield from ((one, f"scope {one} no longer watched") for one in before if one not in after)
 
 
 def format_key(key: Key) -> str:
@@ -90,8 +100,7 @@ def _field_words(name: str, before: Any, after: Any) -> Iterator[str]:
     if name in SECRET_FIELDS:
         yield _secret_words(name.replace("_", " "), before, after)
     elif name == "scopes":
-        yield from (f"scope {one} watched" for one in after if one not in before)
-        yield from (f"scope {one} no longer watched" for one in before if one not in after)
+        yield from (words for _, words in _scope_words(before, after))
     elif name == "position":
         yield "position in the list"
     elif name == "when":

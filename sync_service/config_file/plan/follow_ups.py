@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
 from sync_service.domain.trackers.causes import Cause
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.store import tables as t
 from sync_service.store.okrs import key_results
 from sync_service.store.queue import relink_requests
@@ -22,22 +23,22 @@ class FollowUps:
     tx: Transaction
     actor: str
     _causes: dict[int, list[Cause]] = field(default_factory=lambda: defaultdict(list))
-    _relinks: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _relinks: dict[int, list[RelinkReason]] = field(default_factory=lambda: defaultdict(list))
 
     def before_removal(self, change: Change) -> None:
         """Note what a removal affects, while the rows still exist."""
         if change.section == "connections":
             self._recompute(self._key_results_of(str(change.key)), f"connection {change.key} removed")
         elif change.section == "people":
-            self._people(change)
+            self._people()
         elif change.section == "links":
-            self._relink([self._connection_id(change.key[1])], "manual links changed")
+            self._link(change)
 
     def after_saving(self, change: Change) -> None:
         """Note what a new or changed item affects."""
         match change.section:
             case "people" if change.before is None or change.differs("accounts", "role"):
-                self._people(change)
+                self._people()
             case "cycles" if change.before:
                 self._cycle(change)
             case "connections" if change.before:
@@ -49,23 +50,28 @@ class FollowUps:
             case "key_results":
                 self._key_result(change)
             case "links":
-                self._relink([self._connection_id(change.key[1])], "manual links changed")
+                self._link(change)
 
     def make_due(self) -> None:
         """Write what was noted as due rows."""
         for connection_id in self._existing(t.connection, self._relinks):
-            relink_requests.add(self.tx, [(connection_id, "; ".join(dict.fromkeys(self._relinks[connection_id])))])
+            relink_requests.add(self.tx, [(connection_id, list(dict.fromkeys(self._relinks[connection_id])))])
         for key_result_id in self._existing(t.key_result, self._causes):
             key_results.recompute(self.tx, [key_result_id], causes=self._causes[key_result_id])
 
     def _existing(self, table: sa.Table, ids: Iterable[int]) -> Sequence[int]:
         return self.tx.scalars(sa.select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)).all()
 
-    def _people(self, change: Change) -> None:
+    def _people(self) -> None:
         """Relink where comments ask for links: a person's permission to link has changed."""
-        self._relink(
-            link_comments.connections_with_any(self.tx), f"permission to link by comments changed ({change.key})"
-        )
+        why = RelinkReason(what="permission to link by comments changed", origin="comment")
+        self._relink(link_comments.connections_with_any(self.tx), why)
+
+    def _link(self, change: Change) -> None:
+        ids = self._key_results(t.key_result.c.slug == change.key[0])
+        for one in ids:
+            why = RelinkReason(what="manual links changed", key_result=one, origin="manual")
+            self._relink([self._connection_id(change.key[1])], why)
 
     def _cycle(self, change: Change) -> None:
         if change.differs("starts_at", "ends_at"):
@@ -73,18 +79,24 @@ class FollowUps:
             self._recompute(self._key_results(t.cycle.c.slug == change.key), what)
 
     def _connection(self, change: Change) -> None:
-        what = f"{change.key}: {', '.join(change.words('scopes', 'earlier', 'options', 'site'))}"
-        if change.differs("scopes", "options", "site"):
-            self._relink([self._connection_id(str(change.key))], what)
-        if change.differs("scopes", "earlier"):
-            self._recompute(self._key_results_of(str(change.key)), what)
+        connection = [self._connection_id(str(change.key))]
+        for scope, words in change.scope_words():
+            self._relink(connection, RelinkReason(what=f"{change.key}: {words}", scope=scope))
+        for words in change.words("options", "site"):
+            self._relink(connection, RelinkReason(what=f"{change.key}: {words}"))
+        for scope, words in change.scope_words():
+            self._recompute(self._key_results_of(str(change.key), scope), f"{change.key}: {words}")
+        for words in change.words("earlier"):
+            self._recompute(self._key_results_of(str(change.key)), f"{change.key}: {words}")
 
     def _key_result(self, change: Change) -> None:
         ids = self._key_results(t.key_result.c.slug == change.key)
         if change.before is None:
             self._recompute(ids, "key result added")
             # Known issues may already have its `okr:` label.
-            self._relink(self.tx.scalars(sa.select(t.connection.c.id)), f"key result {change.key} added")
+            for one in ids:
+                why = RelinkReason(what=f"key result {change.key} added", key_result=one)
+                self._relink(self.tx.scalars(sa.select(t.connection.c.id)), why)
         elif change.differs("start", "target", "measure", "objective", "owner"):
             self._recompute(ids, _changed_fields(change, "start", "target", "measure", "objective", "owner"))
 
@@ -92,7 +104,7 @@ class FollowUps:
         for one in key_result_ids:
             self._causes[one].append(Cause(what=what, actor=self.actor))
 
-    def _relink(self, connection_ids: Iterable[int], why: str) -> None:
+    def _relink(self, connection_ids: Iterable[int], why: RelinkReason) -> None:
         for one in connection_ids:
             self._relinks[one].append(why)
 
@@ -105,12 +117,15 @@ class FollowUps:
         found = sa.select(k.c.id).join(o, o.c.id == k.c.objective_id).join(c, c.c.id == o.c.cycle_id)
         return self.tx.scalars(found.where(where)).all()
 
-    def _key_results_of(self, connection: str) -> Sequence[int]:
-        """Return the key results that a connection's rules or linked issues belong to."""
+    def _key_results_of(self, connection: str, scope: str | None = None) -> Sequence[int]:
+        """Return the key results that a connection's rules or linked issues (of a scope, if given) belong to."""
         connection_id = sa.select(t.connection.c.id).where(t.connection.c.slug == connection).scalar_subquery()
         by_rule = sa.select(t.rule.c.key_result_id).where(t.rule.c.connection_id == connection_id)
         by_link = sa.select(t.link.c.key_result_id).join(t.issue, t.issue.c.id == t.link.c.issue_id)
-        return self.tx.scalars(by_rule.union(by_link.where(t.issue.c.connection_id == connection_id))).all()
+        linked = [t.issue.c.connection_id == connection_id]
+        if scope is not None:
+            linked.append(sa.func.lower(t.issue.c.scope_name) == scope.lower())
+        return self.tx.scalars(by_rule.union(by_link.where(*linked))).all()
 
 
 def _changed_fields(change: Change, *names: str) -> str:

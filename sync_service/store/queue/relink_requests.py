@@ -1,11 +1,12 @@
 """Relink requests: compute the links of many known issues again, in chunks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.store.engine.database import database_now
 from sync_service.store.tables import relink_request
 
@@ -18,7 +19,7 @@ def rename(tx: Transaction, connection_id: int, *, scope: str, was: str, now: st
     """
     row: dict[str, Any] = {
         "connection_id": connection_id,
-        "cause": f"{was} is now called {now}",
+        "reasons": [RelinkReason(what=f"{was} is now called {now}", scope=now).to_columns()],
         "renamed": {"scope": scope, "was": was, "now": now},
         "due_at": database_now(tx),
     }
@@ -29,16 +30,19 @@ def follow_parent(tx: Transaction, connection_id: int, *, identity: str, was: st
     """Request the new key of a moved issue for its children, and relink them."""
     row: dict[str, Any] = {
         "connection_id": connection_id,
-        "cause": f"its parent {was} is now {now}",
+        "reasons": [RelinkReason(what=f"its parent {was} is now {now}").to_columns()],
         "renamed": {"parent": identity, "was": was, "now": now},
         "due_at": database_now(tx),
     }
     tx.execute(sa.insert(relink_request).values(row))
 
 
-def add(tx: Transaction, wanted: Iterable[tuple[int, str]]) -> None:
-    """Request to relink all issues of connections: (connection id, cause in words)."""
+def add(tx: Transaction, wanted: Iterable[tuple[int, Sequence[RelinkReason]]]) -> None:
+    """Request to relink all issues of connections: (connection id, reasons)."""
     now = database_now(tx)
-    rows = [{"connection_id": connection_id, "cause": cause, "due_at": now} for connection_id, cause in wanted]
+    rows = [
+        {"connection_id": connection_id, "reasons": [one.to_columns() for one in reasons], "due_at": now}
+        for connection_id, reasons in wanted
+    ]
     if rows:
         tx.execute(sa.insert(relink_request), rows)
