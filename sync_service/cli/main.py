@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 import sync_service
 from config.errors import InvalidSettings
 from sync_service.config_file.read.errors import InvalidFiles
+from sync_service.domain.text import counted
 from sync_service.runtime.instance_lock import InUse
 from sync_service.runtime.redis_server import NoServer
 from sync_service.runtime.wiring import RegistryError
@@ -69,7 +70,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except InvalidFiles as error:
             count = len(error.errors)
-            raise click.ClickException(f"nothing was applied: {_count(count, 'error')}:\n{error}") from error
+            raise click.ClickException(f"nothing was applied: {counted(count, 'error')}:\n{error}") from error
         except InvalidSettings as error:
             raise click.ClickException(f"the settings are wrong:\n{error}") from error
         except BrokenPipeError:
@@ -85,10 +86,6 @@ class Commands(click.Group):
             ) from error
         except (RegistryError, DecryptionError, UnknownSchema, UnfitDatabase, InUse, NoServer, OSError) as error:
             raise click.ClickException(str(error)) from error
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from sync_service.domain.measures.status import STATUS_TEXT
-from sync_service.domain.text import amount, instant, number, percent
+from sync_service.domain.text import amount, counted, instant, number, percent
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.closing_date import ClosingSource
 from sync_service.runtime.instance_lock import ProcessView
@@ -160,7 +160,7 @@ def explain_lines(
     yield f"  value      {value(view.current)}, from {bounds}"
     progress = "" if view.progress is None else f", {percent(view.progress)} of the way"
     yield f"  status     {STATUS_TEXT[view.status]}{progress}"
-    yield f"  because    {view.explanation or 'it is not computed yet'}"
+    yield f"  because    {view.reason}"
     if view.stale:
         yield f"  stale      since {instant(view.stale.since)}: {view.stale.reason}"
     for query in queries:
@@ -180,14 +180,14 @@ def explain_lines(
 def _listed(query: Listed) -> str:
     when = f"listed {instant(query.done_at)}" if query.done_at else "not listed yet"
     outside = f", {query.outside} outside the watched scopes" if query.outside else ""
-    return f"{when}, {query.members} members{outside}" + (
+    return f"{when}, {counted(query.members, 'member')}{outside}" + (
         f"; {query.incomplete_reason}" if query.incomplete_reason else ""
     )
 
 
 def _issue_line(issue: IssueView) -> str:
     state = issue.state.value if issue.state else "?"
-    points = "" if issue.points is None else f", {number(issue.points)} points"
+    points = "" if issue.points is None else f", {counted(issue.points, 'point')}"
     by_rules = f"by rule {', '.join(issue.rules)}"
     origin = {"manual": "by hand", "label": "by its label", "comment": "by a comment"}.get(issue.origin, by_rules)
     counts = "" if issue.counts else f"; does not count: {issue.why_not}"

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
-from sync_service.domain.text import plain
+from sync_service.domain.text import counted, plain
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.people import audit
@@ -43,7 +43,7 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
     if delivery_id is not None and not counts["delivery"]:
         raise click.ClickException(f"there is no delivery {delivery_id!r}")
     by_table = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
-    click.echo(f"due again: {sum(counts.values())} rows" + (f" ({by_table})" if by_table else ""))
+    click.echo(f"due again: {counted(sum(counts.values()), 'row')}" + (f" ({by_table})" if by_table else ""))
 
 
 def _deliveries(delivery_id: str | None, since: str | None, now: datetime, zone: ZoneInfo) -> sa.ColumnElement[bool]:

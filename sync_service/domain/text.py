@@ -77,6 +77,26 @@ def _is_apart(value: float, decimals: int, shown: float, apart_from: Collection[
     return all(value == other or shown != round(other, decimals) for other in apart_from)
 
 
+def counted(count: float, one: str, many: str | None = None) -> str:
+    """Return a count with its noun: `1 issue`, `3 issues`."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def _unit_of(digits: str, unit: str) -> str:
+    """Return the unit as it reads after a number: `1 bug`, `2 bugs`. Only plurals of the English kind are changed."""
+    if digits not in ("1", "\u22121"):
+        return unit
+    *_, last = unit.split()
+    stem = next((last.removesuffix(end) + one for end, one in _PLURAL_ENDS if last.endswith(end)), last)
+    return unit.removesuffix(last) + stem if _PLURAL.fullmatch(last) else unit
+
+
+_PLURAL = re.compile(r"\w*(?:\w{3}|[A-Z])(?<![sui])(?<!bp)(?<!fp)s")
+"""A word that is a plural: not `ms`, `fps`, `Mbps`, `class`, `status` or `basis`."""
+
+_PLURAL_ENDS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("s", ""))
+
+
 def whole_percents(fraction: float) -> int:
     """Return a fraction as whole percents. Less than the whole is never 100."""
     rounded = round(100 * fraction)
@@ -89,7 +109,7 @@ def percent(fraction: float | None) -> str:
 
 
 def amount(value: float | None, unit: str = "", target: float | None = None) -> str:
-    """Return a value with its unit: `37.5 %`, `12 bugs`, `no data`.
+    """Return a value with its unit: `37.5 %`, `12 bugs`, `1 bug`, `no data`.
 
     It reads as the target only when it is equal, and as 100 % only when it is.
     """
@@ -97,7 +117,7 @@ def amount(value: float | None, unit: str = "", target: float | None = None) -> 
         return NO_DATA
     whole = [100.0] if unit == "%" else []
     digits = number(value, apart_from=whole if target is None else [target, *whole])
-    return f"{digits}{NARROW_SPACE}{unit}" if unit else digits
+    return f"{digits}{NARROW_SPACE}{_unit_of(digits, unit)}" if unit.strip() else digits
 
 
 def listed(names: list[str]) -> str:

@@ -158,12 +158,17 @@ def _headline(change: Change, value: str) -> str:
         return f"moved to {value}"
     if after.status is Status.NO_DATA:
         return "has no data any more"
-    return "is back on track" if after.status is Status.ON_TRACK else f"is now {STATUS_TEXT[after.status]}"
+    if after.status is Status.ON_TRACK:
+        return "is back on track"
+    improved = _severity(after.status) < _severity(change.before.status)
+    return f"improved to {STATUS_TEXT[after.status]}" if improved else f"is now {STATUS_TEXT[after.status]}"
 
 
 def _tone(change: Change) -> Tone:
     if kind_of(change) is NoticeKind.FELL_BACK:
         return "bad" if change.after.status is Status.BEHIND else "warn"
+    if _severity(change.after.status) < _severity(change.before.status):
+        return "good"
     return _TONES.get(change.after.status, "calm")
 
 

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.engine import Row
 
 from sync_service.domain.listing import LONG
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
 from sync_service.domain.trackers.queries import EvaluatesQueries, MemberPage
@@ -114,7 +115,7 @@ class QueryLister:
                 return
             if run is not None and run.cursor != END and time.monotonic() > ends:
                 with writing(self.matcher.engine) as tx:
-                    due.release(tx, query_listing, row, outcome=f"{run.seen} members seen so far")
+                    due.release(tx, query_listing, row, outcome=f"{counted(run.seen, 'member')} seen so far")
                 return
         if run is not None:
             fetch = partial(hidden_members, self.matcher.connectors[connection.kind], connection)
@@ -186,7 +187,7 @@ class QueryLister:
         complete = run.run_incomplete_reason is None
         again = run.run_incomplete_reason in (None, row.incomplete_reason, run.listing.problem)
         reason = run.run_incomplete_reason or (hidden_text(hidden) if hidden else None)
-        outcome = f"{run.seen} members" + (f", {run.outside} outside the watched scopes" if run.outside else "")
+        outcome = counted(run.seen, "member") + (f", {run.outside} outside the watched scopes" if run.outside else "")
         with writing(self.matcher.engine) as tx:
             query_listings.note_incomplete(tx, revision, reason)
             is_contradicted = complete and query_members.is_contradicted(

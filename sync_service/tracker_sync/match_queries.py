@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.connector import Connector, ConnectorError
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.domain.trackers.queries import Candidate, EvaluatesQueries
@@ -138,7 +139,9 @@ class QueryMatcher:
         for row in rows:
             results = [answer[row.identity] for answer in answers.values() if row.identity in answer]
             left = f", {results.count(None)} wait for the listing" if None in results else ""
-            outcome = f"{len(results)} queries asked, {results.count(True)} find it{left}"
+            found = results.count(True)
+            asked = counted(len(results), "query", "queries")
+            outcome = f"{asked} asked, {found} {'finds' if found == 1 else 'find'} it{left}"
             if row.identity in fresh and len(results) > results.count(None):
                 again.append((row, f"{outcome}; asked once more later"))
             else:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.listing import LONG, ListingProgress
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.capabilities import BatchFetch, ChangesRequest, ListsChanges, Page
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import (
@@ -127,7 +128,7 @@ class ScopePoller:
                 return
             if time.monotonic() > ends and run.cursor != END:
                 with writing(self.engine) as tx:
-                    due.release(tx, poll, row, outcome=f"{run.seen} issues seen so far")
+                    due.release(tx, poll, row, outcome=f"{counted(run.seen, 'issue')} seen so far")
                 return
         if run.listing.problem:
             self._give_up(row, connection, run, scope)
@@ -193,7 +194,8 @@ class ScopePoller:
                 query_listings.request_soon(tx, query_candidates.asking(tx, connection.id))
             unseen_before = run.began_at if away else run.began_at - UNSEEN
             unseen = polls.request_unseen(tx, scope, connection.id, before=unseen_before, limit=limit)
-            outcome = f"{run.seen} issues seen, {run.changed} new or changed; {unseen} not seen for long, to be fetched"
+            seen = f"{counted(run.seen, 'issue')} seen, {run.changed} new or changed"
+            outcome = f"{seen}; {unseen} not seen for long, to be fetched"
             due.release(
                 tx,
                 poll,

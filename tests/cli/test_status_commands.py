@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from sync_service.domain.text import counted
 from sync_service.runtime.instance_lock import hold_instance_lock, write_process_status
 from sync_service.runtime.supervisor import ProcessStatus
 from sync_service.store import tables as t
@@ -153,7 +154,7 @@ def test_explain_shows_no_target_before_it_is_reached(run: Run, engine: Engine) 
 def test_replay_makes_rows_due_again(run: Run, engine: Engine, words: tuple[str, ...], due: list[str]) -> None:
     """The selected rows start with their first attempt."""
     result = run("replay", *words)
-    assert (result.exit_code, result.stdout) == (0, f"due again: {len(due)} rows ({len(due)} of delivery)\n")
+    assert (result.exit_code, result.stdout) == (0, f"due again: {counted(len(due), 'row')} ({len(due)} of delivery)\n")
     again = sa.select(t.delivery.c.delivery_id).where(t.delivery.c.due_at.isnot(None), t.delivery.c.attempts == 0)
     with reading(engine) as tx:
         assert tx.scalars(again.order_by(t.delivery.c.id)).all() == due

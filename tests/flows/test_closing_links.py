@@ -44,7 +44,7 @@ def test_the_issue_counts_and_its_pull_request_does_not(core: CoreHarness, order
     """The order in which they become known does not matter. The merged pull request alone would give 100 %."""
     for one in order:
         core.receive_and_drain(one)
-    assert (core.value(), core.key_result_row().explanation) == (0, "0 of 1 issues done")
+    assert (core.value(), core.key_result_row().explanation) == (0, "0 of 1 issue done")
     assert why_not(core) == {"acme/checkout#1": None, "acme/checkout#2": THROUGH}
 
 

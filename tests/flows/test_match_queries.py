@@ -52,7 +52,7 @@ def test_an_issue_that_matches_counts_at_once(harness: QueryHarness) -> None:
     harness.change(1, 2)
     harness.match()
     assert harness.linked() == [FIRST]
-    outcomes = ["1 queries asked, 1 find it", "1 queries asked, 0 find it"]
+    outcomes = ["1 query asked, 1 finds it", "1 query asked, 0 find it"]
     assert [row.outcome for row in harness.rows(tables.query_candidate)] == [
         f"{one}; asked once more later" for one in outcomes
     ]
@@ -248,5 +248,5 @@ def test_an_issue_that_fails_a_query_does_not_stop_the_others(harness: QueryHarn
     first, second = harness.rows(tables.query_candidate)
     assert first.due_at is not None
     assert "a bug" in first.outcome
-    assert second.outcome == "1 queries asked, 1 find it; asked once more later"
+    assert second.outcome == "1 query asked, 1 finds it; asked once more later"
     assert harness.linked() == [SECOND]

@@ -266,7 +266,7 @@ def test_matches_outside_the_watched_scopes_are_counted_in_the_outcome(harness: 
     assert harness.counted() == ["acme/checkout#1"]
     (row,) = harness.rows(tables.query_listing)
     assert row.outside == 1
-    assert row.outcome == "1 members, 1 outside the watched scopes"
+    assert row.outcome == "1 member, 1 outside the watched scopes"
 
 
 def test_a_listing_does_not_undo_a_later_match(harness: QueryRuleHarness, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,8 @@ def item(before: KeyResultState, after: KeyResultState, *causes: Cause) -> Notic
         (KR_2, "KR-2 is now at risk: Bugs"),
         (KR_3, "KR-3 completed: Refunds"),
         (item(AT_RISK, ON_TRACK), "KR-1 is back on track: Ship the new checkout"),
+        (item(replace(AT_RISK, status=Status.BEHIND), AT_RISK), "KR-1 improved to at risk: Ship the new checkout"),
+        (item(AT_RISK, replace(AT_RISK, status=Status.BEHIND)), "KR-1 is now behind: Ship the new checkout"),
         (
             item(AT_RISK, KeyResultState(Status.NO_DATA, None, None)),
             "KR-1 has no data any more: Ship the new checkout",
@@ -98,6 +100,16 @@ def item(before: KeyResultState, after: KeyResultState, *causes: Cause) -> Notic
 def test_the_subject_names_the_most_important_change(change: NoticeItem, subject: str) -> None:
     """Each kind of change has its own words."""
     assert notice(change).subject == subject
+
+
+@pytest.mark.parametrize(("status", "tone"), [(Status.BEHIND, "good"), (Status.ON_TRACK, "warn")])
+def test_behind_to_at_risk_is_an_improvement(status: Status, tone: str) -> None:
+    """Its headline is green and says so; a mail with worse news begins with that."""
+    change = item(replace(AT_RISK, status=status), AT_RISK)
+    assert f'<h2 class="headline {tone}"' in notice(change).html.replace("'", '"')
+    worse = replace(KR_2, change=Change(ON_TRACK, AT_RISK, ()))
+    subject = notice(change, worse).subject
+    assert subject.startswith("KR-2 is now at risk" if tone == "good" else "KR-1 is now at risk")
 
 
 def test_several_key_results_share_a_subject_with_the_most_urgent_first() -> None:

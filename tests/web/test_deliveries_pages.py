@@ -99,7 +99,7 @@ def test_deliveries_are_filtered_by_connection_and_id(ana: SessionClient, ids: d
     """A history entry names the id of its delivery."""
     assert listed(ana.read("/deliveries?q=buried-1&connection=acme-github")) == [str(ids["buried-1"])]
     assert "No matching delivery" in ana.words("/deliveries?connection=acme-jira")
-    assert "No matching delivery" in ana.words("/deliveries?q=burie")
+    assert "No matching delivery No stored delivery has the id “burie”." in ana.words("/deliveries?q=burie")
 
 
 @pytest.mark.both_databases

@@ -55,6 +55,27 @@ def test_no_face_of_a_page_shows_the_target_before_it_is_reached(vera: SessionCl
     assert "100 % of the way" not in words
 
 
+def test_the_link_back_to_the_objective_leads_to_it(vera: SessionClient) -> None:
+    """Not to the top of the page of all objectives."""
+    assert 'href="/?cycle=2026-q4#objective-fast-checkout"' in vera.read("/key-results/KR-1")
+    assert 'id="objective-fast-checkout"' in vera.read("/?cycle=2026-q4")
+
+
+def test_an_ended_cycle_without_a_value_says_one_thing(vera: SessionClient, services: Services, clock: Clock) -> None:
+    """Its numbers are final, so nothing is computed in a moment."""
+    k = tables.key_result
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(k).where(k.c.slug == "KR-1").values(explanation="", current=None, progress=None))
+    assert "Not computed yet; this takes a few seconds." in vera.words("/key-results/KR-1")
+    ended = clock() - timedelta(days=10)
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.cycle).where(tables.cycle.c.slug == "2026-q4").values(ends_at=ended))
+    words = vera.words("/key-results/KR-1")
+    assert "The cycle is over. Its numbers are final." in words
+    assert "The cycle ended before a value was computed." in words
+    assert "computed yet" not in words + vera.words("/?cycle=2026-q4")
+
+
 def test_the_slug_is_case_insensitive(vera: SessionClient) -> None:
     """People type it in lower case."""
     assert "Ship the new checkout" in vera.words("/key-results/kr-1")
@@ -156,7 +177,8 @@ def test_a_thousand_issues_are_shown_in_pages_of_a_hundred(
     assert vera.read("/key-results/KR-5?q=piece+777&state=doing").count('<tr id="issue-') == 1
     aside = vera.read("/key-results/KR-5?state=aside")
     assert aside.count('<tr id="issue-') == aside.count("does-not-count") == 100
-    assert "No matching issue" in vera.words("/key-results/KR-5?q=nowhere")
+    words = vera.words("/key-results/KR-5?q=nowhere")
+    assert "No matching issue None of the linked issues matches “nowhere”. Show all 1 004 issues" in words
     assert "501 changes" in first
 
 

@@ -19,6 +19,7 @@ from connectors.github.setup.onboarding import missing_permissions as lacking_of
 from connectors.github.webhook.events import parsed_events
 from connectors.json_fields import Json, exact_text, json_object, json_objects, number, text, timestamp
 from connectors.responses import Response, is_about_credentials, raise_for_response
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Gone, Refused
 from sync_service.domain.trackers.diagnostics import Finding
 
@@ -116,7 +117,7 @@ class ConnectionChecks:
         if ends is None:
             return
         left = ends - self.now()
-        says = f"the token expires on {ends:%Y-%m-%d}, in {max(left.days, 0)} days"
+        says = f"the token expires on {ends:%Y-%m-%d}, in {counted(max(left.days, 0), 'day')}"
         soon = left < SOON
         yield Finding(what="expiry", well=None if soon else True, says=says, mend=_RENEW if soon else None)
 

@@ -17,6 +17,7 @@ from connectors.github.setup.onboarding import NEWER_EVENTS
 from connectors.github.webhook.events import parsed_events
 from connectors.json_fields import Json, exact_text, identifier, json_object, text
 from connectors.responses import Response
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.connector import Connection, Gone
 from sync_service.domain.trackers.diagnostics import Finding
 
@@ -144,11 +145,12 @@ class WebhookChecks:
             newest.setdefault(row["guid"], row)
         failed = [row for guid, row in newest.items() if guid not in arrived]
         if not failed:
-            yield Finding(what=what, well=True, says=f"the last {len(newest)} deliveries arrived")
+            last = "the last delivery" if len(newest) == 1 else f"the last {len(newest)} deliveries"
+            yield Finding(what=what, well=True, says=f"{last} arrived")
             return
         counts = Counter(_outcome(row) for row in failed)
-        counted = ", ".join(f"{count} with {outcome}" for outcome, count in counts.most_common())
-        says = f"{len(failed)} of the last {len(newest)} deliveries did not arrive: {counted}"
+        outcomes = ", ".join(f"{count} with {outcome}" for outcome, count in counts.most_common())
+        says = f"{len(failed)} of the last {counted(len(newest), 'delivery', 'deliveries')} did not arrive: {outcomes}"
         still = found[0]["guid"] not in arrived
         yield Finding(what=what, well=False if still else None, says=says, mend=_mend(failed))
 

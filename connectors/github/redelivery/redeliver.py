@@ -27,6 +27,7 @@ from connectors.github.redelivery.failed_deliveries import (
 from connectors.json_fields import identifier, json_object
 from connectors.responses import Response
 from sync_service.domain.listing import LONG, ListingProgress
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.observations import ScopeRef
@@ -248,8 +249,9 @@ class Redelivery:
             return f"found no webhook that leads to {self.calls.connection.hook_url}{hidden}"
         more = any(hook.cursor is not None for hook in memory.hooks.values())
         given_up = sum(one.given_up for one in memory.missed.values())
+        requested = counted(count, "failed delivery", "failed deliveries")
         return (
-            f"{count} failed deliveries requested again, {len(memory.missed) - given_up} still missing,"
+            f"{requested} requested again, {len(memory.missed) - given_up} still missing,"
             f" {given_up} given up; {memory.came} have arrived since"
             + ("; the list is longer, and is read once these have arrived" if more else "")
             + (f"; {memory.dropped} more failed than can be stored" if memory.dropped else "")

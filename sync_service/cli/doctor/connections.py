@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.capabilities import ChangesRequest, ListsChanges
 from sync_service.domain.trackers.connector import Connection, ConnectorError
 from sync_service.domain.trackers.diagnostics import Finding, HasDiagnostics
@@ -75,7 +76,8 @@ def _rejected(held: ConnectionDiagnostics, at: datetime, now: datetime) -> Findi
     If good deliveries arrive too, the secrets agree and somebody else sends here; otherwise the secrets probably
     differ.
     """
-    says = f"{held.rejected} deliveries rejected for a wrong or missing signature, the last {_since(at, now)}"
+    rejected = counted(held.rejected, "delivery", "deliveries")
+    says = f"{rejected} rejected for a wrong or missing signature, the last {_since(at, now)}"
     well = None if held.last_delivery_at and held.last_delivery_at > at - timedelta(days=1) else False
     mend = "compare the secrets of the tracker's webhook and of this connection; if equal, somebody else sends here"
     return Finding(what="signatures", well=well, says=says, mend=mend)
@@ -135,5 +137,5 @@ def _since(at: datetime, now: datetime) -> str:
     elif ago < timedelta(days=2):
         text = f"{ago // timedelta(hours=1)} h ago"
     else:
-        text = f"{ago.days} days ago"
+        text = f"{counted(ago.days, 'day')} ago"
     return f"{text} ({at:%Y-%m-%d %H:%M} UTC)"

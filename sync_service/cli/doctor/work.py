@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from redis.exceptions import RedisError
 
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.runtime.instance_lock import ProcessView, read_process_status
 from sync_service.runtime.wiring import Services
@@ -55,7 +56,8 @@ def _clock(processes: Sequence[ProcessView] | None) -> Iterator[Finding]:
 def _late(waiting: Sequence[Backlog]) -> Iterator[Finding]:
     late = [rows for rows in waiting if rows.lag_seconds > LATE_SECONDS]
     for rows in late:
-        says = f"{rows.due} {rows.table} rows are due, the oldest for {rows.lag_seconds:.0f} s"
+        verb = "is" if rows.due == 1 else "are"
+        says = f"{counted(rows.due, f'{rows.table} row')} {verb} due, the oldest for {rows.lag_seconds:.0f} s"
         well = False if rows.lag_seconds > FAR_TOO_LATE_SECONDS else None
         yield Finding(what="late rows", well=well, says=says, mend=_LATE)
     if not late:

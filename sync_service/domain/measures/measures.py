@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isclose
 from typing import Any
 
-from sync_service.domain.text import number
+from sync_service.domain.text import counted, number
 from sync_service.domain.trackers.observations import State
 
 
@@ -103,46 +103,46 @@ def compute(
         explanation = "no check-in has set a value yet" if checked_in is None else "set by the latest check-in"
         return Value(checked_in, explanation)
     linked = list(tallies)
-    counted = [tally for tally in linked if tally.state is not State.DROPPED]
+    counting = [tally for tally in linked if tally.state is not State.DROPPED]
     dropped = sum(tally.issues for tally in linked if tally.state is State.DROPPED)
     dropped_text = f"; {dropped} dropped left out" if dropped else ""
     if not linked:
         return Value(None, "no issue is linked")
-    current, explanation = _VALUES[measure.kind](measure, start, counted, dropped_text)
+    current, explanation = _VALUES[measure.kind](measure, start, counting, dropped_text)
     return Value(None if current is None else round_value(current, target), explanation)
 
 
-def _done_share(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
+def _done_share(measure: Measure, start: float, tallies: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
     def size(tally: Tally) -> float:
         return tally.weight if measure.weight == "count" else tally.points + measure.unestimated * tally.unestimated
 
-    done = sum(size(tally) for tally in counted if tally.state is State.DONE)
-    left = sum(size(tally) for tally in counted if tally.state is not State.DONE)
+    done = sum(size(tally) for tally in tallies if tally.state is State.DONE)
+    left = sum(size(tally) for tally in tallies if tally.state is not State.DONE)
     total = done + left
     if total <= 0:
         return None, f"no linked issue counts{dropped_text}"
-    issues = sum(tally.issues for tally in counted)
-    closed = sum(tally.issues for tally in counted if tally.state is State.DONE)
+    issues = sum(tally.issues for tally in tallies)
+    closed = sum(tally.issues for tally in tallies if tally.state is State.DONE)
     size_text = ""
     if measure.weight == "points":
-        size_text = f", {number(done, apart_from=[total])} of {number(total)} points"
+        size_text = f", {number(done, apart_from=[total])} of {counted(total, 'point')}"
     elif (done, total) != (closed, issues):
         size_text = f", {number(done, apart_from=[total])} of {number(total)} by weight"
     share = 100.0 if left == 0 else min(100 * done / total, ALMOST_100)
-    return share, f"{closed} of {issues} issues done{size_text}{dropped_text}"
+    return share, f"{number(closed)} of {counted(issues, 'issue')} done{size_text}{dropped_text}"
 
 
-def _done_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:
+def _done_count(measure: Measure, start: float, tallies: list[Tally], dropped_text: str) -> tuple[float | None, str]:
     ever = measure.within == "ever"
-    done = sum(tally.issues for tally in counted if tally.state is State.DONE and (ever or tally.in_cycle))
+    done = sum(tally.issues for tally in tallies if tally.state is State.DONE and (ever or tally.in_cycle))
     when = "" if ever else " within the cycle"
-    return start + done, f"{number(start)} at the start and {done} issues done{when}{dropped_text}"
+    return start + done, f"{number(start)} at the start and {counted(done, 'issue')} done{when}{dropped_text}"
 
 
-def _open_count(measure: Measure, start: float, counted: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
-    open_issues = sum(tally.issues for tally in counted if tally.state in _OPEN)
-    issues = sum(tally.issues for tally in counted)
-    return float(open_issues), f"{open_issues} of {issues} linked issues still open{dropped_text}"
+def _open_count(measure: Measure, start: float, tallies: list[Tally], dropped_text: str) -> tuple[float | None, str]:  # noqa: ARG001 - one signature for all measures
+    open_issues = sum(tally.issues for tally in tallies if tally.state in _OPEN)
+    issues = sum(tally.issues for tally in tallies)
+    return float(open_issues), f"{number(open_issues)} of {counted(issues, 'linked issue')} still open{dropped_text}"
 
 
 _VALUES = {"done-share": _done_share, "done-count": _done_count, "open-count": _open_count}

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.text import counted
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.observations import FetchNeeded
 from sync_service.store.engine import versions
@@ -75,7 +76,7 @@ def cover(tx: Transaction, row: Row[Any], polled: PollScope, *, seen: int) -> No
     by_rule = sa.select(rule.c.key_result_id).where(rule.c.connection_id == row.connection_id)
     by_link = sa.select(link.c.key_result_id).join(issue, issue.c.id == link.c.issue_id)
     reached = tx.scalars(by_rule.union(by_link.where(issue.c.scope_id == polled.id))).all()
-    cause = Cause(what=f"first import of {polled.name} complete, {seen} issues seen")
+    cause = Cause(what=f"first import of {polled.name} complete, {counted(seen, 'issue')} seen")
     key_results.recompute(tx, reached, causes=[cause])
 
 

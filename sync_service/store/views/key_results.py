@@ -44,6 +44,13 @@ class KeyResultView:
     updated_at: datetime | None
     explanation: str
 
+    @property
+    def reason(self) -> str:
+        """The explanation; where there is none, why."""
+        if self.status is Status.CLOSED:
+            return self.explanation or "the cycle ended before a value was computed"
+        return self.explanation or "not computed yet; this takes a few seconds"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryView:

@@ -8,10 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sync_service.domain.measures.status import Span
-from sync_service.domain.text import amount
+from sync_service.domain.text import amount, counted
 from sync_service.store.views.key_results import KeyResultView
 from sync_service.store.views.objectives import Point
-from sync_service.web.pages.formats import counted
 
 
 @dataclass(frozen=True, slots=True)

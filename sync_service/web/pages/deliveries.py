@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from sync_service.domain.text import counted
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.trackers import inbox
 from sync_service.store.views import deliveries
 from sync_service.store.views.deliveries import OUTCOMES, DeliveryOpened
 from sync_service.store.views.rules import connection_choices
-from sync_service.web.pages import formats
 from sync_service.web.request.audit_log import record
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, guarded
@@ -102,11 +102,11 @@ def replay_buried() -> ResponseReturnValue:
     with writing(services().engine) as tx:
         count = inbox.replay_buried(tx)
         if count:
-            record(tx, f"{count} buried deliveries replayed")
+            record(tx, f"{counted(count, 'buried delivery', 'buried deliveries')} replayed")
             versions.bump(tx, versions.CHANGES)
     wake("delivery")
     message = (
-        f"Replaying {formats.counted(count, 'buried delivery', 'buried deliveries')} now."
+        f"Replaying {counted(count, 'buried delivery', 'buried deliveries')} now."
         if count
         else "No delivery is buried."
     )

@@ -1,15 +1,10 @@
-"""Format counts, dates and durations for pages; numbers, amounts and percentages are in `domain/text`."""
+"""Format dates and durations for pages; numbers, counts, amounts and percentages are in `domain/text`."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from sync_service.domain.text import number
+from sync_service.domain.text import counted
 
 MINUTE, HOUR, DAY, WEEK = 60, 3600, 86400, 7 * 86400
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """Format a count with its noun: `1 issue`, `3 issues`."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def bar_length(share: float | None) -> float:

@@ -3,9 +3,8 @@
 from datetime import datetime, timedelta
 
 from sync_service.domain.measures.status import AT_RISK_GAP, BEHIND_GAP, Span, Status
-from sync_service.domain.text import number, percent
+from sync_service.domain.text import counted, number, percent
 from sync_service.store.views.key_results import KeyResultView
-from sync_service.web.pages.formats import counted
 
 DAY = timedelta(days=1)
 

@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, g, request, url_for
 
 import sync_service
 from sync_service.domain.measures.status import STATUS_TEXT, Status
-from sync_service.domain.text import amount, number, percent, sentence
+from sync_service.domain.text import amount, counted, number, percent, sentence
 from sync_service.domain.trackers.causes import Cause
 from sync_service.web.pages import formats, refresh
 from sync_service.web.request.context import services
@@ -51,7 +51,7 @@ def install(app: Flask) -> None:
         amount=amount,
         percent=percent,
         bar_length=formats.bar_length,
-        counted=formats.counted,
+        counted=counted,
         ago=ago,
         exact=exact,
         duration=formats.duration,

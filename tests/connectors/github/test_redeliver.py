@@ -35,7 +35,7 @@ def test_a_failed_delivery_is_requested_once_and_arrives(harness: RedeliveryFixt
     harness.fail_deliveries()
     harness.wait()
     ran = harness.run()
-    assert ran.outcome.startswith("1 failed deliveries requested again, 1 still missing, 0 given up")
+    assert ran.outcome.startswith("1 failed delivery requested again, 1 still missing, 0 given up")
     assert harness.titles() == ["Pay 0"]
     for _ in range(2):
         harness.wait()
