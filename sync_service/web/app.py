@@ -24,6 +24,7 @@ from sync_service.web.api import bearer_auth, setup
 from sync_service.web.limits import too_large
 from sync_service.web.pages import (
     change_counter,
+    check_ins,
     deliveries,
     key_results,
     mailbox,
@@ -47,6 +48,7 @@ SESSION_LIFE = timedelta(days=30)
 PAGES = (
     objectives.blueprint,
     key_results.blueprint,
+    check_ins.blueprint,
     views.blueprint,
     *connections.BLUEPRINTS,
     deliveries.blueprint,

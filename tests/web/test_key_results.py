@@ -241,6 +241,99 @@ def test_a_note_has_a_maximum_length(ben: SessionClient, services: Services) -> 
     assert check_ins(services) == []
 
 
+def from_zero_to_hundred(services: Services) -> None:
+    """Let KR-3 go from 0 to 100."""
+    k = tables.key_result
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(k).where(k.c.slug == "KR-3").values(start=0, target=100))
+
+
+@pytest.mark.parametrize("value", ["1000", "5e3", "-1000"])
+def test_a_value_ten_times_past_the_target_is_asked_about_first(
+    ben: SessionClient, services: Services, value: str
+) -> None:
+    """A second click takes exactly that value; another unlikely one is asked about again."""
+    from_zero_to_hundred(services)
+    response = ben.submit(CHECK_IN, on=PATH, value=value, note="my note")
+    assert response.status_code == 422
+    assert "Yes, check in" in response.text
+    where = "away from the target" if value.startswith("-") else "past the target"
+    assert f"It is far {where}: " in response.text
+    assert 'value="my note"' in response.text
+    assert check_ins(services) == []
+    assert ben.submit(CHECK_IN, on=PATH, value="7000", sure=value).status_code == 422
+    assert check_ins(services) == []
+    assert ben.submit(CHECK_IN, on=PATH, value=value, sure=value, note="my note").status_code == 302
+    assert check_ins(services) == [(float(value), "my note")]
+
+
+@pytest.mark.parametrize("value", ["999", "120", "-999", "0"])
+def test_a_likely_value_is_not_asked_about(ben: SessionClient, services: Services, value: str) -> None:
+    """Passing the target is good news."""
+    from_zero_to_hundred(services)
+    assert ben.submit(CHECK_IN, on=PATH, value=value).status_code == 302
+    assert check_ins(services) == [(float(value), "")]
+
+
+def test_almost_a_million_is_not_a_million(ben: SessionClient, services: Services) -> None:
+    """The key result is neither completed nor shown as such, and one more makes it so."""
+    k = tables.key_result
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(k).where(k.c.slug == "KR-3").values(target=1e6, unit="carts"))
+    for value, progress, completed in (("999999.6", 0.999999, False), ("1000000", 1.0, True)):
+        ben.submit(CHECK_IN, on=PATH, value=value)
+        services.drains.by_table["recompute"]()
+        with reading(services.engine) as tx:
+            row = tx.execute(sa.select(k.c.progress, k.c.status).where(k.c.slug == "KR-3")).one()
+        assert (row.progress, row.status == "completed") == (progress, completed)
+        assert ("The target is reached." in ben.words(PATH)) is completed
+
+
+def test_a_check_in_is_withdrawn_by_its_author_and_stays_in_the_list(ben: SessionClient, services: Services) -> None:
+    """The value before it returns, and the history says who withdrew what."""
+    for value in ("40", "70"):
+        ben.submit(CHECK_IN, on=PATH, value=value)
+        services.drains.by_table["recompute"]()
+    newest = f"{CHECK_IN}/2/withdraw"
+    assert ben.submit(newest, on=PATH).status_code == 302
+    services.drains.by_table["recompute"]()
+    words = ben.words(PATH)
+    assert "70 % → to 40 % check-in of 70 % withdrawn by Ben Okafor" in words
+    assert "Check-ins 70 % by Ben Okafor · withdrawn just now" in words
+    assert ben.submit(newest, on=PATH).status_code == 403
+    assert ben.submit(f"{CHECK_IN}/1/withdraw", on=PATH).status_code == 302
+    services.drains.by_table["recompute"]()
+    assert "40 % → to no data" in ben.words(PATH)
+
+
+def test_a_check_in_that_is_not_the_latest_is_withdrawn_without_moving_the_value(
+    ben: SessionClient, services: Services
+) -> None:
+    """The list shows it."""
+    for value in ("40", "70"):
+        ben.submit(CHECK_IN, on=PATH, value=value)
+        services.drains.by_table["recompute"]()
+    ben.submit(f"{CHECK_IN}/1/withdraw", on=PATH)
+    services.drains.by_table["recompute"]()
+    words = ben.words(PATH)
+    assert "40 % by Ben Okafor · withdrawn just now" in words
+    assert "withdrawn by Ben Okafor" not in words
+
+
+def test_nobody_else_withdraws_a_check_in(
+    ana: SessionClient, ben: SessionClient, vera: SessionClient, services: Services
+) -> None:
+    """Not even an admin, and nobody on the page of another key result or without one."""
+    ben.submit(CHECK_IN, on=PATH, value="40")
+    for person in (ana, vera):
+        assert f"{CHECK_IN}/1/withdraw" not in person.read(PATH)
+        assert person.submit(f"{CHECK_IN}/1/withdraw", on="/").status_code == 403
+    for missing in ("/key-results/KR-1/check-ins/1/withdraw", f"{CHECK_IN}/99/withdraw"):
+        assert ben.submit(missing, on=PATH).status_code == 403
+    with reading(services.engine) as tx:
+        assert tx.scalars(sa.select(tables.check_in.c.withdrawn_at)).all() == [None]
+
+
 def test_an_admin_may_check_in_for_the_owner(ana: SessionClient, services: Services) -> None:
     """The owner may be away."""
     assert ana.submit(CHECK_IN, on=PATH, value="65").status_code == 302
@@ -276,6 +369,7 @@ def test_a_closed_cycle_takes_no_check_ins(ana: SessionClient, services: Service
     words = ana.words(PATH)
     assert "The cycle is over. Its numbers are final." in words
     assert "check-in-value" not in ana.read(PATH)
+    assert "/withdraw" not in ana.read(PATH)
 
 
 def test_an_issue_whose_points_are_unknown_says_so(vera: SessionClient, services: Services) -> None:

@@ -1,6 +1,6 @@
 """Key results: lock them to compute, save their values with history entries and causes, and save notices."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,9 +88,10 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
 
 
 def checked_in(tx: Transaction, ids: Sequence[int]) -> dict[int, float]:
-    """Return the value of the latest check-in that has one, by key result."""
+    """Return the value of the latest check-in that has one and is not withdrawn, by key result."""
     c = tables.check_in
-    newest = sa.select(sa.func.max(c.c.id)).where(c.c.key_result_id.in_(ids), c.c.value.isnot(None))
+    valid = (c.c.value.isnot(None), c.c.withdrawn_at.is_(None))
+    newest = sa.select(sa.func.max(c.c.id)).where(c.c.key_result_id.in_(ids), *valid)
     found = sa.select(c.c.key_result_id, c.c.value).where(c.c.id.in_(newest.group_by(c.c.key_result_id)))
     return {row.key_result_id: row.value for row in tx.execute(found)}
 
@@ -240,3 +241,27 @@ def add_check_in(
     tx.execute(sa.insert(tables.check_in).values(columns))
     what = f"checked in: {note}" if note else "checked in"
     recompute(tx, [key_result_id], causes=[Cause(what=what, actor=name)])
+
+
+def withdraw_check_in(
+    tx: Transaction,
+    key_result_id: int,
+    check_in_id: int,
+    *,
+    person_id: int,
+    name: str,
+    shown: Callable[[float | None], str],
+    now: datetime,
+) -> bool:
+    """Withdraw a person's check-in and request to compute its key result; return False when there is none to withdraw.
+
+    `name` is the person's name; `shown` writes the value.
+    """
+    c = tables.check_in
+    mine = (c.c.id == check_in_id, c.c.key_result_id == key_result_id, c.c.person_id == person_id)
+    withdrawn = sa.update(c).where(*mine, c.c.withdrawn_at.is_(None)).values(withdrawn_at=now).returning(c.c.value)
+    row = tx.execute(withdrawn).one_or_none()
+    if row is None:
+        return False
+    recompute(tx, [key_result_id], causes=[Cause(what=f"check-in of {shown(row.value)} withdrawn", actor=name)])
+    return True

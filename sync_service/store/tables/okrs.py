@@ -84,6 +84,7 @@ check_in = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("value", sa.Float),
     sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("withdrawn_at", Instant),
     sa.Index("ix_check_in_key_result_id_id", "key_result_id", "id"),
 )
 

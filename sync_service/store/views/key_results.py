@@ -45,9 +45,14 @@ class KeyResultView:
     explanation: str
 
     @property
+    def closed(self) -> bool:
+        """Whether its numbers are final."""
+        return self.status is Status.CLOSED
+
+    @property
     def reason(self) -> str:
         """The explanation; where there is none, why."""
-        if self.status is Status.CLOSED:
+        if self.closed:
             return self.explanation or "the cycle ended before a value was computed"
         return self.explanation or "not computed yet; this takes a few seconds"
 

@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sync_service.domain.measures.status import Status
+from sync_service.domain.text import amount, number
 from sync_service.store.views.key_results import KeyResultView
 from sync_service.web.request.guards import RANK, Caller, Guard
 
 LARGEST = 1e12
 LONGEST_NOTE = 500
+
+UNLIKELY = 10
+"""A value this many times the way from start to target is asked about."""
 
 
 class InvalidCheckIn(ValueError):
@@ -18,10 +22,11 @@ class InvalidCheckIn(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CheckIn:
-    """A value in the key result's unit, and a note about it."""
+    """A value in the key result's unit, a note about it, and whether the person confirmed this value."""
 
     value: float
     note: str
+    confirmed: bool = False
 
 
 def may_check_in(view: KeyResultView, caller: Caller) -> bool:
@@ -45,4 +50,14 @@ def read_check_in(form: Mapping[str, str]) -> CheckIn:
         raise InvalidCheckIn("That number is too large.")
     if len(note) > LONGEST_NOTE:
         raise InvalidCheckIn(f"The note is longer than {LONGEST_NOTE} characters.")
-    return CheckIn(value, note)
+    return CheckIn(value, note, confirmed=form.get("sure", "").strip() == typed)
+
+
+def question_about(entered: CheckIn, view: KeyResultView) -> str | None:
+    """Return what to ask before an unlikely value is taken: ten times past the target, or as far away from it."""
+    times = (entered.value - view.start) / (view.target - view.start)
+    if entered.confirmed or abs(times) < UNLIKELY:
+        return None
+    value, start, target = (amount(one, view.unit, view.target) for one in (entered.value, view.start, view.target))
+    where = "past the target" if times > 0 else "away from the target"
+    return f"Is {value} right? It is far {where}: {number(abs(times))} times the way from {start} to {target}."
