@@ -1,12 +1,16 @@
 """The first page: the objectives of a cycle, and what it says without any."""
 
+import re
 from datetime import date, timedelta
+from html import unescape
 
 import pytest
 from flask import Flask
 
+from sync_service.config_file.plan.apply import ConfigApplier
 from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import writing
+from sync_service.web.pages.objectives import example as example_file
 from tests.support.example_okrs import NASTY, Example
 from tests.support.services import Clock, add_cycle, add_person
 from tests.web.session_client import SessionClient
@@ -93,6 +97,44 @@ def test_an_empty_database_shows_how_to_begin(app: Flask, services: Services) ->
     words = SessionClient.signed_in(app, services, second).words("/")
     assert "An admin adds them" in words
     assert "okr-sync apply" not in words
+
+
+@pytest.mark.parametrize("email", ["first@example.com", "o'neil+okr@example.com"])
+def test_the_example_of_the_empty_page_works_when_copied(app: Flask, services: Services, email: str) -> None:
+    """Applied as it is, its cycle runs now, and its key result is on the page with the reader as owner."""
+    with writing(services.engine) as tx:
+        first = add_person(tx, email, "First Admin", role="admin")
+    reader = SessionClient.signed_in(app, services, first)
+    found = re.search(r'<pre class="example" id="example"><code>(.*?)</code></pre>', reader.read("/"), re.DOTALL)
+    assert found is not None
+    applier = ConfigApplier(
+        engine=services.engine,
+        sealer=services.sealer,
+        connectors=services.connectors,
+        environment={},
+        zone=services.settings.zone,
+        now=services.now,
+        actor="the tests",
+    )
+    plan = applier.apply([("okrs.yaml", unescape(found[1]).encode())], prune=False)
+    assert plan.warnings == ()
+    words = reader.words("/")
+    assert "Q4 2026 · day 41 of 92" in words
+    assert "Ship the new checkout KR-1" in words
+
+
+@pytest.mark.parametrize(
+    ("today", "starts", "ends"),
+    [
+        (date(2027, 1, 1), "2027-01-01", "2027-03-31"),
+        (date(2026, 6, 30), "2026-04-01", "2026-06-30"),
+        (date(2026, 8, 15), "2026-07-01", "2026-09-30"),
+        (date(2026, 12, 31), "2026-10-01", "2026-12-31"),
+    ],
+)
+def test_the_example_has_the_quarter_of_today(today: date, starts: str, ends: str) -> None:
+    """So that its key result has a status at once."""
+    assert f"starts: {starts}, ends: {ends}" in example_file(today, None)
 
 
 @pytest.mark.both_databases

@@ -34,6 +34,17 @@ def labelled_issues(services: Services, example: Example) -> None:
     add_labelled_issues(services, example)
 
 
+def test_a_new_rule_without_a_connection_leads_to_connecting_one(ana: SessionClient, services: Services) -> None:
+    """Without a key result it leads to the page that says how to add some."""
+    with writing(services.engine) as tx:
+        tx.execute(sa.delete(tables.connection))
+    text = ana.read("/rules/new")
+    assert "No tracker is connected yet" in text
+    assert 'href="/connections/new"' in text
+    assert "okr-sync apply" not in text
+    assert ana.open("/connections/new").status_code == 200
+
+
 def version(services: Services, slug: str) -> str:
     """Return the version of a rule on which an edit is based."""
     with reading(services.engine) as tx:

@@ -13,7 +13,8 @@ SECURITY_SCHEMES: dict[str, Any] = {
     SCHEME: {
         "type": "http",
         "scheme": "bearer",
-        "description": "A token from `okr-sync token create`. Deliveries and notices need the role admin.",
+        "description": "A token that an admin created with `okr-sync token create`. "
+        "Deliveries and notices need the role admin.",
     }
 }
 DESCRIPTION = (

@@ -21,7 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 
 DETAILS: Mapping[int, str] = {
-    401: "Send a token: `Authorization: Bearer …`. `okr-sync token create` makes one.",
+    401: "Send a token: `Authorization: Bearer …`. An admin of this service can give you one.",
     403: "The role of this token is too low.",
     404: "There is no such address; /api/v1/docs lists all.",
     405: "This address does not accept the method; the Allow header names the accepted ones.",

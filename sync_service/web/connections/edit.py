@@ -41,7 +41,7 @@ def credentials(slug: str) -> ResponseReturnValue:
     current = configured(slug)
     probe = Connection(slug=slug, site=current.view.site, options=current.view.options, token=token)
     connector = services().connectors.get(current.kind)
-    wrong = credentials_error(connector, probe) if connector else None
+    wrong = first_credentials_error(find(slug)) or (credentials_error(connector, probe) if connector else None)
     if wrong:
         flash(f"The token was not stored: {wrong}.", "error")
         return _back(slug)
@@ -51,6 +51,14 @@ def credentials(slug: str) -> ResponseReturnValue:
 
     save_and_flash(lambda editing: editing.change(slug, edit, {"TOKEN": token}), "The token is stored, encrypted.")
     return _back(slug)
+
+
+def first_credentials_error(one: ConnectionPage) -> str | None:
+    """Return why the site must not be called; None where it was checked, with the credentials that are there already.
+
+    A connection without credentials calls nobody, so its site was not resolved when it was made.
+    """
+    return None if one.credentials else wrong_address(one.site)
 
 
 def _without_credential_fields(written: ConnectionFields) -> ConnectionFields:
@@ -163,6 +171,8 @@ def _mistakes(one: ConnectionPage, wanted: Mapping[str, Any], token: str) -> dic
     connector = services().connectors.get(one.kind)
     if found or not token or connector is None:
         return found
+    if wrong := first_credentials_error(one):
+        return {"token": wrong}
     kept = {name: value for name, value in one.options.items() if name not in texts}
     options = {**kept, **{name: wanted[name] for name in texts if wanted[name]}}
     refused = credentials_error(connector, Connection(slug=one.slug, site=one.site, options=options, token=token))

@@ -164,8 +164,11 @@ def read_draft(kind: str, connector: Connector) -> Draft:
     )
 
 
-def check(drafted: Draft) -> None:
-    """Validate a draft before any tracker call: invalid fields, a taken slug, a site that must not be called."""
+def check(drafted: Draft, *, resolve: bool = True) -> None:
+    """Validate a draft before any tracker call: invalid fields, a taken slug, a site that must not be called.
+
+    Pass `resolve` False where nothing will be called.
+    """
     with reading(services().engine) as tx:
         taken = {one.name.casefold() for one in connection_choices(tx)}
     try:
@@ -177,7 +180,7 @@ def check(drafted: Draft) -> None:
     elif drafted.slug in RESERVED:
         drafted.errors["slug"] = f"{drafted.slug} is reserved"
     for name, address in {"site": drafted.site, **addresses_in(drafted.options)}.items():
-        wrong = wrong_address(address)
+        wrong = wrong_address(address, resolve=resolve)
         if wrong:
             drafted.errors[name] = wrong
 
@@ -192,12 +195,14 @@ def is_address(value: str) -> bool:
     return "://" in value or value.strip().lower().startswith(("http:", "https:"))
 
 
-def wrong_address(address: str) -> str | None:
-    """Return why an address must not be called, or None."""
+def wrong_address(address: str, *, resolve: bool = True) -> str | None:
+    """Return why an address must not be called, or None; see `check_site`."""
     settings = services().settings
     try:
         call_with_timeout(
-            lambda: check_site(address, base_url=settings.base_url, allow_private=settings.allow_private_sites)
+            lambda: check_site(
+                address, base_url=settings.base_url, allow_private=settings.allow_private_sites, resolve=resolve
+            )
         )
     except BadSite as error:
         text = str(error)
@@ -230,7 +235,7 @@ def by_webhook_only(kind: str) -> ResponseReturnValue:
     connector = _connector(kind, "hand")
     drafted = read_draft(kind, connector)
     drafted.earlier = "ignore"
-    check(drafted)
+    check(drafted, resolve=False)
     made = new_secret()
     written = {**drafted.written(), "scopes": scopes_in(drafted.scopes), "webhook_secrets": [secret_reference("MADE")]}
     if drafted.errors or not store(drafted, written, {"MADE": made}):

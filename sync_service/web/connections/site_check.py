@@ -30,14 +30,16 @@ class BadSite(ValueError):
     """The address is not accepted; the message says what is allowed, or which setting to change."""
 
 
-def check_site(site: str, *, base_url: str, allow_private: bool) -> None:
+def check_site(site: str, *, base_url: str, allow_private: bool, resolve: bool = True) -> None:
     """Raise `BadSite` for a site that must not be called; resolves its host by DNS.
 
+    Without `resolve` only addresses in digits and localhost are checked: for a connection without credentials, which
+    calls nobody. Check again before it gets some.
     Loopback addresses are accepted when the service itself runs at one, as in a trial.
     """
     scheme, host = _parse(site)
-    found = _addresses(host)
-    loopback = all(one.is_loopback for one in found)
+    found = _addresses(host) if resolve else _literal(host)
+    loopback = bool(found) and all(one.is_loopback for one in found)
     if scheme != "https" and not loopback:
         raise BadSite("an address that begins with https://")
     if loopback and not allow_private and not _is_here(base_url):
@@ -85,6 +87,14 @@ def _addresses(host: str) -> list[Address]:
     except (OSError, UnicodeError):
         raise BadSite(f"{host[:100]} can't be found: is it spelled correctly?") from None
     return list(_plain(str(one[4][0]) for one in found))
+
+
+def _literal(host: str) -> list[Address]:
+    """Return the address that a host is in digits, or as localhost; none for other names."""
+    try:
+        return list(_plain([host]))
+    except ValueError:
+        return [ipaddress.IPv4Address("127.0.0.1")] if host == "localhost" or host.endswith(".localhost") else []
 
 
 def _plain(written: Iterable[str]) -> Iterable[Address]:
