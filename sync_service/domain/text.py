@@ -55,6 +55,11 @@ def number(value: float, *, apart_from: Collection[float] = ()) -> str:
     return digits.replace(",", NARROW_SPACE).replace("-", "\u2212")
 
 
+def in_full(value: float) -> str:
+    """Return a number with all its decimals, up to twelve: `1 000 001`, `0.123456`."""
+    return number(value, apart_from=[value])
+
+
 def _decimals(value: float) -> int:
     return 2 if abs(value) >= 1 else 4
 

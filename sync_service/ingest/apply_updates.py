@@ -36,7 +36,7 @@ from sync_service.domain.trackers.plausible_times import plausible
 from sync_service.ingest import updates as about
 from sync_service.ingest.issue_batch import IssueBatch
 from sync_service.ingest.new_keys import follow_new_keys, keys_of_children
-from sync_service.ingest.updates import Outcomes, Update, UpdateSource, outcome_text
+from sync_service.ingest.updates import Outcomes, Update, UpdateSource, is_ignored, outcome_text
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import relink
 from sync_service.progress.term_names import TermNames
@@ -48,6 +48,7 @@ from sync_service.store.queue.retry import Rows, bury, one_group, try_groups
 from sync_service.store.tables import delivery
 from sync_service.store.trackers import issues, scope_changes, scope_names
 from sync_service.store.trackers.connections import Connections
+from sync_service.store.trackers.outcomes import ignored
 
 log = structlog.get_logger(__name__)
 
@@ -167,7 +168,8 @@ class UpdateApplier:
             case CommentSeen():
                 outcome, doubt = batch.save_comment(tx, connection_id, one, source)
             case FetchNeeded():
-                return f"{one.key}: {_request_fetch(batch, update, one)}"
+                requested = _request_fetch(batch, update, one)
+                return type(requested)(f"{one.key}: {requested}")
             case TermSeen():
                 names.add_term(connection_id, one, update.received_at)
                 return _term_outcome(one)
@@ -176,7 +178,7 @@ class UpdateApplier:
             case AccountSeen():
                 return scope_changes.note_account(tx, connection_id, one, received_at=source.received_at)
             case Ignored():
-                return f"ignored, because {one.reason}"
+                return ignored(one.reason)
         return _outcome_with_fetch(batch, update, outcome, doubt)
 
     def _bind_scopes(self, updates: Sequence[Update]) -> None:
@@ -201,7 +203,7 @@ def _term_outcome(one: TermSeen) -> str:
 
 def _settle(claimed: Sequence[tuple[Row[Any], Update]], tx: Transaction, all_outcomes: Outcomes) -> None:
     outcomes = [
-        {"name": update.parsed.name[:100], "outcome": outcome_text(observed)}
+        {"name": update.parsed.name[:100], "outcome": outcome_text(observed), "ignored": is_ignored(observed)}
         for (_, update), observed in zip(claimed, all_outcomes, strict=True)
     ]
     due.settle(tx, delivery, [row for row, _ in claimed], outcomes)
@@ -229,7 +231,7 @@ def _outcome_with_fetch(batch: IssueBatch, update: Update, outcome: str, fetch: 
 def _request_fetch(batch: IssueBatch, update: Update, one: FetchNeeded) -> str:
     connection_id = update.connection_id
     if one.scope and not batch.ruleset.scope_of(connection_id, one.scope):
-        return f"ignored, because {batch.ruleset.why_unwatched(connection_id, one.scope)}"
+        return ignored(batch.ruleset.why_unwatched(connection_id, one.scope))
     if not batch.ruleset.trackers[connection_id].can_fetch:
         return f"{one.reason}, and there are no credentials to fetch it with"
     batch.fetch_requests[connection_id, one.identity] = (one, update.delivery_id)

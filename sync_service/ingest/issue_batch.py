@@ -7,11 +7,11 @@ from functools import partial
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause, counts_differently, describe_change, was_reopened
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.merge import is_outdated, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.progress.comment_links import comment_outcome
 from sync_service.progress.link_issues import IssueChange, LinkInput
 from sync_service.progress.term_names import TermNames
@@ -19,6 +19,7 @@ from sync_service.store.okrs import links
 from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers import issues, link_comments
 from sync_service.store.trackers.issues import Identity, IssueRow
+from sync_service.store.trackers.outcomes import ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class IssueBatch:
         """Merge a snapshot, whose term names are already in `names`; return the outcome."""
         identity = (connection_id, snapshot.identity)
         if identity not in self.rows:
-            return f"ignored, because {self.ruleset.why_unwatched(connection_id, snapshot.scope)}"
+            return ignored(self.ruleset.why_unwatched(connection_id, snapshot.scope))
         before = self._issues.get(identity)
         after = merge_snapshot(before, snapshot, fetched=fetched, received_at=source.received_at)
         if before is not None and before.closes_fetched and not after.closes_fetched and before.closes != after.closes:
@@ -91,7 +92,7 @@ class IssueBatch:
         """Merge an issue's parent; return the outcome, and a fetch where another parent had the same time."""
         identity = (connection_id, seen.identity)
         if identity not in self.rows:
-            return f"ignored, because {self.ruleset.why_unwatched(connection_id, seen.scope)}", None
+            return ignored(self.ruleset.why_unwatched(connection_id, seen.scope)), None
         before = self._issues.get(identity)
         after = merge_parent(before, seen, received_at=source.received_at)
         outcome_text = (
@@ -166,7 +167,7 @@ class IssueBatch:
         identity = (connection_id, seen.identity)
         if identity not in self.rows:
             why = self.ruleset.why_unwatched(connection_id, seen.scope) if seen.scope else f"{seen.key} is not known"
-            return f"ignored, because {why}", None
+            return ignored(why), None
         last_identity, _ = self._last_key(tx, connection_id, identity=seen.identity, key=seen.key)
         before = self._issues.get((connection_id, last_identity))
         key = before.key if before and last_identity == seen.identity else seen.key

@@ -24,6 +24,7 @@ from sync_service.ingest.issue_batch import IssueBatch, Source
 from sync_service.progress.term_names import keys_of, terms_of
 from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers.issues import Identity, TermKey
+from sync_service.store.trackers.outcomes import IgnoredOutcome, ignored
 
 
 class UpdateSource(Enum):
@@ -75,7 +76,12 @@ Outcomes = list[list[str]]
 
 def outcome_text(outcomes: Sequence[str]) -> str:
     """Join the outcomes of an update to one text."""
-    return "; ".join(outcomes) or "ignored, because it says nothing"
+    return "; ".join(outcomes) or ignored("it says nothing")
+
+
+def is_ignored(outcomes: Sequence[str]) -> bool:
+    """Return whether nothing of an update was used."""
+    return all(isinstance(one, IgnoredOutcome) for one in outcomes)
 
 
 def relayed(ruleset: Ruleset, updates: Sequence[Update]) -> list[Update]:

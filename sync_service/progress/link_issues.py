@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.rules.conditions import CompiledRule, Subject
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.text import folded, number
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import TermKind
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.progress.comment_links import comment_that_counts, describe_comment
 from sync_service.progress.comment_links import requested_key_results as asked_key_results
 from sync_service.progress.term_names import TermNames

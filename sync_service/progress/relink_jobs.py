@@ -16,10 +16,10 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import LinkInput, known_entries, relink
 from sync_service.progress.term_names import TermNames, keys_of

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Snapshot, Term, TermKind, TermSeen
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.issues import TermKey
 

@@ -20,6 +20,7 @@ from sync_service.domain.trackers.capabilities import HasBuckets
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import due, rate_limits
+from sync_service.store.queue.rate_limits import bucket_words
 from sync_service.store.queue.retry import Rows, bury, try_groups, try_rows
 from sync_service.store.trackers import connections
 from sync_service.store.trackers.connections import Configured
@@ -91,7 +92,8 @@ class CallPolicy:
             self._release_untried(row, wait, "waits until the OAuth token is refreshed")
             return True
         if blocked := self.blocked_for(connection, bucket):
-            self._release_untried(row, blocked, f"waits until the tracker can answer{f' ({bucket})' if bucket else ''}")
+            which = f" ({bucket_words(bucket)})" if bucket else ""
+            self._release_untried(row, blocked, f"waits until the tracker can answer{which}")
         return bool(blocked)
 
     def _release_untried(self, row: Row[Any], wait: timedelta, outcome: str) -> None:

@@ -17,11 +17,11 @@ import structlog
 from sqlalchemy.engine import Row
 
 from sync_service.domain.listing import LONG
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.text import counted
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
 from sync_service.domain.trackers.queries import EvaluatesQueries, MemberPage
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.updates import Update, UpdateSource
 from sync_service.store.engine import versions

@@ -15,11 +15,11 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.text import counted
 from sync_service.domain.trackers.connector import Connector, ConnectorError
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.domain.trackers.queries import Candidate, EvaluatesQueries
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import known_entries, relink
 from sync_service.progress.term_names import TermNames, keys_of

@@ -22,6 +22,7 @@ from sync_service.store.engine.database import database_now, reading, retry_on_c
 from sync_service.store.jobs import write_backs
 from sync_service.store.jobs.write_backs import NoteRequest
 from sync_service.store.queue import due, write_slots
+from sync_service.store.queue.rate_limits import bucket_words
 from sync_service.store.tables import write_back, write_back_round
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
@@ -94,7 +95,9 @@ class NoteWriter:
             bucket = connector.write_bucket(connection.view, about=row.identity)
             issue_bucket = f"{bucket}/{row.identity}"
             if blocked := self._policy.blocked_for(connection, issue_bucket):
-                self._policy.postpone(row, blocked, f"waits until the tracker can answer ({issue_bucket})")
+                self._policy.postpone(
+                    row, blocked, f"waits until the tracker can answer ({bucket_words(issue_bucket)})"
+                )
             elif self._acquire_slot(row, wanted, bucket):
                 self._write(row, wanted, connector, connection, bucket=bucket)
         except ConnectorError as error:

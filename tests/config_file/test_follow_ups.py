@@ -16,6 +16,13 @@ from tests.config_file.follow_ups import lines, recomputed, relinked, settle, ve
     ("old", "new", "line", "cause"),
     [
         ("target: 5", "target: 7.5", "~ key result KR-2: target 5 → 7.5", "target changed from 5 to 7.5"),
+        (
+            "target: 5",
+            "target: 1000001.25",
+            "~ key result KR-2: target 5 → 1\u202f000\u202f001.25",
+            "target changed from 5 to 1\u202f000\u202f001.25",
+        ),
+        ("target: 5", "target: 0.00004", "~ key result KR-2: target 5 → 0.00004", "target changed from 5 to 0.00004"),
         ("start: 40", "start: 41", "~ key result KR-2: start 40 → 41", "start changed from 40 to 41"),
         (
             "kind: open-count",

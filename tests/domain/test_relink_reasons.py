@@ -2,9 +2,9 @@
 
 import pytest
 
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 
 SEEN = Issue(
     identity="12", key="SHOP-12", scope=ScopeRef("1", "SHOP"), labels=("9",), milestone="4", parent_key="PLAN-2"

@@ -99,7 +99,7 @@ def test_a_used_up_limit_delays_only_its_own_installation(harness: AppHarness) -
         "umbrella/ledger#2",
         "acme/payments#2",
     }
-    assert f"waits until the tracker can answer (installation {harness.here.id}/core)" in {
+    assert f"waits until the tracker can answer (calls of installation {harness.here.id})" in {
         row.outcome for row in harness.rows(tables.poll)
     }
     assert harness.fetch("umbrella/ledger").due_at is None

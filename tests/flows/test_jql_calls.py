@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from simulator.jira.model.bulk_issues import BulkIssue
-from sync_service.domain.trackers.relink_reasons import RelinkReason
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing

@@ -6,11 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.trackers.connector import Rejected
-from sync_service.domain.trackers.observations import Ignored, ScopeRef, ScopeSeen
+from sync_service.domain.trackers.observations import FetchNeeded, Ignored, ScopeRef, ScopeSeen
 from sync_service.store import tables
-from sync_service.store.engine.database import writing
+from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import due
 from sync_service.store.queue.retry import MOST_ATTEMPTS
+from sync_service.store.views.deliveries import delivery_lines
 from tests.domain.factories import at
 from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness, bump_rules
@@ -41,6 +42,7 @@ def test_issues_of_unwatched_scopes_are_ignored(core: CoreHarness) -> None:
     """The outcome has the reason."""
     delivery = core.receive_and_drain(issue(1, 0, identity="9#1", scope=ScopeRef("9", "other/place")))
     assert core.outcome(delivery) == "ignored, because other/place is not watched"
+    assert [row.ignored for row in core.rows(tables.delivery)] == [True]
     assert core.rows(tables.issue) == []
 
 
@@ -129,3 +131,15 @@ def test_an_unreadable_delivery_is_buried_at_once_and_due_again_by_a_redelivery(
     core.post(issue(1, 0), delivery_id=delivery)
     core.drain()
     assert core.outcome(delivery) == "acme/checkout#1: applied, opened"
+
+
+def test_whether_a_delivery_was_ignored_is_not_read_from_its_text(core: CoreHarness) -> None:
+    """A title or a reason may hold any words; a delivery is ignored if nothing of it was used."""
+    elsewhere = issue(1, 0, identity="9#1", scope=ScopeRef("9", "x: applied"))
+    core.receive_and_drain(elsewhere)
+    core.receive_and_drain(elsewhere, issue(1, 1))
+    core.receive_and_drain(FetchNeeded(identity="9#2", key="a#2", reason="seen", scope=ScopeRef("9", "x")))
+    assert [row.ignored for row in core.rows(tables.delivery)] == [True, False, True]
+    with reading(core.engine) as tx:
+        lines = delivery_lines(tx, outcome="ignored", limit=9)
+    assert [line.outcome for line in lines] == ["ignored"] * 2

@@ -12,6 +12,7 @@ from sync_service.store.engine.database import database_now, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.jobs.write_backs import NoteRequest
 from sync_service.store.queue import rate_limits, write_slots
+from sync_service.store.queue.rate_limits import bucket_words
 from tests.domain.factories import snapshot
 from tests.flows.fake_write_back_tracker import FakeWriteBackHarness
 from tests.support.wait_until import until
@@ -95,7 +96,7 @@ def test_an_issue_with_a_rate_limit_is_not_written(write_back: FakeWriteBackHarn
     core.drains.drain("write_back")
     assert (write_back.tracker.writes, write_back.row().outcome) == (
         0,
-        f"waits until the tracker can answer ({bucket})",
+        f"waits until the tracker can answer ({bucket_words(bucket)})",
     )
     with writing(core.engine) as tx:
         assert write_back.row().due_at - database_now(tx) > timedelta(minutes=50)

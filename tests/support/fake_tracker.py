@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.connector import (
     Connection,
     ConnectorError,
@@ -20,7 +21,6 @@ from sync_service.domain.trackers.connector import (
     WebhookRequest,
 )
 from sync_service.domain.trackers.observations import Account, Observation, ParsedDelivery, Snapshot
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.receive import WebhookReceiver
 from sync_service.notify.connection_alerts import ConnectionAlerter

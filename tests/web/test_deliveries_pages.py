@@ -27,7 +27,11 @@ def ids(services: Services, example: Example) -> dict[str, int]:
         for seconds, (delivery, columns) in enumerate(
             {
                 "applied-1": {"settled_at": NOW, "outcome": "acme/checkout#12: applied"},
-                "ignored-1": {"settled_at": NOW, "outcome": "ignored, because acme/other is not watched"},
+                "ignored-1": {
+                    "settled_at": NOW,
+                    "ignored": True,
+                    "outcome": "ignored, because acme/other is not watched",
+                },
                 "buried-1": {"buried_at": NOW, "outcome": f"can't be read: {SCRIPT}", "attempts": 8},
                 "waiting-1": {"due_at": NOW + timedelta(days=900), "outcome": "locked", "attempts": 2},
             }.items()

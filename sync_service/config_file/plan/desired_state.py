@@ -15,6 +15,7 @@ from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.state import Fields, Key, State
 from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.rules.conditions import RuleError, compile_condition
+from sync_service.domain.text import in_full
 from sync_service.domain.trackers.connector import Connection, Connector, Rejected, read_scope
 from sync_service.domain.trackers.queries import EvaluatesQueries
 
@@ -172,7 +173,8 @@ class DesiredStateBuilder:
             if value is None and str(kind) in SETTINGS:
                 self._add_error(part, (name,), "nothing", f"a number; {kind} has no default for it")
         if start is not None and start == target:
-            self._add_error(part, ("target",), f"{target:g}", f"a number other than the start, which is {start:g}")
+            allowed = f"a number other than the start, which is {in_full(start)}"
+            self._add_error(part, ("target",), in_full(start), allowed)
         return {
             "objective": objective,
             "title": form.title,

@@ -9,6 +9,7 @@ from sync_service.config_file.read.errors import format_value
 from sync_service.config_file.read.models import SECRET_FIELDS
 from sync_service.config_file.read.state import ORDER, Fields, Key, State
 from sync_service.domain.rules.conditions import describe
+from sync_service.domain.text import in_full
 
 SINGULAR: Mapping[str, str] = {
     "teams": "team",
@@ -129,7 +130,7 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return f"{value:g}"
+        return in_full(value)
     if isinstance(value, date):
         return str(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else format_value(value)

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause
-from sync_service.domain.trackers.relink_reasons import RelinkReason
 from sync_service.store import tables as t
 from sync_service.store.okrs import key_results
 from sync_service.store.queue import relink_requests

@@ -112,3 +112,35 @@ def _with_parents(bucket: str) -> Iterator[str]:
         yield bucket
         bucket = bucket.rpartition("/")[0]
     yield ""
+
+
+_RESOURCES = {
+    "core": "calls",
+    "search": "searches",
+    "graphql": "calls for many issues",
+    "writes": "writes",
+    "reading": "reading calls",
+    "writing": "writes",
+}
+"""What trackers call the kinds of calls, and what they are."""
+
+
+def bucket_words(bucket: str) -> str:
+    """Return which calls of a connection a bucket holds; empty is all of them.
+
+    The name has an owner, then a kind of call and one kind within it, each if there is one: `token`, `token/core`,
+    `installation 7/core/writes`, `writing/20012`.
+    """
+    if not bucket:
+        return "all calls"
+    owner, *kinds = bucket.split("/")
+    if owner in _RESOURCES:
+        return _calls([owner, *kinds])
+    return f"{_calls(kinds)} of {owner if ' ' in owner else f'the {owner}'}"
+
+
+def _calls(kinds: Sequence[str]) -> str:
+    known = [one for one in kinds if one in _RESOURCES]
+    if not known:
+        return f"{kinds[-1].replace('_', ' ')} calls" if kinds else "all calls"
+    return _RESOURCES[known[-1]] + (f" on issue {kinds[-1]}" if kinds[-1] not in _RESOURCES else "")

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.trackers.relink_reasons import RelinkReason
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.store.engine.database import database_now
 from sync_service.store.tables import relink_request
 

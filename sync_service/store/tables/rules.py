@@ -87,7 +87,7 @@ relink_request = sa.Table(
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("cursor", Id, nullable=False, server_default="0"),
-    sa.Column("reasons", sa.JSON, nullable=False, server_default="[]"),  # domain/trackers/relink_reasons.py
+    sa.Column("reasons", sa.JSON, nullable=False, server_default="[]"),  # domain/rules/relink_reasons.py
     # A scope whose issues have new keys, {"scope": its id, "was": …, "now": …}; or a moved parent, {"parent": …, …}
     sa.Column("renamed", sa.JSON),
     *due_columns("relink_request"),

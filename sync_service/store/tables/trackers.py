@@ -215,6 +215,7 @@ delivery = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Column("name", sa.String(100), nullable=False, server_default=""),  # such as `issues.closed`, once parsed
     *due_columns("delivery"),
+    sa.Column("ignored", sa.Boolean, nullable=False, server_default=sa.false()),  # once settled: nothing of it was used
     sa.UniqueConstraint("connection_id", "delivery_id"),
     sa.Index("ix_delivery_buried_at", "buried_at"),
     sa.Index("ix_delivery_connection_id_id", "connection_id", "id"),

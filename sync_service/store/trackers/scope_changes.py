@@ -11,6 +11,7 @@ from sync_service.domain.trackers.observations import AccountSeen, ScopeSeen
 from sync_service.store.queue import relink_requests
 from sync_service.store.tables import scope
 from sync_service.store.trackers import connection_alerts, known_keys
+from sync_service.store.trackers.outcomes import ignored
 
 _Report = ScopeSeen | AccountSeen
 
@@ -20,7 +21,7 @@ def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, received
     watched = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == seen.scope.id)
     row = tx.execute(sa.select(scope).where(watched)).one_or_none()
     if row is None:
-        return f"ignored, because {seen.scope.name or seen.scope.id} is not watched"
+        return ignored(f"{seen.scope.name or seen.scope.id} is not watched")
     return f"{row.name}: {_save(tx, row, seen, name=seen.scope.name, received_at=received_at)}"
 
 
@@ -30,7 +31,7 @@ def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, rece
     rows = tx.execute(sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.id)).all()
     owned_rows = [row for row in rows if _present_name(row).lower().partition("/")[0] in names and "/" in row.name]
     if not owned_rows:
-        return f"ignored, because no repository of {seen.was or seen.name} is watched"
+        return ignored(f"no repository of {seen.was or seen.name} is watched")
     return "; ".join(
         f"{row.name}: {_save(tx, row, seen, name=_with_owner(seen.name, row), received_at=received_at)}"
         for row in owned_rows

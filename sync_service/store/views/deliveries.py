@@ -98,21 +98,16 @@ def delivery_lines(
 
 def _lines() -> sa.Select[Any]:
     d, c = tables.delivery, tables.connection
-    columns = (d.c.id, d.c.delivery_id, d.c.received_at, d.c.name, d.c.outcome, d.c.attempts, d.c.due_at)
+    columns = (d.c.id, d.c.delivery_id, d.c.received_at, d.c.name, d.c.outcome, d.c.attempts, d.c.due_at, d.c.ignored)
     return sa.select(*columns, d.c.buried_at, c.c.slug).join(c, c.c.id == d.c.connection_id)
 
 
 _settled = sa.and_(tables.delivery.c.due_at.is_(None), tables.delivery.c.buried_at.is_(None))
-# An outcome joins the result of each observation with "; ": the delivery is ignored if nothing in it was applied.
-_ignored = sa.and_(
-    tables.delivery.c.outcome.startswith("ignored, because "),
-    sa.not_(tables.delivery.c.outcome.contains(": applied")),
-)
 _IS: Mapping[Outcome, sa.ColumnElement[bool]] = {
     "waiting": tables.delivery.c.due_at.isnot(None),
     "buried": tables.delivery.c.buried_at.isnot(None),
-    "ignored": sa.and_(_settled, _ignored),
-    "applied": sa.and_(_settled, sa.not_(_ignored)),
+    "ignored": sa.and_(_settled, tables.delivery.c.ignored),
+    "applied": sa.and_(_settled, sa.not_(tables.delivery.c.ignored)),
 }
 
 
@@ -135,8 +130,7 @@ def _outcome(row: Row[Any]) -> Outcome:
         return "waiting"
     if row.buried_at is not None:
         return "buried"
-    ignored = row.outcome.startswith("ignored, because ") and ": applied" not in row.outcome
-    return "ignored" if ignored else "applied"
+    return "ignored" if row.ignored else "applied"
 
 
 def open_delivery(tx: Transaction, delivery_id: int, *, most: int) -> DeliveryOpened | None:

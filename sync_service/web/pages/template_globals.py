@@ -14,6 +14,7 @@ import sync_service
 from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.text import amount, counted, number, percent, sentence
 from sync_service.domain.trackers.causes import Cause
+from sync_service.store.queue.rate_limits import bucket_words
 from sync_service.web.pages import formats, refresh
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, current_caller, may
@@ -50,6 +51,7 @@ def install(app: Flask) -> None:
         number=number,
         amount=amount,
         percent=percent,
+        bucket_words=bucket_words,
         bar_length=formats.bar_length,
         counted=counted,
         ago=ago,

@@ -358,7 +358,7 @@ def test_the_page_shows_the_status_of_a_connection(
         "The list does not end: a page token came again. It is tried again by itself.",
         f"Not complete redeliver: {listing.EMPTY}",
         "now called acme/paying",
-        "token/core: no calls before",
+        "calls of the token: none before",
         ": asked for patience",
         "2 other kinds of calls",
         "Notes not written 2 issues: the conversation is locked",
