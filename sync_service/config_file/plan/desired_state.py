@@ -173,8 +173,7 @@ class DesiredStateBuilder:
             if value is None and str(kind) in SETTINGS:
                 self._add_error(part, (name,), "nothing", f"a number; {kind} has no default for it")
         if start is not None and start == target:
-            allowed = f"a number other than the start, which is {in_full(start)}"
-            self._add_error(part, ("target",), in_full(start), allowed)
+            self._add_error(part, ("target",), at := in_full(start), f"a number other than the start, which is {at}")
         return {
             "objective": objective,
             "title": form.title,
