@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sync_service.config_file.plan.default_numbers import default_numbers
 from sync_service.config_file.plan.diff import positions
 from sync_service.config_file.plan.site_address import is_web_address, site_of
 from sync_service.config_file.read import models
@@ -167,7 +168,7 @@ class DesiredStateBuilder:
 
     def _key_result(self, part: FileItem, objective: str, position: int) -> Fields:
         form: models.KeyResult = part.form
-        start, target, unit = _numbers(form)
+        start, target, unit = default_numbers(form)
         kind = form.measure.get("kind")
         for name, value in (("start", start), ("target", target)):
             if value is None and str(kind) in SETTINGS:
@@ -276,17 +277,3 @@ class DesiredStateBuilder:
 def _folded(key: Key) -> Key:
     # GitHub's names are case-insensitive, and Jira's keys are in capitals.
     return key if isinstance(key, str) else (key[0], key[1], key[2].casefold())
-
-
-def _numbers(form: models.KeyResult) -> tuple[float | None, float | None, str]:
-    """Return start, target and unit; missing ones follow from the measure."""
-    start, target, unit = form.start, form.target, form.unit
-    kind = form.measure.get("kind")
-    given = start is not None or target is not None
-    if kind in ("done-share", "manual"):
-        percent = kind == "done-share" or not given
-        unit = ("%" if percent else "") if unit is None else unit
-        return (0.0 if start is None else start), (100.0 if target is None else target), unit
-    if kind == "done-count" and start is None:
-        start = 0.0
-    return start, target, unit or ""
