@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1.0005"
-down_revision = "1.0004"
+revision = "1.0007"
+down_revision = "1.0006"
 branch_labels = None
 depends_on = None
 

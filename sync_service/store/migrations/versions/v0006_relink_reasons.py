@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1.0004"
-down_revision = "1.0003"
+revision = "1.0006"
+down_revision = "1.0005"
 branch_labels = None
 depends_on = None
 
