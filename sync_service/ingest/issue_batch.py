@@ -122,29 +122,26 @@ class IssueBatch:
     ) -> FetchNeeded | None:
         """Return a fetch where another change of the issue has the same time and other content.
 
-        Also where its time `is_ahead` of our clock, and where a fetch showed that a pull request closes other issues
-        than its text says: some are linked by hand. And where a poll, at `listed_at`, shows an issue that is gone, or
-        an older change than we have known for long: the page may be outdated, or the deletion was wrong, or the
-        tracker was restored from a backup.
+        Also where its time `is_ahead` of our clock; where a fetch showed that a pull request closes other issues than
+        its text says; where a poll, at `listed_at`, shows an issue that is gone, or an older change than we have known
+        for long, after the tracker was restored from a backup.
         """
         held = self._issues.get((connection_id, snapshot.identity))
-        if held is not None and is_ahead:
-            return FetchNeeded(
-                identity=held.identity, key=held.key, reason="in doubt: the time of the change is ahead of our clock"
-            )
-        if held is not None and listed_at is not None and is_outdated(held, snapshot, listed_at):
-            return FetchNeeded(
-                identity=held.identity, key=held.key, reason="in doubt: listed with an older change than is known"
-            )
-        if held is not None and held.gone_reason is not None and listed_at is not None:
-            return FetchNeeded(identity=held.identity, key=held.key, reason=f"in doubt: listed, and {held.gone_reason}")
-        if held is not None and (connection_id, snapshot.identity) in self._closes_differ:
-            return FetchNeeded(
-                identity=held.identity, key=held.key, reason="in doubt: it was seen to close other issues"
-            )
-        if held is None or not held.in_doubt:
+        if held is None:
             return None
-        return FetchNeeded(identity=held.identity, key=held.key, reason="in doubt: two changes have the same time")
+        if is_ahead:
+            doubt = "the time of the change is ahead of our clock"
+        elif listed_at is not None and is_outdated(held, snapshot, listed_at):
+            doubt = "listed with an older change than is known"
+        elif listed_at is not None and held.gone_reason is not None:
+            doubt = f"listed, and {held.gone_reason}"
+        elif (connection_id, snapshot.identity) in self._closes_differ:
+            doubt = "it was seen to close other issues"
+        elif held.in_doubt:
+            doubt = "two changes have the same time"
+        else:
+            return None
+        return FetchNeeded(identity=held.identity, key=held.key, reason=f"in doubt: {doubt}")
 
     def merge_tombstone(self, tx: Connection, connection_id: int, tombstone: Tombstone, source: Source) -> str:
         """Apply a deletion or transfer; manual links follow the issue to its new key."""
@@ -258,11 +255,8 @@ class IssueBatch:
 
     def save(self, tx: Connection) -> None:
         """Save the changed issues."""
-        rows = []
-        for identity in sorted(self._changes):
-            scope = self._scope_id(identity)
-            rows.append((self.rows[identity].id, scope, self._issues[identity]))
-        issues.save(tx, rows)
+        changed = sorted(self._changes)
+        issues.save(tx, [(self.rows[one].id, self._scope_id(one), self._issues[one]) for one in changed])
 
     def _scope_id(self, identity: Identity) -> int | None:
         one = self._issues[identity]

@@ -17,7 +17,6 @@ import structlog
 from sqlalchemy.engine import Row
 
 from sync_service.domain.listing import LONG
-from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.text import counted
 from sync_service.domain.trackers.connector import ConnectorError, Gone, Rejected
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
@@ -34,8 +33,9 @@ from sync_service.store.tables import query_listing
 from sync_service.store.trackers import issues
 from sync_service.store.trackers.connections import Configured
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy
+from sync_service.tracker_sync.evaluate_known import evaluate_known, listing_reason
 from sync_service.tracker_sync.hidden_members import hidden_members, hidden_text, keep_hidden
-from sync_service.tracker_sync.match_queries import QueryMatcher, as_candidates, match, record_definite
+from sync_service.tracker_sync.match_queries import QueryMatcher
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +50,6 @@ DRAIN_SECONDS = 5.0
 
 CHUNK = 500
 """Members recorded, or memberships changed, in one transaction."""
-
-MATCH_BATCH = 100
-"""Issues in one call of `Queries.match`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +77,7 @@ class QueryLister:
         elif not isinstance(connector, EvaluatesQueries):
             self._retry_later(row, revision, f"queries of {connector.title} are not evaluated yet")
         elif not connection.view.has_credentials:
-            self._evaluate_known(row, revision, connection, connector)
+            evaluate_known(self.matcher, row, revision, connection, connector)
         else:
             self._list(row, revision, connection, connector)
 
@@ -228,76 +225,13 @@ class QueryLister:
             query_members.apply_run(
                 tx, revision.id, list(differing), run=run.number, began_at=run.began_at, complete=complete
             )
-            reason = _reason(revision, "listed")
+            reason = listing_reason(revision, "listed")
             known = sorted(held.values(), key=lambda one: one.id)
             self.matcher.update_links(tx, ruleset, row.connection_id, known, reason=reason)
         return True
-
-    def _evaluate_known(
-        self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries
-    ) -> None:
-        """Evaluate known issues here where that is enough; otherwise record why the query can't be listed."""
-        try:
-            connector.check_query(connection.view, query=revision.query)
-            not_evaluable = connector.not_evaluable(connection.view, query=revision.query)
-        except Rejected as error:
-            self._settle_unlistable(row, revision, str(error))
-            return
-        if not_evaluable or not connector.evaluates_locally:
-            why = f", and {', '.join(not_evaluable)} can't be evaluated without" if not_evaluable else ""
-            self._settle_unlistable(row, revision, f"it can't be listed, since there are no credentials{why}")
-            return
-        after = 0
-        while (last := self._evaluate_some(row, revision, connection, connector, after)) is not None:
-            after = last
-        with writing(self.matcher.engine) as tx:
-            query_listings.note_incomplete(tx, revision, None)
-            query_listings.activate_revision(tx, revision.id)
-            done = {"outcome": "evaluated with the known issues", "done_at": database_now(tx), "cursor": None}
-            due.settle(tx, query_listing, [row], [done])
-
-    def _evaluate_some(
-        self, row: Row[Any], revision: Row[Any], connection: Configured, connector: EvaluatesQueries, after: int
-    ) -> int | None:
-        """Evaluate the next known issues; return the row id of the last one, None after the end."""
-        with reading(self.matcher.engine) as tx:
-            held = issues.read_chunk(tx, connection_id=connection.id, after=after, limit=MATCH_BATCH)
-            known = as_candidates(tx, self.matcher.ruleset_cache.current(tx), connection.id, held)
-        if not held:
-            return None
-        answers = match(connector, connection, {revision.id: revision.query}, known)
-
-        def save() -> None:
-            with writing(self.matcher.engine) as tx:
-                ruleset = self.matcher.ruleset_cache.current(tx)
-                locked = issues.lock(tx, {(connection.id, one.issue.identity): None for one in known})
-                unchanged_rows = [one for one in locked.values() if one.issue in unchanged]
-                certain = {one.issue.identity for one in unchanged_rows if one.issue}
-                certain_answers = {
-                    identity: answer for identity, answer in answers[revision.id].items() if identity in certain
-                }
-                record_definite(tx, ruleset, connection.id, {revision.id: certain_answers})
-                reason = _reason(revision, "asked")
-                self.matcher.update_links(tx, ruleset, connection.id, unchanged_rows, reason=reason)
-                due.checkpoint(tx, query_listing, row, lease=LEASE)
-
-        unchanged = [one.issue for one in known]
-        retry_on_conflict(save)
-        return held[-1].id
-
-    def _settle_unlistable(self, row: Row[Any], revision: Row[Any], incomplete_reason: str) -> None:
-        """Record why a query can't be listed; it is tried again when the connection or the rule changes."""
-        with writing(self.matcher.engine) as tx:
-            query_listings.note_incomplete(tx, revision, incomplete_reason)
-            due.settle(tx, query_listing, [row], [{"outcome": incomplete_reason, "cursor": None}])
 
     def _retry_later(self, row: Row[Any], revision: Row[Any], incomplete_reason: str) -> None:
         """Record why a query could not be listed; the next run tries again."""
         with writing(self.matcher.engine) as tx:
             query_listings.note_incomplete(tx, revision, incomplete_reason)
             due.release(tx, query_listing, row, wait=INTERVAL, outcome=incomplete_reason, cursor=None)
-
-
-def _reason(revision: Row[Any], verb: str) -> RelinkReason:
-    what = f"query of rule {revision.rule_slug} {verb}"
-    return RelinkReason(what=what, key_result=revision.key_result_id, origin="rule")
