@@ -9,6 +9,7 @@ from sync_service.ingest.receive import LARGEST, Receipt
 from sync_service.web.limits.too_large import is_too_large
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, guarded
+from sync_service.web.server.environ import TOO_LARGE
 
 PREFIX = "/hooks/"
 
@@ -32,7 +33,7 @@ def receive(slug: str) -> ResponseReturnValue:
     if is_too_large():
         return _refuse_too_large(slug)
     try:
-        body = request.get_data(cache=False, parse_form_data=False)
+        body = _whole_body()
     except RequestEntityTooLarge:
         return _refuse_too_large(slug)
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -40,6 +41,14 @@ def receive(slug: str) -> ResponseReturnValue:
     if receipt is Receipt.STORED:
         wake("delivery")
     return _respond(receipt)
+
+
+def _whole_body() -> bytes:
+    """Return the body. Under our server it is bounded already, and read without the copies that another bound makes."""
+    if TOO_LARGE in request.environ:
+        body: bytes = request.environ["wsgi.input"].read()
+        return body
+    return request.get_data(cache=False, parse_form_data=False)
 
 
 def _refuse_too_large(slug: str) -> ResponseReturnValue:

@@ -6,8 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from werkzeug.wsgi import FileWrapper
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+FILE_PIECE = 1024 * 1024
 
 Scope = Mapping[str, Any]
 """An ASGI scope: https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope"""
@@ -53,6 +57,7 @@ def environ_of(scope: Scope, headers: Headers, body: IO[bytes] | None, *, size: 
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        "wsgi.file_wrapper": in_large_pieces,
         TOO_LARGE: body is None,
     }
     for name, value in headers.items():
@@ -61,6 +66,11 @@ def environ_of(scope: Scope, headers: Headers, body: IO[bytes] | None, *, size: 
         elif name != "content-length":
             environ["HTTP_" + name.upper().replace("-", "_")] = value
     return environ
+
+
+def in_large_pieces(file: IO[bytes], _size: int = 0) -> FileWrapper:
+    """Return a file as a response: its pieces are joined anyway, so few large ones take less time."""
+    return FileWrapper(file, FILE_PIECE)
 
 
 def path_of(raw: bytes) -> str:
