@@ -3,19 +3,18 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import Connection, Row
 
 from sync_service.domain.rules.conditions import CompiledRule, Subject
 from sync_service.domain.rules.relink_reasons import RelinkReason
-from sync_service.domain.text import folded, number
+from sync_service.domain.text import number
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
-from sync_service.domain.trackers.observations import TermKind
 from sync_service.progress.comment_links import comment_that_counts, describe_comment
 from sync_service.progress.comment_links import requested_key_results as asked_key_results
+from sync_service.progress.rule_subjects import other_parents, subject_of
 from sync_service.progress.term_names import TermNames
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import links, query_members
@@ -53,48 +52,6 @@ class LinkInput:
         return [name for name in (self.scope.name, self.scope.current_name) if name] if self.scope else []
 
 
-def subject_of(
-    issue: Issue, scope: Scope, connection_id: int, names: TermNames, *, other_parents: frozenset[str] = frozenset()
-) -> Subject:
-    """Return an issue as rules see it."""
-    named = partial(_folded_names, names, connection_id)
-    milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
-    return Subject(
-        scope=folded(scope.name),
-        kind=issue.kind,
-        state=issue.state or "",
-        type=folded(issue.type or ""),
-        title=folded(issue.title),
-        milestone=folded(milestone or ""),
-        parent=folded(issue.parent_key or ""),
-        priority=folded(issue.priority or ""),
-        resolution=folded(issue.resolution or ""),
-        author=folded(issue.author.id) if issue.author else "",
-        labels=named(TermKind.LABEL, issue.labels),
-        components=named(TermKind.COMPONENT, issue.components),
-        versions=named(TermKind.VERSION, issue.versions),
-        sprint=named(TermKind.SPRINT, issue.sprints),
-        assignee=frozenset(folded(account.id) for account in issue.assignees),
-        other_parents=other_parents,
-    )
-
-
-def other_parents(tx: Connection, connection_id: int, known: Iterable[Issue]) -> Mapping[ParentRef, frozenset[str]]:
-    """Return the other keys of the parents of issues of one connection."""
-    parents = {(one.parent_identity, one.parent_key) for one in known if one.parent_key}
-    return known_keys.other_keys(tx, connection_id, parents) if parents else {}
-
-
-_NONE: frozenset[str] = frozenset()
-
-
-def _folded_names(names: TermNames, connection_id: int, kind: TermKind, ids: Sequence[str]) -> frozenset[str]:
-    if not ids:
-        return _NONE
-    found = (names.name(connection_id, kind, term_id) for term_id in ids)
-    return frozenset(folded(name) for name in found if name)
-
-
 def wanted_links(
     ruleset: Ruleset,
     entry: LinkInput,
@@ -113,7 +70,7 @@ def wanted_links(
     issue, scope = entry.issue, entry.scope
     if scope is None or issue.gone_reason is not None or issue.state is None:
         return {}
-    others = (parents or {}).get((issue.parent_identity, issue.parent_key or ""), _NONE)
+    others = (parents or {}).get((issue.parent_identity, issue.parent_key or ""), frozenset())
     subject = subject_of(issue, scope, entry.connection_id, names, other_parents=others)
     wanted: Links = {
         (rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching_rules(ruleset, entry, subject)

@@ -17,7 +17,7 @@ from sync_service.domain.rules.conditions import CompiledRule, compile_condition
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef, State
 from sync_service.progress.compute import compute_states
-from sync_service.progress.link_issues import other_parents, subject_of
+from sync_service.progress.rule_subjects import other_parents, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, links

@@ -6,7 +6,7 @@ import zlib
 import pytest
 from werkzeug.datastructures import Headers
 
-from sync_service.web.pages.refresh import DIGEST_LENGTH, digest_of
+from sync_service.web.request.live_refresh import DIGEST_LENGTH, digest_of
 from tests.web.session_client import SessionClient
 
 BLOCK = re.compile(r'data-block="([^"]+)"')

@@ -15,7 +15,8 @@ from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.text import amount, counted, number, percent, sentence
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store.queue.rate_limits import bucket_words
-from sync_service.web.pages import formats, refresh
+from sync_service.web.pages import formats
+from sync_service.web.request import live_refresh
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, current_caller, may
 
@@ -58,7 +59,7 @@ def install(app: Flask) -> None:
         exact=exact,
         duration=formats.duration,
         web_address=web_address,
-        live_block=refresh.live_block,
+        live_block=live_refresh.live_block,
         sentence=sentence,
     )
     app.jinja_env.globals.update(
@@ -67,7 +68,7 @@ def install(app: Flask) -> None:
         who=current_caller,
         may=may,
         changes=changes,
-        is_refresh=refresh.is_refresh,
+        is_refresh=live_refresh.is_refresh,
         status_word=status_word,
         delivery_url=delivery_url,
         moved_by=moved_by,

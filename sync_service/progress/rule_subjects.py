@@ -1,0 +1,57 @@
+"""Issues as rules see them: names in place of ids, in one letter case and Unicode form."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.rules.conditions import Subject
+from sync_service.domain.text import folded
+from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.observations import TermKind
+from sync_service.progress.term_names import TermNames
+from sync_service.store.okrs.ruleset import Scope
+from sync_service.store.trackers import known_keys
+from sync_service.store.trackers.known_keys import ParentRef
+
+
+def subject_of(
+    issue: Issue, scope: Scope, connection_id: int, names: TermNames, *, other_parents: frozenset[str] = frozenset()
+) -> Subject:
+    """Return an issue as rules see it."""
+    named = partial(_folded_names, names, connection_id)
+    milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
+    return Subject(
+        scope=folded(scope.name),
+        kind=issue.kind,
+        state=issue.state or "",
+        type=folded(issue.type or ""),
+        title=folded(issue.title),
+        milestone=folded(milestone or ""),
+        parent=folded(issue.parent_key or ""),
+        priority=folded(issue.priority or ""),
+        resolution=folded(issue.resolution or ""),
+        author=folded(issue.author.id) if issue.author else "",
+        labels=named(TermKind.LABEL, issue.labels),
+        components=named(TermKind.COMPONENT, issue.components),
+        versions=named(TermKind.VERSION, issue.versions),
+        sprint=named(TermKind.SPRINT, issue.sprints),
+        assignee=frozenset(folded(account.id) for account in issue.assignees),
+        other_parents=other_parents,
+    )
+
+
+def other_parents(tx: Connection, connection_id: int, known: Iterable[Issue]) -> Mapping[ParentRef, frozenset[str]]:
+    """Return the other keys of the parents of issues of one connection."""
+    parents = {(one.parent_identity, one.parent_key) for one in known if one.parent_key}
+    return known_keys.other_keys(tx, connection_id, parents) if parents else {}
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _folded_names(names: TermNames, connection_id: int, kind: TermKind, ids: Sequence[str]) -> frozenset[str]:
+    if not ids:
+        return _NONE
+    found = (names.name(connection_id, kind, term_id) for term_id in ids)
+    return frozenset(folded(name) for name in found if name)
