@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from connectors.jira.api.field_catalogue import ESTIMATE, FieldCatalogue, field_catalogue_of, is_field_id, same_name
+from connectors.jira.model.parent import came_from
 from connectors.json_fields import MAX_NUMBER_FIELDS, Json, json_object, json_objects, option_texts
 from connectors.number_values import NumberValue, Unreadable, number_value
 from sync_service.domain.trackers.connector import Connection
@@ -79,10 +80,15 @@ def _ambiguous(option: str, name: str, ids: tuple[str, ...]) -> str:
 def points_in(
     fields: Json, connection: Connection, *, changelog: Json, project: str | None
 ) -> tuple[float | None, bool, str | None]:
-    """Return the points; whether they are known; and a text on what is unclear."""
+    """Return the points; whether they are known; and a text on what is unclear.
+
+    A field that the issue does not show is unknown, not empty: the account may have lost the permission to see it. Only
+    an issue that has just moved to another project has no points there.
+    """
     source, field = points_field_ids(connection, project), points_field(connection)
     if source.ids is not None:
-        return _points_of([number_value(fields.get(one)) for one in source.ids])
+        shown = [number_value(fields[one]) for one in source.ids if one in fields]
+        return _points_of(shown) if shown else (None, came_from(changelog) is not None, None)
     names = (field,) if field else (STORY_POINTS, STORY_POINT_ESTIMATE)
     changed = [] if source.unclear else [name for name in names if _change(changelog, name)]
     return _points_of([_changed_to(fields, changelog, changed[-1])]) if changed else (None, False, source.unclear)
@@ -112,8 +118,8 @@ def numbers_in(
         if source.unclear:
             unclear.append(source.unclear)
             continue
-        if source.ids:
-            value = number_value(fields.get(source.ids[0]))
+        if source.ids and source.ids[0] in fields:
+            value = number_value(fields[source.ids[0]])
         elif source.ids is None and _change(changelog, name):
             value = _changed_to(fields, changelog, name)
         else:

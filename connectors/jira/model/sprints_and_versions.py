@@ -35,12 +35,12 @@ def _terms(fields: Json, name: str) -> tuple[Term, ...] | None:
 
 
 def sprints_in(fields: Json, connection: Connection, changelog: Json) -> tuple[Term, ...] | None:
-    """Return the sprints, open and closed; None when the field that holds them is unknown."""
+    """Return the sprints, open and closed; None when the field that holds them is unknown, or not shown."""
     known = field_catalogue_of(connection)
-    ids = known.of_type(SPRINT) if known else ()
-    if not ids:
+    shown = [one for one in (known.of_type(SPRINT) if known else ()) if one in fields]
+    if not shown:
         return _changed_to(changelog)
-    values = [value for one in ids for value in _listed(fields.get(one))]
+    values = [value for one in shown for value in _listed(fields[one])]
     return _sorted(_sprint(value) for value in values[:_MOST])
 
 

@@ -168,11 +168,27 @@ def test_an_unknown_field_name_is_reported() -> None:
     assert effort == Ignored("number_fields names Effort, but no numeric field has this name")
 
 
+def test_a_field_that_an_issue_does_not_show_is_unknown() -> None:
+    """The account may no longer see it. Only an issue that moved to a project without the field has no points there."""
+    known = catalogue_of(field(10016, "Story Points", FLOAT))
+    bare = issue()
+    del bare["fields"]["customfield_10016"]
+    hidden = snapshot(bare, known=known)
+    assert (hidden.points, hidden.points_known, hidden.numbers) == (None, False, ())
+    empty = snapshot(issue(customfield_10016=None), known=known)
+    assert (empty.points, empty.points_known) == (None, True)
+    number = snapshot(bare, by=connection("token", number_fields=["customfield_10016"]), known=known)
+    assert number.numbers == ()
+
+
 def test_numbers_are_read_by_id_and_by_name() -> None:
     """Each has its configured name. At most ten fields, each once."""
     by = connection("token", number_fields=["customfield_10071", " Customers ", "customers ", *map(str, range(20))])
     known = catalogue_of(field(10072, "Customers", FLOAT), *(field(n, str(n), FLOAT) for n in range(20)))
-    seen = snapshot(issue(customfield_10071=2.5, customfield_10072=" "), by=by, known=known)
+    shown: dict[str, Any] = {"customfield_10071": 2.5, "customfield_10072": " "} | {
+        f"customfield_{n}": None for n in range(20)
+    }
+    seen = snapshot(issue(**shown), by=by, known=known)
     assert seen.numbers[:2] == (Number("customfield_10071", 2.5), Number("Customers", None))
     assert len(seen.numbers) == 10
     assert snapshot(issue(customfield_1=1), by=connection(number_fields="customfield_1")).numbers == (
