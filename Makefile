@@ -21,7 +21,7 @@ setup: python
 setup-dev: python
 	@$(PYTHON) tools/setup.py dev
 
-demo: setup ## start everything, play real webhooks, show what moved (DEMO_ONCE=1: check it and leave)
+demo: setup ## start everything, play real webhooks, show what moved (DEMO_ONCE=1: check it and leave; PORT=n)
 	@$(BIN)/python -m simulator.demo $(if $(DEMO_ONCE),--once)
 
 up: setup ## run the service on the embedded database and Redis (Ctrl-C stops it)

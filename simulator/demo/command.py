@@ -1,6 +1,7 @@
 """The demo command: set up, run the scenario, check, and stop every process however it ends."""
 
 import argparse
+import os
 import secrets
 import signal
 import sys
@@ -37,7 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m simulator.demo", description="See key results move.")
     parser.add_argument("--once", action="store_true", help="play it quickly, check everything, and leave")
     parser.add_argument(
-        "--port", type=int, help="where the pages are; 0 takes a free port [default: 8080 if it is free]"
+        "--port",
+        type=int,
+        default=os.environ.get("PORT") or None,
+        help="where the pages are; 0 takes a free port [default: PORT, or 8080 if it is free]",
     )
     given = parser.parse_args(arguments)
     _stop_on_signals()

@@ -194,4 +194,4 @@ def choose_port(requested: int = 8080, *, other: bool = True) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
-    raise DemoFailed(f"port {requested} on 127.0.0.1 is taken; choose another one by --port")
+    raise DemoFailed(f"port {requested} on 127.0.0.1 is taken; choose another one by PORT or --port")

@@ -28,14 +28,14 @@ SOURCE = Path(__file__).parents[2]
 
 
 @contextmanager
-def demo(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """Run the demo in an empty directory, with foreign settings in the environment."""
+def demo(directory: Path, *words: str, port: int = 0) -> Iterator[subprocess.Popen[str]]:
+    """Run the demo in an empty directory, with foreign settings and its `port` in the environment."""
     strange = {"DATABASE_URL": "postgresql://nowhere/none", "REDIS_URL": "redis://nowhere:1", "OKR_SYNC_NONSENSE": "1"}
     with (directory / "told").open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "simulator.demo", "--port", "0", *words],
+            [sys.executable, "-m", "simulator.demo", *words],
             cwd=directory,
-            env={**os.environ, **strange, "PYTHONPATH": str(SOURCE)},
+            env={**os.environ, **strange, "PYTHONPATH": str(SOURCE), "PORT": str(port)},
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
@@ -95,15 +95,26 @@ def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -
     assert "Stopped; nothing is left running." in output(tmp_path)
 
 
-def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
-    """A port that the user chose is used, or the error names it."""
+@pytest.mark.parametrize("by_option", [False, True], ids=["PORT", "--port"])
+def test_a_port_in_use_is_an_error(tmp_path: Path, *, by_option: bool) -> None:
+    """A port that the user chose, by `PORT` or by the option, which wins, is used, or the error names it."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with demo(tmp_path, "--port", str(port)) as process:
+        chosen = demo(tmp_path, "--port", str(port)) if by_option else demo(tmp_path, port=port)
+        with chosen as process:
             assert process.wait(60) == 1
     assert f"port {port} on 127.0.0.1 is taken" in output(tmp_path)
+
+
+def test_the_demo_refuses_a_port_that_is_no_number(tmp_path: Path) -> None:
+    """It must not start on another port than the one that was meant."""
+    command = [sys.executable, "-m", "simulator.demo"]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PORT": "http"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "invalid int value: 'http'" in done.stderr
 
 
 def test_a_dead_service_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
