@@ -1,4 +1,4 @@
-"""The commands `sign-in` and `token`: let people and programs in."""
+"""The commands `first-admin`, `sign-in` and `token`: let people and programs in."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from sync_service.cli.people.account import actor
-from sync_service.cli.startup import base_url_for, open_services
+from sync_service.cli.startup import (
+    base_url_for,
+    open_services,
+    renew_first_admin_link,
+    require_database,
+    settings_for,
+)
 from sync_service.config_file.read.errors import did_you_mean
 from sync_service.domain.text import instant
 from sync_service.store.engine.database import reading, writing
@@ -15,10 +21,24 @@ from sync_service.store.people import audit, auth
 from sync_service.store.tables import person
 
 
+@click.command("first-admin", short_help="Print the link for the first admin.")
+def first_admin() -> None:
+    """Print a new link by which the first person becomes an admin. It works once; earlier ones end.
+
+    `up` and `web` print one too when they start without any admin.
+    """
+    settings = settings_for(quiet=True)
+    require_database(settings)
+    link = renew_first_admin_link(settings, base_url_for(settings))
+    if link is None:
+        raise click.ClickException("there is an admin already; okr-sync sign-in EMAIL prints a link to sign in with")
+    click.echo(link)
+
+
 @click.command("sign-in", short_help="Print a sign-in link for a person.")
 @click.argument("email")
 def sign_in(email: str) -> None:
-    """Print a sign-in link. It works once, within 15 minutes. This is how the first admin signs in."""
+    """Print a sign-in link. It works once, within 15 minutes."""
     services = open_services()
     with writing(services.engine) as tx:
         person_id = auth.person_id_of(tx, email)
@@ -97,4 +117,4 @@ def revoke(name: str) -> None:
     click.echo(f"revoked {name}")
 
 
-COMMANDS = (sign_in, token)
+COMMANDS = (first_admin, sign_in, token)

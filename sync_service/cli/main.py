@@ -36,6 +36,7 @@ COMMAND_MODULES = {
     "replay": "replay_command",
     "reconcile": "reconcile_command",
     "doctor": "doctor.command",
+    "first-admin": "access_commands",
     "sign-in": "access_commands",
     "token": "access_commands",
     "people": "people.people_commands",
@@ -95,7 +96,7 @@ def main() -> None:
 
     \b
     First steps:
-      okr-sync up                    start everything; the database is a file in ./var
+      okr-sync up                    start everything; prints a link for the first admin
       okr-sync apply okrs.yaml       set people, objectives, connections and rules
       okr-sync sign-in YOUR@EMAIL    print a link to sign in with
 

@@ -12,7 +12,6 @@ from functools import partial
 from types import FrameType
 
 import click
-import sqlalchemy as sa
 from setproctitle import setproctitle
 
 from config.settings import Settings
@@ -25,9 +24,7 @@ from sync_service.runtime.instance_lock import hold_instance_lock, write_process
 from sync_service.runtime.redis_server import end_leftover, private_server
 from sync_service.runtime.supervisor import ProcessSpec, ProcessStatus, supervise
 from sync_service.runtime.wiring import utc_now
-from sync_service.store.engine.database import reading
 from sync_service.store.engine.migrate import migrate as run_migrations
-from sync_service.store.tables import person
 
 FORKS = sys.platform == "linux"
 """Whether the processes are forks of `up`. On macOS, system libraries do not support that."""
@@ -45,7 +42,8 @@ PORT_SECONDS = 12.0
 def up(host: str | None, port: int | None, workers: int) -> None:
     """Start everything: web, workers, clock and, unless REDIS_URL is set, a private Redis.
 
-    Migrates the database first. Restarts a process that dies. Ctrl-C stops all of them.
+    Migrates the database first. While there is no admin, prints the link for the first one. Restarts a process that
+    dies. Ctrl-C stops all of them.
     """
     settings = settings_for()
     with hold_instance_lock(settings.data_dir):
@@ -55,7 +53,7 @@ def up(host: str | None, port: int | None, workers: int) -> None:
         port = _free_port(host, settings.port if port is None else port, patient=address_file.exists())
         address = settings.given_base_url or f"http://127.0.0.1:{port}"
         redis = _redis(settings)
-        people = _prepare_database(settings)
+        _prepare_database(settings)
         environment = os.environ | {"OKR_SYNC_BASE_URL": address}
         processes = [
             *redis,
@@ -71,7 +69,7 @@ def up(host: str | None, port: int | None, workers: int) -> None:
             write_process_status(settings.data_dir, statuses, now=utc_now())
 
         try:
-            supervise(processes, started=lambda: _greet(address, people=people), changed=write_status)
+            supervise(processes, started=lambda: _greet(address), changed=write_status)
         finally:
             address_file.unlink(missing_ok=True)
 
@@ -105,14 +103,12 @@ def _import_for_all_processes() -> None:
     freeze_shared_memory()
 
 
-def _prepare_database(settings: Settings) -> int:
-    """Migrate the database and create the secret key; return the number of people."""
+def _prepare_database(settings: Settings) -> None:
+    """Migrate the database and create the secret key."""
     settings.secret_keys()
     with open_engine(settings) as engine:
         await_database(engine)
         run_migrations(engine)
-        with reading(engine) as tx:
-            return int(tx.execute(sa.select(sa.func.count()).select_from(person)).scalar_one())
 
 
 def _free_port(host: str, port: int, *, patient: bool) -> int:
@@ -133,10 +129,8 @@ def _free_port(host: str, port: int, *, patient: bool) -> int:
         time.sleep(0.1)
 
 
-def _greet(address: str, *, people: int) -> None:
+def _greet(address: str) -> None:
     click.echo(f"OKR Sync is starting at {address} (Ctrl-C stops it)")
-    if not people:
-        click.echo("There are no people yet: run okr-sync apply FILE, then okr-sync sign-in EMAIL")
 
 
 @click.command(short_help="Do the work of due rows.")

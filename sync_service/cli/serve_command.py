@@ -3,7 +3,7 @@
 import click
 
 from config.gunicorn import WebServer, gunicorn_options
-from sync_service.cli.startup import require_database, settings_for
+from sync_service.cli.startup import renew_first_admin_link, require_database, settings_for
 from sync_service.runtime.wiring import build
 from sync_service.web.app import create_site
 
@@ -14,10 +14,14 @@ PORT = click.IntRange(0, 65535)
 @click.option("--host", help="The interface to listen on. [default: this machine only, unless PORT is set]")
 @click.option("--port", type=PORT, help="The port to listen on. [default: PORT, or 8080]")
 def web(host: str | None, port: int | None) -> None:
-    """Serve the pages, the API and the webhooks."""
+    """Serve the pages, the API and the webhooks. While there is no admin, print the link for the first one."""
     settings = settings_for()
     require_database(settings, patient=True)
-    options = gunicorn_options(settings, host=host or settings.host, port=settings.port if port is None else port)
+    port = settings.port if port is None else port
+    link = renew_first_admin_link(settings, settings.given_base_url or f"http://127.0.0.1:{port}")
+    if link is not None:
+        click.echo(f"There is no admin yet. Open this link to become the first one: {link}")
+    options = gunicorn_options(settings, host=host or settings.host, port=port)
     # Each gunicorn process builds its own services: connections must not be shared across a fork.
     WebServer(lambda: create_site(build(settings)), options).run()
 

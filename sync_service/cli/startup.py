@@ -13,10 +13,11 @@ from sqlalchemy.engine import Engine
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
 from sync_service.runtime.child_process import return_large_blocks
-from sync_service.runtime.wiring import Services, build
+from sync_service.runtime.wiring import Services, build, utc_now
 from sync_service.store.engine.availability import wait_until_up
-from sync_service.store.engine.database import open_database
+from sync_service.store.engine.database import open_database, writing
 from sync_service.store.engine.migrate import require_usable
+from sync_service.store.people import first_admin
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,13 @@ def require_database(settings: Settings, *, patient: bool = False) -> None:
         if patient:
             await_database(engine)
         require_usable(engine)
+
+
+def renew_first_admin_link(settings: Settings, base_url: str) -> str | None:
+    """Return a new link for the first admin, which ends earlier ones; None when there is an admin."""
+    with open_engine(settings) as engine, writing(engine) as tx:
+        token = first_admin.renew_link(tx, utc_now())
+    return None if token is None else f"{base_url.rstrip('/')}/first-admin/{token}"
 
 
 def base_url_for(settings: Settings) -> str:

@@ -21,6 +21,7 @@ from sync_service.store.engine.database import reading
 from sync_service.web import compression, connections, health
 from sync_service.web import webhooks as hooks
 from sync_service.web.api import bearer_auth, setup
+from sync_service.web.first_run import first_admin
 from sync_service.web.limits import too_large
 from sync_service.web.pages import (
     change_counter,
@@ -55,6 +56,7 @@ PAGES = (
     mailbox.blueprint,
     audit_page.blueprint,
     sign_in.blueprint,
+    first_admin.blueprint,
     change_counter.blueprint,
 )
 
@@ -154,6 +156,7 @@ def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     attach_services(app, services, wakeup_thread)
     too_large.install(app)
     compression.install(app)
+    first_admin.install(app)
     guards.install(app, bearer=bearer_auth.caller)
     security_headers.install(app)
     template_globals.install(app)

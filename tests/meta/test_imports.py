@@ -61,11 +61,12 @@ WEB: Mapping[str, str] = {
     # The form of a rule previews what an edit would change.
     "web.rules": "web.request progress store domain",
     "web.connections": "web.request runtime config_file store domain",
+    "web.first_run": "web.request config_file store domain",
     # The JSON of views. The command line prints it too, so it imports no Flask.
     "web.api.models": "store domain",
     "web.api": "web.api.models web.request store domain",
     # The app, its health and its webhooks.
-    "web": "web.pages web.rules web.connections web.api web.request web.limits web.server runtime ingest store domain",
+    "web": "web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server runtime ingest store domain",
 }
 
 CLI: Mapping[str, str] = {

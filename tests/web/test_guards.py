@@ -10,6 +10,7 @@ from sync_service.runtime.wakeup import WakeupThread
 from sync_service.runtime.wiring import Services
 from sync_service.web.app import create_webhook_app
 from sync_service.web.request.guards import Guard, guard_of
+from tests.support.example_okrs import Example
 from tests.web.session_client import SessionClient
 
 
@@ -31,14 +32,14 @@ def test_a_route_without_a_guard_is_closed(app: Flask, ana: SessionClient) -> No
     assert "open!" not in response.text
 
 
-def test_a_page_redirects_to_sign_in_and_back(anonymous: FlaskClient) -> None:
+def test_a_page_redirects_to_sign_in_and_back(anonymous: FlaskClient, example: Example) -> None:
     """The requested address is kept with its query."""
     response = anonymous.get("/key-results/KR-1?state=done")
     assert response.status_code == 302
     assert response.location == "/sign-in?next=/key-results/KR-1?state%3Ddone"
 
 
-def test_every_guarded_route_is_closed_without_a_session(app: Flask, anonymous: FlaskClient) -> None:
+def test_every_guarded_route_is_closed_without_a_session(app: Flask, anonymous: FlaskClient, example: Example) -> None:
     """It answers with a redirect, 400, 401 or 403."""
     closed = [rule for rule in app.url_map.iter_rules() if guard_of(app, rule.endpoint) is not Guard.OPEN]
     assert closed
@@ -49,7 +50,7 @@ def test_every_guarded_route_is_closed_without_a_session(app: Flask, anonymous: 
             assert response.status_code in (302, 400, 401, 403), path
 
 
-def test_the_counter_answers_401_without_a_session(anonymous: FlaskClient) -> None:
+def test_the_counter_answers_401_without_a_session(anonymous: FlaskClient, example: Example) -> None:
     """A script polls it, which can't follow to a sign-in page."""
     assert anonymous.get("/changes").status_code == 401
 

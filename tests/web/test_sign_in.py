@@ -69,7 +69,7 @@ def test_a_link_expires_after_fifteen_minutes(
     assert SessionClient(anonymous).submit(path, on=path).status_code == 410
 
 
-def test_an_invented_link_is_refused(anonymous: FlaskClient) -> None:
+def test_an_invented_link_is_refused(anonymous: FlaskClient, example: Example) -> None:
     """The response is the same as for a used link."""
     assert SessionClient(anonymous).submit("/sign-in/made-up", on="/sign-in/made-up").status_code == 410
 
@@ -83,7 +83,7 @@ def test_known_and_unknown_addresses_get_the_same_response(app: Flask, services:
     assert mails_to(services) == ["ben@example.com"]
 
 
-def test_an_invalid_address_is_an_error(anonymous: FlaskClient, services: Services) -> None:
+def test_an_invalid_address_is_an_error(anonymous: FlaskClient, services: Services, example: Example) -> None:
     """No mail is sent."""
     status, words = request_link(anonymous, "ben")
     assert status == 422

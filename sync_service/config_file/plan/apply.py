@@ -24,6 +24,7 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import write_backs
+from sync_service.store.people import first_admin
 from sync_service.store.tables import audit
 from sync_service.store.trackers import scope_names
 
@@ -76,13 +77,16 @@ class ConfigApplier:
             self._carry_out(tx, plan)
         return plan
 
-    def edit(self, write: Callable[[State], Files]) -> Plan:
+    def edit(self, write: Callable[[State], Files], *, before: Callable[[Transaction], None] | None = None) -> Plan:
         """Apply files that `write` makes from the present state, so that nobody else's change is undone.
 
-        Raise as `apply` does, and what `write` raises.
+        `before` runs first in the same transaction. Raise as `apply` does, and what the two raise; then nothing was
+        changed.
         """
         with writing(self.engine) as tx:
             versions.bump(tx, versions.RULES)  # first, as above
+            if before is not None:
+                before(tx)
             stored = read_state(tx, self.sealer)
             plan = self._plan(tx, self._read(write(stored)), prune=False, stored=stored)
             if plan.changes:
@@ -147,6 +151,7 @@ class ConfigApplier:
         for change in removed:
             saving.remove(change)
         consequences.make_due()
+        first_admin.end_needless_link(tx)
         write_backs.wake(tx)
         # Rules bump the change counter and keep its row locked, so they come last.
         for change in rules:

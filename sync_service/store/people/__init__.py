@@ -1,1 +1,1 @@
-"""Sign-in links, sessions, API tokens, the audit log and OAuth states."""
+"""Sign-in links, the first admin's link, sessions, API tokens, the audit log and OAuth states."""

@@ -3,7 +3,7 @@
 from sync_service.store.tables.columns import metadata
 from sync_service.store.tables.notifications import connection_alert, mail, notice
 from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
-from sync_service.store.tables.people import api_token, audit, session, sign_in_link
+from sync_service.store.tables.people import api_token, audit, first_admin_link, session, sign_in_link
 from sync_service.store.tables.rules import (
     counter,
     link,
@@ -45,6 +45,7 @@ __all__ = [
     "cycle",
     "delivery",
     "fetch_request",
+    "first_admin_link",
     "former_scope_name",
     "history",
     "issue",

@@ -1,4 +1,4 @@
-"""Tables for sign-in links, sessions, API tokens and the audit log."""
+"""Tables for sign-in links, the first admin's link, sessions, API tokens and the audit log."""
 
 import sqlalchemy as sa
 
@@ -14,6 +14,15 @@ sign_in_link = sa.Table(
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("used_at", Instant),
     sa.Column("mailed_at", Instant),
+)
+
+
+first_admin_link = sa.Table(
+    "first_admin_link",
+    metadata,
+    row_id(),
+    sa.Column("token_hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("created_at", Instant, nullable=False),
 )
 
 

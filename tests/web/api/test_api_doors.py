@@ -186,6 +186,7 @@ def test_an_unreachable_database_answers_503_with_retry_after(api: ApiHarness, t
     def fail_to_connect(*_: object) -> None:
         raise sa.exc.OperationalError("SELECT 1", {}, ConnectionRefusedError("the secret address"))
 
+    api.call(KEY_RESULT, token=token)  # the web process has seen that there are people
     sa.event.listen(api.services.engine, "checkout", fail_to_connect)
     response = api.call(KEY_RESULT, token=token)
     assert response.status_code == 503
