@@ -76,6 +76,30 @@ def test_the_preview_follows_each_change_of_the_rows(site_with_issues: Site, pag
     assert "network" in suggested
 
 
+def test_the_focus_stays_in_the_rows_when_one_is_added_or_removed(site_with_issues: Site, page: Page) -> None:
+    """A removed line takes its button along; without the focus, a keyboard would start at the top of the page."""
+    site = site_with_issues
+    site.sign_in(page, site.example.ana)
+    page.goto(f"{site.url}/rules/new")
+    page.get_by_label("Issues of").select_option("acme-github")
+    add, remove = page.get_by_role("button", name="Add a line"), page.get_by_role("button", name="Remove this line")
+    add.press("Enter")
+    expect(page.locator("#row-1-field")).to_be_focused()
+    add.press("Enter")
+    expect(page.locator("#row-2-field")).to_be_focused()
+    remove.nth(1).press("Enter")
+    expect(remove).to_have_count(2)
+    expect(remove.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(remove).to_have_count(1)
+    expect(remove).to_be_focused()
+    page.locator("#row-0-field").select_option("state")
+    expect(page.locator("#row-0-operator")).to_have_value("is")
+    page.get_by_role("button", name="Advanced").press("Enter")
+    expect(page.locator("#text")).to_be_visible()
+    expect(page.get_by_role("button", name="Advanced")).to_be_focused()
+
+
 def test_a_rule_is_edited_and_disabled(site_with_issues: Site, page: Page) -> None:
     """A new key result changes both, and the preview shows both."""
     site = site_with_issues

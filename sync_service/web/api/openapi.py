@@ -1,24 +1,19 @@
-"""The OpenAPI 3.1 document of the API, and the Swagger UI page to read it and try it out."""
+"""The OpenAPI 3.1 document of the API, and the page to read it."""
 
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, cast
 
-from flask import Blueprint, Response, current_app, render_template, send_from_directory
+from flask import Blueprint, Response, current_app, render_template
 from flask_openapi3 import OpenAPI
 from pydantic.json_schema import models_json_schema
 
 from sync_service.web.api import list_models, models
 from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
 from sync_service.web.api.pagination import json_response
+from sync_service.web.api.reference import read_reference
+from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
 blueprint = Blueprint("api_document", __name__, url_prefix="/api/v1")
-
-SWAGGER = Path(str(files("flask_openapi3_swagger"))) / "templates" / "swagger"
-"""The files of Swagger UI in its package; they are served from our own origin."""
-
-DAY = 24 * 60 * 60
 
 RESPONSE_MODELS = (
     models.Problem,
@@ -52,12 +47,6 @@ def openapi() -> Response:
 @blueprint.get("/docs")
 @guarded(Guard.OPEN)
 def docs() -> str:
-    """Show the document in Swagger UI."""
-    return render_template("api-docs.html")
-
-
-@blueprint.get("/docs/<path:name>")
-@guarded(Guard.OPEN)
-def asset(name: str) -> Response:
-    """Return a file of Swagger UI."""
-    return send_from_directory(SWAGGER, name, max_age=DAY)
+    """Show the document as a page, without scripts."""
+    reference = read_reference(cast("OpenAPI", current_app).api_doc)
+    return render_template("api_reference.html", reference=reference, address=services().settings.base_url)

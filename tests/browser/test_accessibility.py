@@ -1,0 +1,312 @@
+"""Every page, for every role, full and empty, and every form with its errors, breaks no rule of accessibility."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+from flask import Flask, template_rendered
+from jinja2 import Template
+from playwright.sync_api import Page, expect
+from pydantic import SecretStr
+
+from simulator import GitHub, Jira
+from sync_service.runtime.wiring import Services, utc_now
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
+from sync_service.store.jobs.mails import add_mail
+from sync_service.store.people import first_admin
+from sync_service.web.app import create_app
+from tests.browser.conftest import Site
+from tests.browser.test_connections import DeferredApp
+from tests.support.axe import violations
+from tests.support.browser import APPEARANCES
+from tests.support.example_okrs import Example, add_many, fill_with_examples, sign_in_path
+from tests.support.migrated_database import prepare
+from tests.support.run_scope import ALL
+from tests.support.servers import SqliteDatabases
+from tests.support.services import NOW, add, add_person, build_services
+from tests.support.wsgi_server import serving
+from tests.web.rules_seed import add_labelled_issues, add_rule
+
+pytestmark = pytest.mark.slow
+
+TEMPLATES = Path(create_app.__code__.co_filename).parent / "templates"
+FRAMES = {"base.html", "sign_in_frame.html"}
+
+
+@dataclass
+class Audit:
+    """Checks the open page, and remembers what is wrong and which templates were shown."""
+
+    page: Page
+    url: str
+    part: int
+    wrong: list[str] = field(default_factory=list)
+    templates: set[str] = field(default_factory=set)
+
+    def shown(self, _: Flask, template: Template, **__: Any) -> None:
+        """Remember that a template was shown."""
+        self.templates.add(str(template.name))
+
+    def check(self, name: str) -> None:
+        """Check the open page, if it is this appearance's; with `TESTS=all` each page is checked in each."""
+        if self.is_left_out(name):
+            return
+        self.page.wait_for_load_state("load")
+        self.wrong += [f"{name}: {one}" for one in violations(self.page)]
+        if self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") > 0:
+            self.wrong.append(f"{name}: wider than its window")
+
+    def open(self, path: str) -> None:
+        """Open a page and check it."""
+        if not self.is_left_out(path):
+            self.page.goto(self.url + path)
+            self.check(path)
+
+    def is_left_out(self, name: str) -> bool:
+        """Return whether a page is checked in another appearance: otherwise the run would take minutes."""
+        return not ALL and crc32(name.encode()) % len(APPEARANCES) != self.part
+
+    def submit(self, selector: str, **values: str) -> None:
+        """Send a form with these values, unchecked by the browser."""
+        form = self.page.locator(selector).first
+        for name, value in values.items():
+            form.locator(f"[name='{name}']").first.evaluate("(one, value) => { one.value = value }", value)
+        with self.page.expect_navigation():
+            form.evaluate("form => HTMLFormElement.prototype.submit.call(form)")
+
+    def leave(self) -> None:
+        """End the session; first leave the page, which would reload."""
+        self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+
+    def sign_in(self, services: Services, person_id: int) -> None:
+        """Sign in as another person."""
+        self.leave()
+        self.page.goto(self.url + sign_in_path(services, person_id))
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url(self.url + "/")
+
+
+@pytest.fixture
+def hub() -> Iterator[GitHub]:
+    """Yield a GitHub with two repositories."""
+    with GitHub() as running:
+        running.repository("checkout")
+        running.repository("payments")
+        yield running
+
+
+@pytest.fixture
+def jira() -> Iterator[Jira]:
+    """Yield a Jira Cloud."""
+    with Jira() as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Served:
+    """A served application."""
+
+    site: Site
+    app: Flask
+
+
+@pytest.fixture
+def empty(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Served]:
+    """Serve a migrated database without anybody, under its own base URL."""
+    deferred = DeferredApp()
+    with serving(deferred) as url:
+        services = build_services(sqlite.prepared(prepare), tmp_path, OKR_SYNC_BASE_URL=url, clock=utc_now)
+        app = create_app(services)
+        deferred.app = app.wsgi_app
+        yield Served(Site(url, services, Example(0, 0, 0, 0, {})), app)
+        page.goto("about:blank")
+    services.engine.dispose()
+
+
+@pytest.fixture
+def audit(request: pytest.FixtureRequest, empty: Served, page: Page, page_errors: list[str]) -> Iterator[Audit]:
+    """Yield the audit of the served application; refused forms leave console errors."""
+    page.emulate_media(reduced_motion="reduce")
+    auditing = Audit(page, empty.site.url, APPEARANCES.index(request.node.callspec.params["page"]))
+    with template_rendered.connected_to(auditing.shown, empty.app):
+        yield auditing
+    assert [one for one in page_errors if "status of 4" not in one] == []
+    page_errors.clear()
+
+
+def fill(services: Services) -> Example:
+    """Add the example OKRs, rules, a long history, deliveries of each outcome and mails of each state."""
+    example = fill_with_examples(services)
+    add_labelled_issues(services, example)
+    add_rule(services, example, "network-label")
+    add_rule(services, example, "nested", condition={"any": [{"all": [{"field": "state", "is": "done"}]}]})
+    add_many(services, example.key_results["KR-4"], example.github, issues=120, entries=60)
+    outcomes = ({"buried_at": NOW, "outcome": "can't be read"}, {"settled_at": NOW, "outcome": "ignored, because"}, {})
+    with writing(services.engine) as tx:
+        for number, columns in enumerate(outcomes):
+            delivery = {"connection_id": example.github, "received_at": NOW, "body": b"{}", "name": "issues"}
+            delivery |= {"delivery_id": f"d{number}", "headers": {"x-github-event": "issues"}, "attempts": number}
+            add(tx, tables.delivery, **delivery, **columns)
+        content = {"subject": "KR-1 is completed", "text": "KR-1 is done", "html": "<!doctype html><p>KR-1 is done"}
+        for recipient in ("ana@example.com", "ben@example.com"):
+            add_mail(tx, services.sealer, kind="x", recipient=recipient, host="x", content=content, now=utc_now())
+    return example
+
+
+SHARED = ("/", "/key-results/KR-1", "/key-results/KR-3", "/rules", "/rules/network-label")
+SHARED += ("/connections", "/connections/acme-jira", "/nothing")
+EVERYBODY = ("/?cycle=2027-q1", "/key-results/KR-2", "/key-results/KR-4", "/key-results/KR-4?state=done&q=Piece")
+EVERYBODY += ("/key-results/KR-4?q=nothing", "/key-results/KR-6", "/rules?q=nothing", "/rules/nested")
+EVERYBODY += ("/connections/acme-github", "/api/v1/docs")
+ADMINS = ("/rules/new", "/connections/new", "/connections/acme-github/remove", "/connections/acme-github/scopes")
+ADMINS += ("/deliveries", "/deliveries?outcome=buried", "/deliveries?q=nothing", "/deliveries/1", "/deliveries/2")
+ADMINS += ("/deliveries/3", "/mailbox", "/mailbox?to=ana@example.com", "/mailbox?to=nobody@example.com", "/mailbox/1")
+ADMINS += ("/connections/new/github/app", "/connections/new/jira/consent")
+ADMINS += tuple(f"/connections/new/{kind}/{way}" for kind in ("github", "jira") for way in ("token", "hand"))
+
+
+def check_before_anybody_exists(audit: Audit, services: Services) -> None:
+    """Check the page that waits, the link of the first admin with wrong fields, used and used up."""
+    audit.open("/")
+    with writing(services.engine) as tx:
+        link = f"/first-admin/{first_admin.renew_link(tx, services.now())}"
+    audit.open(link)
+    audit.submit("main form", name="", email="ana")
+    audit.check("first admin, errors")
+    audit.submit("main form", name="First", email="first@example.com")
+    audit.check("first admin, signed in")
+    audit.open(link)
+
+
+def check_empty_pages(audit: Audit, services: Services) -> None:
+    """Check pages without any rows, for each role."""
+    with writing(services.engine) as tx:
+        roles = {role: add_person(tx, f"{role}@example.com", "Some Body", role=role) for role in ("member", "viewer")}
+    for path in ("/", "/rules", "/rules/new", "/connections", "/deliveries", "/mailbox"):
+        audit.open(path)
+    for person in roles.values():
+        audit.sign_in(services, person)
+        for path in ("/", "/rules", "/connections"):
+            audit.open(path)
+
+
+def check_sign_in(audit: Audit, services: Services, example: Example) -> None:
+    """Check sign-in with a wrong address, a sent link, a link that is over."""
+    audit.leave()
+    audit.open("/sign-in")
+    audit.submit("main form", email="ana")
+    audit.check("sign-in, error")
+    audit.submit("main form", email="nobody@example.com")
+    audit.check("sign-in, sent")
+    link = sign_in_path(services, example.vera)
+    audit.open(link)
+    audit.submit("main form")
+    audit.leave()
+    audit.page.goto(audit.url + link)
+    audit.submit("main form")
+    audit.check("sign-in, over")
+
+
+def check_full_pages(audit: Audit, services: Services, example: Example) -> None:
+    """Check every page with rows, for each role."""
+    for person in (example.vera, example.ben):
+        audit.sign_in(services, person)
+        for path in (*SHARED, "/deliveries"):
+            audit.open(path)
+    audit.sign_in(services, example.ana)
+    for path in SHARED + EVERYBODY + ADMINS:
+        audit.open(path)
+    audit.page.get_by_role("button", name="account").click()
+    audit.check("account menu")
+
+
+def check_mailbox_with_a_server(audit: Audit, services: Services) -> None:
+    """Check what the mailbox says when a mail server is configured. The session holds on the other port too."""
+    settings = services.settings.model_copy(update={"smtp_url": SecretStr("smtp://127.0.0.1:1")})
+    app = create_app(replace(services, settings=settings))
+    with template_rendered.connected_to(audit.shown, app), serving(app) as url:
+        audit.page.goto(f"{url}/mailbox")
+        audit.check("mailbox with a server")
+        audit.page.goto("about:blank")
+
+
+def check_refused_forms(audit: Audit, services: Services, example: Example) -> None:
+    """Check what each form shows when its values are wrong, and what was saved."""
+    audit.page.goto(f"{audit.url}/key-results/KR-3")
+    audit.submit("form[action$='check-ins']", value="much")
+    audit.check("check-in, error")
+    audit.page.goto(f"{audit.url}/rules/new")
+    audit.submit("#rule-form")
+    audit.check("rule, errors")
+    audit.submit("#rule-form", mode="text", text="any: [{field: colour, is: red}]")
+    audit.check("rule as text, error")
+    audit.page.goto(f"{audit.url}/rules/network-label")
+    add_rule(services, example, "network-label", condition={"field": "labels", "has": "payments"})
+    audit.submit("#rule-form")
+    audit.check("rule, changed by somebody else")
+    for kind, way in (("github", "app"), ("github", "token"), ("jira", "consent"), ("jira", "hand")):
+        audit.page.goto(f"{audit.url}/connections/new/{kind}/{way}")
+        audit.submit("main form", slug="not a name", site="ftp://nowhere")
+        audit.check(f"connecting by {way}, errors")
+    audit.page.goto(f"{audit.url}/connections/acme-jira")
+    audit.submit("#settings-form", api_site="nowhere")
+    audit.check("settings of a connection, errors")
+    audit.page.goto(f"{audit.url}/connections/acme-github/remove")
+    audit.submit("main form", name="another")
+    audit.check("removing a connection, error")
+    audit.page.goto(f"{audit.url}/rules/new")  # it does not refresh by itself
+    audit.page.context.clear_cookies()
+    audit.submit("#rule-form")
+    audit.check("form without a session")
+
+
+def check_connecting(audit: Audit, services: Services, example: Example, hub: GitHub, jira: Jira) -> None:
+    """Check the pages on the way to a connection: scopes, webhooks, app, consent, a secret shown once."""
+    page = audit.page
+    audit.sign_in(services, example.ana)
+    page.goto(f"{audit.url}/connections/new/github/token")
+    audit.submit("main form", slug="walk", site=hub.url, token=hub.token)
+    expect(page.get_by_text("Connected to GitHub as")).to_be_visible()
+    audit.check("scopes to choose")
+    page.get_by_label("acme/checkout").check()
+    page.get_by_role("button", name="Watch these").click()
+    expect(page.locator("#live").get_by_text("created", exact=True)).to_have_count(1)
+    audit.check("webhooks created")
+    services.drains.drain_everything()
+    audit.open("/connections/walk")
+    audit.open("/connections")
+    page.goto(f"{audit.url}/connections/new/github/hand")
+    audit.submit("main form", slug="silent", site=hub.url, scopes="acme/checkout")
+    audit.check("a secret shown once")
+    page.goto(f"{audit.url}/connections/new/github/app")
+    audit.submit("main form", slug="app", site=hub.url)
+    audit.check("app")
+    page.goto(f"{audit.url}/connections/new/jira/consent")
+    audit.submit("main form", slug="cloud", site=jira.url, client_id="id", client_secret="s" * 32)
+    audit.check("consent to give")
+    audit.submit("#consent form")
+    audit.check("consent")
+    audit.open("/connections/jira/consented?state=none&code=none")
+
+
+@pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
+def test_no_page_breaks_a_rule_of_accessibility(audit: Audit, empty: Served, hub: GitHub, jira: Jira) -> None:
+    """Also no page is forgotten: each template of a page was shown, and none is wider than its window."""
+    services = empty.site.services
+    check_before_anybody_exists(audit, services)
+    check_empty_pages(audit, services)
+    example = fill(services)
+    check_sign_in(audit, services, example)
+    check_full_pages(audit, services, example)
+    check_mailbox_with_a_server(audit, services)
+    check_refused_forms(audit, services, example)
+    check_connecting(audit, services, example, hub, jira)
+    assert audit.wrong == []
+    # Signing in and out, and forms, are sent in each appearance; with `TESTS=all` all pages are opened too.
+    pages = {file.name for file in TEMPLATES.glob("*.html") if file.read_text().count("{% extends ")}
+    assert not ALL or pages - audit.templates - FRAMES == set()
