@@ -1,24 +1,28 @@
 // Keep the focus in the condition builder: a removed line takes its button along, and a new line wants to be filled in.
+// htmx tells its events to the pressed button, which is gone by then: the lines themselves are observed.
 (() => {
-  let position = 0;
+  const form = document.getElementById("rule-form");
+  if (!form) return;
+  let pressed = null;
 
-  const rows = () => [...document.querySelectorAll("#builder .builder-row")];
+  const rows = () => [...form.querySelectorAll(".builder-row")];
 
-  const next = (act) => {
-    const found = rows();
-    if (act === "add") return found.at(-1)?.querySelector("select");
-    const row = found[Math.min(position, found.length - 1)];
-    return row ? row.querySelector("[value^='remove-']") : document.querySelector("#builder [value='add']");
+  const next = (found) => {
+    if (found.length > pressed.count) return found.at(-1).querySelector("select");
+    const row = found[Math.min(pressed.position, found.length - 1)];
+    return row ? row.querySelector("[value^='remove-']") : form.querySelector("[value='add']");
   };
 
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("#builder [value^='remove-']");
-    if (button) position = rows().indexOf(button.closest(".builder-row"));
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest(".builder [value='add'], .builder [value^='remove-']");
+    const found = rows();
+    pressed = button && { count: found.length, position: found.indexOf(button.closest(".builder-row")) };
   });
 
-  document.addEventListener("htmx:after:swap", (event) => {
-    const source = event.detail?.ctx?.sourceElement;
-    if (source?.name !== "act" || !/^(add|remove-)/.test(source.value)) return;
-    next(source.value)?.focus();
-  });
+  new MutationObserver(() => {
+    const found = rows();
+    if (!pressed || found.length === pressed.count) return;
+    next(found)?.focus();
+    pressed = null;
+  }).observe(form, { childList: true, subtree: true });
 })();
