@@ -145,7 +145,11 @@ def fill(services: Services) -> Example:
     add_rule(services, example, "network-label")
     add_rule(services, example, "nested", condition={"any": [{"all": [{"field": "state", "is": "done"}]}]})
     add_many(services, example.key_results["KR-4"], example.github, issues=120, entries=60)
-    outcomes = ({"buried_at": NOW, "outcome": "can't be read"}, {"settled_at": NOW, "outcome": "ignored, because"}, {})
+    outcomes: tuple[dict[str, Any], ...] = (
+        {"buried_at": NOW, "outcome": "can't be read"},
+        {"settled_at": NOW, "outcome": "ignored, because"},
+        {},
+    )
     with writing(services.engine) as tx:
         for number, columns in enumerate(outcomes):
             delivery = {"connection_id": example.github, "received_at": NOW, "body": b"{}", "name": "issues"}
@@ -157,16 +161,22 @@ def fill(services: Services) -> Example:
     return example
 
 
-SHARED = ("/", "/key-results/KR-1", "/key-results/KR-3", "/rules", "/rules/network-label")
-SHARED += ("/connections", "/connections/acme-jira", "/nothing")
-EVERYBODY = ("/?cycle=2027-q1", "/key-results/KR-2", "/key-results/KR-4", "/key-results/KR-4?state=done&q=Piece")
-EVERYBODY += ("/key-results/KR-4?q=nothing", "/key-results/KR-6", "/rules?q=nothing", "/rules/nested")
-EVERYBODY += ("/connections/acme-github", "/api/v1/docs")
-ADMINS = ("/rules/new", "/connections/new", "/connections/acme-github/remove", "/connections/acme-github/scopes")
-ADMINS += ("/deliveries", "/deliveries?outcome=buried", "/deliveries?q=nothing", "/deliveries/1", "/deliveries/2")
-ADMINS += ("/deliveries/3", "/mailbox", "/mailbox?to=ana@example.com", "/mailbox?to=nobody@example.com", "/mailbox/1")
-ADMINS += ("/connections/new/github/app", "/connections/new/jira/consent")
-ADMINS += tuple(f"/connections/new/{kind}/{way}" for kind in ("github", "jira") for way in ("token", "hand"))
+SHARED = (
+    *("/", "/key-results/KR-1", "/key-results/KR-3", "/rules", "/rules/network-label"),
+    *("/connections", "/connections/acme-jira", "/nothing"),
+)
+EVERYBODY = (
+    *("/?cycle=2027-q1", "/key-results/KR-2", "/key-results/KR-4", "/key-results/KR-4?state=done&q=Piece"),
+    *("/key-results/KR-4?q=nothing", "/key-results/KR-6", "/rules?q=nothing", "/rules/nested"),
+    *("/connections/acme-github", "/api/v1/docs"),
+)
+ADMINS = (
+    *("/rules/new", "/connections/new", "/connections/acme-github/remove", "/connections/acme-github/scopes"),
+    *("/deliveries", "/deliveries?outcome=buried", "/deliveries?q=nothing", "/deliveries/1", "/deliveries/2"),
+    *("/deliveries/3", "/audit", "/mailbox", "/mailbox?to=ana@example.com", "/mailbox?to=nobody@example.com"),
+    *("/mailbox/1", "/connections/new/github/app", "/connections/new/jira/consent"),
+    *(f"/connections/new/{kind}/{way}" for kind in ("github", "jira") for way in ("token", "hand")),
+)
 
 
 def check_before_anybody_exists(audit: Audit, services: Services) -> None:

@@ -66,7 +66,10 @@ WEB: Mapping[str, str] = {
     "web.api.models": "store domain",
     "web.api": "web.api.models web.request store domain",
     # The app, its health and its webhooks.
-    "web": "web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server runtime ingest store domain",
+    "web": (
+        "web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "
+        "runtime ingest store domain"
+    ),
 }
 
 CLI: Mapping[str, str] = {

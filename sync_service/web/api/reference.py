@@ -192,9 +192,7 @@ def _schema(name: str, schema: Node) -> Schema:
         )
         for key, one in schema.get("properties", {}).items()
     ]
-    return Schema(
-        name=name, description=schema.get("description", ""), type=type_text(schema), attributes=attributes
-    )
+    return Schema(name=name, description=schema.get("description", ""), type=type_text(schema), attributes=attributes)
 
 
 def _example(schema: Node) -> str:
