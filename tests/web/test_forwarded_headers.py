@@ -6,6 +6,7 @@ from flask import Flask, request
 from sync_service.runtime.wiring import Services
 from sync_service.web.app import create_app
 from sync_service.web.request.guards import Guard, guarded
+from tests.support.example_okrs import Example
 
 HEADERS = {
     "X-Forwarded-For": "198.51.100.1, 192.0.2.7",
@@ -45,7 +46,7 @@ def answered(services: Services, hops: int) -> list[str | None]:
     ],
 )
 def test_forwarded_headers_count_for_the_configured_hops(
-    services: Services, hops: int, address: str, scheme: str, host: str
+    services: Services, example: Example, hops: int, address: str, scheme: str, host: str
 ) -> None:
     """Other headers never change address, path or method."""
     assert answered(services, hops) == [address, scheme, host, "", "GET"]

@@ -7,6 +7,7 @@ from limits.storage import storage_from_string
 from sync_service.web.limits import rate_limit_storage
 from sync_service.web.limits.rate_limit_storage import BoundedMemoryStorage
 from sync_service.web.request.sign_in import limiter
+from tests.support.example_okrs import Example
 from tests.web.session_client import SessionClient
 
 
@@ -22,7 +23,7 @@ def test_a_flood_of_keys_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> No
     assert storage.incr("key 9", 60) == 2
 
 
-def test_a_long_address_is_not_kept(anonymous: FlaskClient) -> None:
+def test_a_long_address_is_not_kept(anonymous: FlaskClient, example: Example) -> None:
     """A megabyte for each refused request would be a way to fill the memory."""
     response = SessionClient(anonymous).submit("/sign-in", on="/sign-in", email="x" * 400_000)
     assert response.status_code == 422
