@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1.0006"
-down_revision = "1.0005"
+revision = "1.0009"
+down_revision = "1.0008"
 branch_labels = None
 depends_on = None
 
