@@ -5,7 +5,17 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service.domain.trackers.observations import Account, CommentSeen, ParsedDelivery, Snapshot, State, Tombstone
+from sync_service.domain.trackers.observations import (
+    Account,
+    Closing,
+    CommentSeen,
+    Kind,
+    ParsedDelivery,
+    Snapshot,
+    State,
+    Term,
+    Tombstone,
+)
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.updates import Update
 from sync_service.runtime.wiring import Services, utc_now
@@ -127,3 +137,33 @@ def test_a_scope_moves_to_another_connection_with_its_issues_links_and_history(s
         tx.execute(sa.delete(tables.connection).where(tables.connection.c.slug == "old"))
     siblings.hear("new", issue(2, 20))
     assert siblings.value() == 2
+
+
+PULLS_AND_ISSUES = """  - {slug: pulls, connection: old, key_result: KR-1, when: {field: kind, is: pull_request}}
+  - {slug: issues, connection: new, key_result: KR-1, when: {field: labels, has: shop}}
+"""
+
+
+def test_a_pull_request_that_one_connection_links_counts_through_the_issue_that_another_links(
+    siblings: Siblings,
+) -> None:
+    """Each rule sees rows of its own connection only; a pull request and its issue are one piece of work still."""
+    siblings.apply(okrs(old="acme/checkout", new="acme/checkout", more=PULLS_AND_ISSUES))
+    siblings.drain()
+    shop = Term("78", "shop")
+    pull = issue(
+        2,
+        1,
+        kind=Kind.PULL_REQUEST,
+        state=State.DONE,
+        closed_at=at(1),
+        labels=(),
+        closes=(Closing("acme/checkout#1", "501#1"),),
+    )
+    siblings.hear("old", pull)
+    assert siblings.value() == 1
+    siblings.hear("old", issue(1, 2, labels=(shop,)))
+    assert siblings.value() == 0
+    assert "counts through acme/checkout#1, which it closes" in siblings.why_not()
+    siblings.hear("new", issue(1, 3, state=State.DONE, closed_at=at(3), labels=(shop,)))
+    assert siblings.value() == 1

@@ -195,7 +195,7 @@ def tallies(
     A pull request is left out when an issue that it closes is linked to the same key result: the issue counts. These
     pairs, rarely any, are read first: inside the main statement they would be its most expensive part.
     """
-    through = closing_links.through(*(_linked(tx, key_result_ids, supposed) for _ in range(2)))
+    through = _through(tx, key_result_ids, supposed)
     beside = sorted({(row.key_result_id, row.issue_id) for row in tx.execute(through)})
     found: dict[int, list[Tally]] = defaultdict(list)
     for row in tx.execute(_counted(tx, key_result_ids, supposed, beside)):
@@ -210,6 +210,13 @@ def tallies(
             )
         )
     return found
+
+
+def _through(tx: Transaction, key_result_ids: Sequence[int], supposed: PreviewLinks | None) -> sa.Select[Any]:
+    """Select the pull requests that count through an issue, whichever of several siblings has the issue's row."""
+    groups = siblings.groups(tx)
+    linked, also = (_linked(tx, key_result_ids, supposed) for _ in range(2))
+    return closing_links.through(linked, also, siblings.pairs(groups) if groups else None)
 
 
 def _counted(
@@ -267,7 +274,7 @@ def _one_by_one(tx: Transaction, issue_id: sa.ColumnElement[int]) -> sa.FromClau
 def counting_through(tx: Transaction, key_result_id: int) -> dict[int, list[str]]:
     """Return the pull requests (by row id) that count through issues linked to the key result: the issues' keys."""
     found: dict[int, list[str]] = defaultdict(list)
-    beside = closing_links.through(*(_linked(tx, [key_result_id], None) for _ in range(2)))
+    beside = _through(tx, [key_result_id], None)
     for row in tx.execute(beside.order_by("issue_id", "key")):
         found[row.issue_id].append(row.key)
     return found

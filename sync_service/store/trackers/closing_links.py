@@ -1,7 +1,7 @@
 """Closing links: which issues a pull request closes. A linked pull request counts through its linked issue."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,11 +48,12 @@ def _columns(issue_id: int, connection_id: int, one: Closing) -> dict[str, Any]:
     }
 
 
-def through(linked: sa.FromClause, also: sa.FromClause) -> sa.Select[Any]:
+def through(linked: sa.FromClause, also: sa.FromClause, siblings: sa.FromClause | None = None) -> sa.Select[Any]:
     """Select (key_result_id, issue_id, key) of pull requests that count through the issue with that key.
 
     `linked` and `also` are both the links that count, with the first two columns: the issue must be linked to the same
-    key result. It is found by its identity, or, when that is unknown, by its key in any letter case.
+    key result. It is found by its identity, or, when that is unknown, by its key in any letter case; `siblings` are
+    connections that may have its row instead (see `siblings.pairs`).
     """
     closed = issue.alias("closed")
     pulls = (
@@ -61,11 +62,17 @@ def through(linked: sa.FromClause, also: sa.FromClause) -> sa.Select[Any]:
         .where(closed.c.kind == Kind.ISSUE)
     )
     same = sa.and_(also.c.key_result_id == linked.c.key_result_id, also.c.issue_id == closed.c.id)
-    here = closed.c.connection_id == closing_link.c.connection_id
-    by_identity = pulls.join(closed, sa.and_(here, closed.c.identity == closing_link.c.identity)).join(also, same)
-    # A rare case, checked after the issue is found: with a join, SQLite would scan all pairs of links.
-    by_key = pulls.join(closed, sa.and_(here, closed.c.folded_key == closing_link.c.folded_key)).where(
-        closing_link.c.identity.is_(None), sa.exists().where(same)
-    )
-    found = sa.union(by_identity, by_key).subquery()
+
+    def found_in(pulls: sa.Select[Any], connection_id: sa.ColumnElement[int]) -> Iterator[sa.Select[Any]]:
+        here = closed.c.connection_id == connection_id
+        yield pulls.join(closed, sa.and_(here, closed.c.identity == closing_link.c.identity)).join(also, same)
+        # A rare case, checked after the issue is found: with a join, SQLite would scan all pairs of links.
+        by_key = pulls.join(closed, sa.and_(here, closed.c.folded_key == closing_link.c.folded_key))
+        yield by_key.where(closing_link.c.identity.is_(None), sa.exists().where(same))
+
+    each = [*found_in(pulls, closing_link.c.connection_id)]
+    if siblings is not None:
+        with_siblings = pulls.join(siblings, siblings.c.connection_id == closing_link.c.connection_id)
+        each += found_in(with_siblings, siblings.c.sibling_id)
+    found = sa.union(*each).subquery()
     return sa.select(found.c.key_result_id, found.c.issue_id, found.c.key)

@@ -41,6 +41,14 @@ def first_of_each(found: sa.Subquery, groups: Groups) -> sa.ColumnElement[int]:
     return sa.func.min(found.c.issue_id).over(partition_by=same)
 
 
+def pairs(groups: Groups) -> sa.Subquery:
+    """Return a table of siblings: each `connection_id` with each `sibling_id`."""
+    one, other = connection.alias(), connection.alias()
+    same = sa.case(groups, value=one.c.id) == sa.case(groups, value=other.c.id)
+    columns = (one.c.id.label("connection_id"), other.c.id.label("sibling_id"))
+    return sa.select(*columns).join(other, sa.and_(same, one.c.id != other.c.id)).subquery()
+
+
 def adopt_scope(tx: Transaction, connection_id: int, name: str) -> bool:
     """Copy what a sibling knows of a scope that a connection begins to watch; return whether one watches it.
 
