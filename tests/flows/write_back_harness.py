@@ -32,18 +32,18 @@ class WriteBackHarness(ServicesHarness):
     clock: SteppedClock
     receiver: Receiver
 
-    def receive_webhooks(self) -> None:
-        """Receive all webhooks that the tracker has sent so far, and drain."""
-        (connection,) = self.rows(tables.connection)
+    def receive_webhooks(self, *, slug: str | None = None) -> None:
+        """Receive all webhooks that the tracker has sent so far, by the only connection or by the named one; drain."""
+        (connection,) = (one for one in self.rows(tables.connection) if slug in (None, one.slug))
         deliveries, self.receiver.received = self.receiver.received, []
         for one in deliveries:
             headers = {name.lower(): value for name, value in one.headers.items()}
             assert self.services.receive.receive(connection.slug, WebhookRequest(headers, one.body)) is Receipt.STORED
         self.drain()
 
-    def receive_and_write(self, *, seconds: float = 10) -> None:
+    def receive_and_write(self, *, seconds: float = 10, slug: str | None = None) -> None:
         """Receive the tracker's webhooks, and advance time so that the resulting notes are written."""
-        self.receive_webhooks()
+        self.receive_webhooks(slug=slug)
         self.write(seconds=seconds)
 
     def advance(self, seconds: float) -> None:

@@ -15,6 +15,7 @@ from sync_service.store import tables as t
 from sync_service.store.engine.database import database_now, insert_or_skip, upsert
 from sync_service.store.okrs import links
 from sync_service.store.queue import due, write_slots
+from sync_service.store.trackers import connections, siblings
 
 BURST = 50
 """Up to so many issues that change at once are written urgently, because a person may be waiting; more are written in
@@ -116,26 +117,67 @@ def request(tx: Transaction, asks: Sequence[NoteRequest], *, urgent: bool) -> No
 
 def request_after_linking(tx: Transaction, changed: Sequence[tuple[int, str, str]]) -> None:
     """Make the notes of issues due whose links changed, by (connection id, identity, key); up to `BURST` are urgent."""
-    request(tx, [NoteRequest(*one) for one in changed], urgent=len(changed) <= BURST)
+    asks = [NoteRequest(*one) for one in {**dict.fromkeys(changed), **dict.fromkeys(_of_siblings(tx, changed))}]
+    request(tx, asks, urgent=len(changed) <= BURST)
+
+
+def _of_siblings(tx: Transaction, changed: Sequence[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+    """Return the rows that siblings have of the issues: one of them may write the note for all."""
+    groups, i = siblings.groups(tx) if changed else {}, t.issue.c
+    theirs: dict[int, list[str]] = defaultdict(list)
+    for connection_id, identity, _ in changed:
+        if connection_id in groups:
+            theirs[groups[connection_id]].append(identity)
+    return [
+        (row.connection_id, row.identity, row.key)
+        for group, identities in theirs.items()
+        for row in tx.execute(
+            sa.select(i.connection_id, i.identity, i.key)
+            .join(t.connection, t.connection.c.id == i.connection_id)
+            .where(_writes(), i.connection_id.in_(_members(groups, group)), i.identity.in_(identities))
+        )
+    ]
+
+
+def _members(groups: siblings.Groups, group: int | None) -> list[int]:
+    return [one for one, first in groups.items() if first == group]
+
+
+def _writes() -> sa.ColumnElement[bool]:
+    """Return SQL for whether a connection can write notes: it is switched on, and its credentials work."""
+    c = t.connection.c
+    return sa.and_(c.write_back, c.refused_at.is_(None), connections.has_credentials())
 
 
 def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> dict[str, list[Row[Any]]]:
-    """Return the key results that issues count toward now, by the issue's identity, in the order of the pages."""
-    k, o, i = t.key_result, t.objective, t.issue
+    """Return the key results that issues count toward now, by the issue's identity, in the order of the pages.
+
+    An issue gets one note: where several siblings that write have linked it, only the first of them serves it, for all.
+    """
+    k, o, i, groups = t.key_result, t.objective, t.issue, siblings.groups(tx)
+    others = _members(groups, groups.get(connection_id)) if connection_id in groups else []
+    mine = i.c.connection_id == connection_id
+    if others:
+        writing = sa.select(t.connection.c.id).where(_writes(), t.connection.c.id.in_(others))
+        mine = sa.or_(mine, i.c.connection_id.in_(writing))
     linked = sa.select(t.link.c.key_result_id, t.link.c.issue_id).where(links.counts).distinct().subquery()
     columns = (k.c.id, k.c.slug, k.c.title, k.c.unit, k.c.target, k.c.current, k.c.progress, k.c.status)
     found: sa.Select[Any] = (
-        sa.select(i.c.identity, *columns, o.c.title.label("objective"))
+        sa.select(i.c.identity, i.c.connection_id, *columns, o.c.title.label("objective"))
         .join(linked, linked.c.issue_id == i.c.id)
         .join(k, k.c.id == linked.c.key_result_id)
         .join(o, o.c.id == k.c.objective_id)
-        .where(i.c.connection_id == connection_id, i.c.identity.in_(identities))
+        .where(mine, i.c.identity.in_(identities))
         .order_by(o.c.position, o.c.id, k.c.position, k.c.id)
     )
     by_issue: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in tx.execute(found):
         by_issue[row.identity].append(row)
-    return by_issue
+    return {
+        identity: list({row.id: row for row in rows}.values())
+        for identity, rows in by_issue.items()
+        if min(row.connection_id for row in rows) == connection_id
+    }
 
 
 def rewrite_interval(tx: Transaction, connection_id: int) -> timedelta:
