@@ -167,3 +167,16 @@ def test_a_pull_request_that_one_connection_links_counts_through_the_issue_that_
     assert "counts through acme/checkout#1, which it closes" in siblings.why_not()
     siblings.hear("new", issue(1, 3, state=State.DONE, closed_at=at(3), labels=(shop,)))
     assert siblings.value() == 1
+
+
+@pytest.mark.parametrize(
+    "site", ["https://API.GitHub.com", "https://api.github.com:443/", "https://www.github.com/acme"]
+)
+def test_connections_are_siblings_however_their_site_is_spelled(siblings: Siblings, site: str) -> None:
+    """Letter case, the usual port, and the address of a page instead of the API make no other site."""
+    spelled = okrs(old="acme/checkout", new="acme/checkout", more=BOTH_RULES)
+    siblings.apply(spelled.replace(b"https://api.github.com/", site.encode()))
+    siblings.drain()
+    siblings.hear("new", done(1, 0))
+    assert siblings.value() == 1
+    assert len(siblings.rows(tables.issue)) == 2

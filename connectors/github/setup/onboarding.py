@@ -72,10 +72,10 @@ def site_of(written: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return address
+    if _API_HOST.fullmatch(host.removeprefix("www.")):
+        return f"{parts.scheme}://api.{parts.netloc.lower().removeprefix('www.')}"
     if parts.path or not host or host in _LOOPBACK or host.startswith("api."):
         return address
-    if _API_HOST.fullmatch(host):
-        return f"{parts.scheme}://api.{parts.netloc}"
     return address + ENTERPRISE_SERVER
 
 

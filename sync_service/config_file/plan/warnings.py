@@ -11,6 +11,7 @@ from sync_service.domain.text import folded
 from sync_service.domain.trackers.capabilities import ListsChanges
 from sync_service.domain.trackers.connector import Connection, Connector
 from sync_service.domain.trackers.queries import EvaluatesQueries
+from sync_service.store.trackers.siblings import site_key
 
 MOST_NAMED = 20
 """Most people that one warning names."""
@@ -65,7 +66,7 @@ def _watched_twice(wanted: State) -> Iterator[str]:
     watching: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for slug, fields in wanted["connections"].items():
         for name in fields["scopes"]:
-            watching[fields["kind"], fields["site"].rstrip("/").casefold(), name.casefold()].append(str(slug))
+            watching[fields["kind"], site_key(fields["site"]), name.casefold()].append(str(slug))
     for (_, _, name), slugs in watching.items():
         if len(slugs) > 1:
             yield f"{name} is watched by {' and '.join(slugs)}: each of its issues counts once"

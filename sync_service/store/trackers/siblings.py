@@ -6,6 +6,7 @@ app, brings along what is known of its issues.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -18,6 +19,20 @@ Groups = Mapping[int, int]
 """The id of each connection that has siblings, with the lowest id among them."""
 
 
+_PORTS = {"http": 80, "https": 443}
+
+
+def site_key(site: str) -> str:
+    """Return the same text for every spelling of a site: letter case, a port that goes without saying, a last slash."""
+    folded = site.strip().rstrip("/").casefold()
+    try:
+        address = urlsplit(folded)
+        usual = address.port is not None and address.port == _PORTS.get(address.scheme)
+    except ValueError:  # an unclosed bracket, or no number for a port
+        return folded
+    return folded.replace(f":{address.port}", "", 1) if usual else folded
+
+
 def groups(tx: Transaction) -> Groups:
     """Return the connections that have siblings."""
     return groups_of(tx.execute(sa.select(connection.c.id, connection.c.kind, connection.c.site)))
@@ -27,7 +42,7 @@ def groups_of(connections: Iterable[Row[tuple[int, str, str]]]) -> dict[int, int
     """Return which of the connections have siblings among them, each with the lowest id of them."""
     by_site: dict[tuple[str, str], list[int]] = defaultdict(list)
     for row in connections:
-        by_site[row.kind, row.site.rstrip("/").casefold()].append(row.id)
+        by_site[row.kind, site_key(row.site)].append(row.id)
     return {one: min(ids) for ids in by_site.values() if len(ids) > 1 for one in ids}
 
 

@@ -40,6 +40,7 @@ def hub() -> Iterator[Hub]:
     [
         ("https://github.com", API, "https://github.com"),
         (" https://api.github.com/ ", API, "https://github.com"),
+        ("https://www.GitHub.com/acme/checkout", API, "https://github.com"),
         ("https://acme.ghe.com/", "https://api.acme.ghe.com", "https://acme.ghe.com"),
         ("https://git.acme.example", "https://git.acme.example/api/v3", "https://git.acme.example"),
         (
