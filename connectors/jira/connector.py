@@ -265,7 +265,7 @@ class Jira:
 
     def list_scopes(self, connection: Connection, *, most: int) -> AvailableScopes:
         """List the projects that the account may browse, `most` at most."""
-        return offer(self._http, auth_of(connection, self._hosts), most=most)
+        return offer(self._calls(connection), most=most)
 
     def webhook_mode(self, credentials: str) -> Literal["each", "one"] | None:
         """Return "one" for a token: one webhook for all projects. For an OAuth app a scheduled task creates it."""

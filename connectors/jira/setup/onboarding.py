@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from connectors.http import HttpClient
 from connectors.jira.api.auth import JiraAuth
+from connectors.jira.api.client import JiraClient
 from connectors.jira.setup.webhook_filter import filter_for_scopes
 from connectors.json_fields import Json, exact_text, json_objects, text
 from connectors.paging import rows_by_page
@@ -72,18 +73,21 @@ def introduce(http: HttpClient, access: JiraAuth) -> Identity:
     return Identity(name=name)
 
 
-def offer(http: HttpClient, access: JiraAuth, *, most: int) -> AvailableScopes:
+def offer(calls: JiraClient, *, most: int) -> AvailableScopes:
     """List the projects that the account may browse, `most` at most: in pages on Cloud, in one response on Data Center.
 
+    Raise `Stranger` where Jira shows what anybody may browse: that says nothing about the account.
     https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get
     """
-    if not access.is_cloud:
-        found = http.list(f"{access.rest_url}/project", authorization=access.authorization)
+    if not calls.is_cloud:
+        reply = calls.send("GET", "/project")
+        calls.raise_for_response(reply)
+        found = reply.objects()
         return _offer_of(found[:most], more=len(found) > most)
 
     def page_from(_page: int, start: int) -> tuple[Sequence[Json], bool]:
         params = {"maxResults": str(_PER_PAGE), "startAt": str(start), "orderBy": "key"}
-        page = http.get(f"{access.rest_url}/project/search", authorization=access.authorization, params=params).body
+        page = calls.get("/project/search", params)
         return json_objects(page.get("values")), not page.get("isLast", True)
 
     listed = list(islice(rows_by_page(page_from, most_pages=_MOST_PAGES, name="key"), most + 1))

@@ -121,3 +121,16 @@ def test_no_call_with_an_expired_token_finds_less_than_there_is(*, says_so: bool
                 call()
         findings = connector.check_connection(connection, scopes=["SHOP"], hooked=False)
         assert not any(finding.well for finding in findings)
+
+
+@pytest.mark.parametrize("connection", [CLOUD, Connection(slug="dc", site=SITE, token="t")])
+def test_the_projects_that_a_stranger_may_browse_are_not_offered(
+    answers: responses.RequestsMock, connection: Connection
+) -> None:
+    """An empty list would say that the account sees no project, a list of public ones that it sees no others."""
+    answers.get(f"{API}/project/search", json={"values": [], "isLast": True})
+    answers.get(f"{SITE}/rest/api/2/project", json=[])
+    for version in (2, 3):
+        answers.get(f"{SITE}/rest/api/{version}/myself", status=401)
+    with pytest.raises(Stranger, match="401 when asked who we are"):
+        Jira().list_scopes(connection, most=5)
