@@ -42,7 +42,7 @@ from sync_service.progress.link_issues import relink
 from sync_service.progress.term_names import TermNames
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import retry_on_conflict, writing
-from sync_service.store.okrs.ruleset import RulesetCache
+from sync_service.store.okrs.ruleset import Ruleset, RulesetCache
 from sync_service.store.queue import due, fetch_requests, query_candidates, relink_requests
 from sync_service.store.queue.retry import Rows, bury, one_group, try_groups
 from sync_service.store.tables import delivery
@@ -232,7 +232,17 @@ def _request_fetch(batch: IssueBatch, update: Update, one: FetchNeeded) -> str:
     connection_id = update.connection_id
     if one.scope and not batch.ruleset.scope_of(connection_id, one.scope):
         return ignored(batch.ruleset.why_unwatched(connection_id, one.scope))
-    if not batch.ruleset.trackers[connection_id].can_fetch:
+    fetching = _who_can_fetch(batch.ruleset, connection_id, one)
+    if fetching is None:
         return f"{one.reason}, and there are no credentials to fetch it with"
-    batch.fetch_requests[connection_id, one.identity] = (one, update.delivery_id)
+    batch.fetch_requests[fetching, one.identity] = (one, update.delivery_id)
     return f"{one.reason}, so it will be fetched"
+
+
+def _who_can_fetch(ruleset: Ruleset, connection_id: int, one: FetchNeeded) -> int | None:
+    """Return the connection itself, or a sibling that watches the same scope, whichever has credentials."""
+    for candidate in (connection_id, *ruleset.siblings_of(connection_id)):
+        watches = one.scope is None or ruleset.scope_of(candidate, one.scope) is not None
+        if ruleset.trackers[candidate].can_fetch and watches:
+            return candidate
+    return None
