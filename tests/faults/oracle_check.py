@@ -19,7 +19,7 @@ from sync_service.store.engine.database import reading
 from tests.faults.workload import OKRS, SignedDelivery
 
 
-def furnish(services: Services, okrs: bytes = OKRS) -> None:
+def furnish(services: Services, okrs: bytes = OKRS, *, prune: bool = False) -> None:
     """Apply the OKRs as a configuration file."""
     applying = ConfigApplier(
         engine=services.engine,
@@ -30,7 +30,7 @@ def furnish(services: Services, okrs: bytes = OKRS) -> None:
         now=services.now,
         actor="the tests",
     )
-    applying.apply([("okrs.yaml", okrs)], prune=False)
+    applying.apply([("okrs.yaml", okrs)], prune=prune)
 
 
 def receive(services: Services, delivery: SignedDelivery) -> Receipt:

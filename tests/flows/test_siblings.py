@@ -9,9 +9,12 @@ from sync_service.domain.trackers.observations import (
     Account,
     Closing,
     CommentSeen,
+    FetchNeeded,
     Kind,
+    Observation,
     ParsedDelivery,
-    Snapshot,
+    ScopeRef,
+    ScopeSeen,
     State,
     Term,
     Tombstone,
@@ -59,7 +62,7 @@ def okrs(*, old: str, new: str, rule: str = "old", more: str = "") -> bytes:
 class Siblings(ServicesHarness):
     """Services with two connections to github.com."""
 
-    def hear(self, connection: str, *observations: Snapshot | Tombstone | CommentSeen) -> list[list[str]]:
+    def hear(self, connection: str, *observations: Observation) -> list[list[str]]:
         """Apply what one of the connections receives; return the outcomes."""
         with reading(self.services.engine) as tx:
             found = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == connection)).one()
@@ -180,3 +183,38 @@ def test_connections_are_siblings_however_their_site_is_spelled(siblings: Siblin
     siblings.hear("new", done(1, 0))
     assert siblings.value() == 1
     assert len(siblings.rows(tables.issue)) == 2
+
+
+def test_a_rename_that_one_connection_hears_of_is_known_to_the_other(siblings: Siblings) -> None:
+    """The other has heard nothing itself, so it knew the repository by its name only."""
+    siblings.apply(okrs(old="acme/checkout", new="acme/checkout"))
+    siblings.drain()
+    siblings.hear("new", done(1, 0))
+    siblings.hear("new", ScopeSeen(scope=ScopeRef("501", "acme/paying"), was="acme/checkout", at=at(1)))
+    siblings.hear("new", done(2, 2, key="acme/paying#2", scope=ScopeRef("501", "acme/paying")))
+    assert siblings.value() == 2
+
+
+def test_the_first_of_two_connections_is_removed_and_nothing_changes(siblings: Siblings) -> None:
+    """The rows of the other count then."""
+    siblings.apply(okrs(old="acme/checkout", new="acme/checkout", more=BOTH_RULES))
+    siblings.drain()
+    siblings.hear("old", done(1, 0))
+    before = len(siblings.rows(tables.history))
+    both = okrs(old="acme/checkout", new="acme/checkout", rule="new").splitlines(keepends=True)
+    kept = b"".join(line for line in both if b"slug: old," not in line)
+    furnish(siblings.services, kept, prune=True)
+    siblings.drain()
+    assert [row.slug for row in siblings.rows(tables.connection)] == ["new"]
+    assert siblings.value() == 1
+    assert len(siblings.rows(tables.history)) == before
+
+
+def test_a_fetch_that_one_connection_needs_is_made_by_the_other_if_only_that_has_credentials(
+    siblings: Siblings,
+) -> None:
+    """What the other fetches is known to both."""
+    file = okrs(old="acme/checkout", new="acme/checkout")
+    siblings.apply(file.replace(b"slug: new, kind: github,", b"slug: new, kind: github, token: a-token,"))
+    siblings.hear("old", FetchNeeded(identity="501#1", key="acme/checkout#1", scope=CHECKOUT, reason="a test"))
+    assert [row.identity for row in siblings.rows(tables.fetch_request)] == ["501#1"]

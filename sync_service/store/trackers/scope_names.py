@@ -16,6 +16,7 @@ from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.tables import connection, scope
+from sync_service.store.trackers import siblings
 
 Seen = tuple[int, ScopeRef]
 """A connection's id, and a scope that the tracker named there."""
@@ -24,8 +25,10 @@ Seen = tuple[int, ScopeRef]
 def bind(tx: Transaction, seen: Collection[Seen], *, renamed: Collection[Seen] = ()) -> None:
     """Store the tracker's id of each watched scope so far known only by name; match by its present name.
 
-    `renamed` are those of `seen` that the tracker reported with their present name.
+    `renamed` are those of `seen` that the tracker reported with their present name. Siblings learn the same.
     """
+    everybody = siblings.all_of(tx, {connection_id for connection_id, _ in seen})
+    seen, renamed = ({(one, ref) for id_, ref in some for one in everybody[id_]} for some in (seen, renamed))
     connection_ids = {connection_id for connection_id, _ in seen}
     if not any(_found(_rows(tx, connection_ids), seen, renamed)):
         return

@@ -5,7 +5,7 @@ app, brings along what is known of its issues.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -36,6 +36,15 @@ def site_key(site: str) -> str:
 def groups(tx: Transaction) -> Groups:
     """Return the connections that have siblings."""
     return groups_of(tx.execute(sa.select(connection.c.id, connection.c.kind, connection.c.site)))
+
+
+def all_of(tx: Transaction, connection_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return each of the connections with itself and its siblings."""
+    known = groups(tx)
+    return {
+        one: [other for other, first in known.items() if first == known[one]] if one in known else [one]
+        for one in connection_ids
+    }
 
 
 def groups_of(connections: Iterable[Row[tuple[int, str, str]]]) -> dict[int, int]:
