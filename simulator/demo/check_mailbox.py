@@ -8,7 +8,7 @@ from simulator.demo.harness import ExpectedMail, Harness
 HEADLINES = {
     "completed": ("completed",),
     "fell back": ("fell back to",),
-    "changed": ("is now", "is back on track", "has no data", "moved to"),
+    "changed": ("is now", "improved to", "is back on track", "has no data", "moved to"),
 }
 SIGN_IN = "Your sign-in link"
 

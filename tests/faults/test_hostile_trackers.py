@@ -68,7 +68,7 @@ def test_all_faults_of_both_trackers_at_once_end_in_the_right_numbers(all_servic
     receiver, *workers = all_services
     with ExitStack() as ending:
         pair = ending.enter_context(TrackerPair(seed))
-        furnish(receiver, pair.okrs("old"))
+        furnish(receiver, pair.okrs("the-old-secret"))
         pair.open_hooks(ending.enter_context(receiving(receiver)))
         ending.enter_context(draining(workers))
         for tracker in pair.trackers:
@@ -141,31 +141,31 @@ def test_a_rotated_secret_rejects_no_delivery_and_then_the_old_one_is_rejected(
     receiver, *workers = all_services
     with ExitStack() as ending:
         pair = ending.enter_context(TrackerPair(SEED))
-        furnish(receiver, pair.okrs("old"))
+        furnish(receiver, pair.okrs("the-old-secret"))
         address = ending.enter_context(receiving(receiver))
         pair.open_hooks(address)
         ending.enter_context(draining(workers))
         with changing_issues(pair):
             until(lambda: len(pair.deliveries()) > 20, "deliveries flow")
-            assert answers(address, "new") == {401}
-            furnish(receiver, pair.okrs("new", "kept"))
-            until(lambda: answers(address, "new") == {202}, "the new secret is good")
+            assert answers(address, "the-new-secret") == {401}
+            furnish(receiver, pair.okrs("the-new-secret", "kept"))
+            until(lambda: answers(address, "the-new-secret") == {202}, "the new secret is good")
             for tracker in pair.trackers:
                 tracker.webhooks.delay_next(2 * FRESH_SECONDS, count=5)
             until(lambda: all(map(delayed_five, pair.trackers)), "five of each have left with the old secret")
-            pair.rotate("new")
+            pair.rotate("the-new-secret")
             count = len(pair.deliveries())
             until(lambda: len(pair.deliveries()) > count + 20, "deliveries flow on")
         until(lambda: all(one.attempts for one in pair.deliveries()), "all have arrived")
-        assert answers(address, "old") == {202}
-        furnish(receiver, pair.okrs("new"))
-        until(lambda: answers(address, "old") == {401}, "the old secret is good no more")
+        assert answers(address, "the-old-secret") == {202}
+        furnish(receiver, pair.okrs("the-new-secret"))
+        until(lambda: answers(address, "the-old-secret") == {401}, "the old secret is good no more")
         pair.work()
         for tracker in pair.trackers:
             tracker.flush()
         assert {one.status for one in pair.deliveries()} == {202}
 
-        pair.rotate("old")
+        pair.rotate("the-old-secret")
         before = len(pair.deliveries())
         for _ in range(8):
             pair.work()
@@ -174,7 +174,7 @@ def test_a_rotated_secret_rejects_no_delivery_and_then_the_old_one_is_rejected(
         refused = len(pair.deliveries()) - before
         assert refused > 0
         assert Counter(one.status for one in pair.deliveries()) == {202: before, 401: refused}
-        pair.rotate("new")
+        pair.rotate("the-new-secret")
         assert pair.redeliver_what_was_not_taken() == refused
         until(lambda: is_quiet(receiver), "all is applied", seconds=60)
     assert values(receiver) == pytest.approx(pair.numbers())

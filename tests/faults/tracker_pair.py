@@ -33,7 +33,7 @@ class TrackerPair:
     """Both trackers with their issues. Enter it to start them; call `open_hooks` when a receiver runs."""
 
     seed: int
-    secret: str = "old"
+    secret: str = "the-old-secret"
     clock: SteppedClock = field(default_factory=lambda: SteppedClock(datetime.now(UTC) - timedelta(days=1)))
     chance: random.Random = field(init=False)
     hub: GitHub = field(init=False)

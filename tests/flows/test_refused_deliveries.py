@@ -116,7 +116,7 @@ def test_oversized_deliveries_get_413_and_are_not_stored(
 
 
 def test_a_truncated_body_is_refused_and_not_stored(service: RunningService) -> None:
-    """The body is shorter than announced, and the signature is of the whole body."""
+    """The body is shorter than announced. Whoever ends the connection within a body gets no answer."""
     before, body = len(service.deliveries()), payload()
     lines = [f"{name}: {text}" for name, text in headers_of("github", body).items()]
     head = "\r\n".join(
@@ -126,7 +126,7 @@ def test_a_truncated_body_is_refused_and_not_stored(service: RunningService) -> 
         connection_socket.sendall(head.encode() + body[: len(body) // 2])
         connection_socket.shutdown(socket.SHUT_WR)
         response = connection_socket.recv(1000).decode()
-    assert response.startswith(("HTTP/1.1 400 ", "HTTP/1.1 401 "))
+    assert response == ""
     assert len(service.deliveries()) == before
 
 

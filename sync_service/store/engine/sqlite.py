@@ -7,7 +7,7 @@ never fails half way because it read first. https://www.sqlite.org/lang_transact
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,8 @@ def _short_tries(tx: Transaction) -> Iterator[None]:
     try:
         yield
     finally:
-        driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
+        with suppress(sqlite3.ProgrammingError):  # the connection was lost and closed
+            driver.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
 
 def _try_to_begin(tx: Transaction) -> bool:
@@ -98,7 +99,7 @@ def _try_to_begin(tx: Transaction) -> bool:
 
 
 def _end(tx: Transaction) -> None:
-    began = tx.info.pop(_BEGAN, None)
+    began = None if tx.invalidated else tx.info.pop(_BEGAN, None)  # a lost connection took its transaction along
     if began is not None and (held := time.monotonic() - began) > LONG_SECONDS:
         log.warning("a write transaction held the database for long", seconds=round(held, 1))
 
