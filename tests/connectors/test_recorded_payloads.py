@@ -180,7 +180,7 @@ PRJX_14 = {
 }  # fmt: skip
 TES_4 = {
     "identity": "10300", "key": "TES-4", "scope": ScopeRef("10100", "TES"), "type": "Bug", "priority": "Medium",
-    "sprints": (), "points": None, "points_known": True, "author": Account("admin", "admin"),
+    "sprints": None, "points": None, "points_known": False, "author": Account("admin", "admin"),
     "assignees": (Account("admin", "admin"),), "resolution": None, "closed_at": None,
 }  # fmt: skip
 JIRA_ISSUES: dict[str, dict[str, Any]] = {
@@ -223,10 +223,10 @@ JIRA_ISSUES: dict[str, dict[str, Any]] = {
     },
     "webhook-server-issue-updated-reopened": TES_4 | {"state": State.TODO},
     "webhook-server-old-issue-updated-no-event-type-assigned": TES_41 | {
-        "assignees": (Account("5c5f880629be9642ba529340", "Test User"),), "sprints": (), "points_known": True,
+        "assignees": (Account("5c5f880629be9642ba529340", "Test User"),), "sprints": None, "points_known": False,
     },
     "webhook-server-old-issue-updated-no-event-type-comment-edited": PRJX_14,
-    "webhook-server-old-issue-updated-no-event-type-edited": TES_41 | {"sprints": (), "points_known": True},
+    "webhook-server-old-issue-updated-no-event-type-edited": TES_41 | {"sprints": None, "points_known": False},
 }  # fmt: skip
 """What each recorded Jira issue has to be read as."""
 

@@ -105,7 +105,7 @@ def test_the_example_of_the_empty_page_works_when_copied(app: Flask, services: S
     with writing(services.engine) as tx:
         first = add_person(tx, email, "First Admin", role="admin")
     reader = SessionClient.signed_in(app, services, first)
-    found = re.search(r'<pre class="example" id="example"><code>(.*?)</code></pre>', reader.read("/"), re.DOTALL)
+    found = re.search(r'<pre class="example" id="example"[^>]*><code>(.*?)</code></pre>', reader.read("/"), re.DOTALL)
     assert found is not None
     applier = ConfigApplier(
         engine=services.engine,
