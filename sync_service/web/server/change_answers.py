@@ -25,7 +25,7 @@ ADMITTED_SECONDS = 10.0
 MOST_ADMITTED = 5_000
 """Cookies that one process remembers."""
 
-READ_EVERY = 0.5
+READ_EVERY = 0.1
 """Seconds between two reads of the counter."""
 
 OLDEST = 2.0
