@@ -83,11 +83,11 @@ def need_browser_driver() -> None:
 
 
 def need_proxies() -> None:
-    """Install nginx, HAProxy and PgBouncer for the tests; without root, those tests are skipped."""
+    """Install nginx, HAProxy and PgBouncer for the tests; where they can't be had, those tests are skipped."""
     for name in PROXIES:
         if shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SBIN}") is None and can_install():
             with services_stay_stopped():
-                install_package(name, why=name)
+                try_to_install(name)
 
 
 @contextmanager
@@ -113,11 +113,16 @@ def install_package(package: str, *, why: str) -> None:
     """Install a Debian package as root; otherwise exit and say what to install."""
     if not can_install():
         sys.exit(f"Missing: {why}. On Debian or Ubuntu: sudo apt-get install {package}")
+    if not try_to_install(package):
+        sys.exit(f"The package {package} could not be installed; try: apt-get update && apt-get install {package}")
+
+
+def try_to_install(package: str) -> bool:
+    """Install a Debian package as root; return whether that worked, and show what apt says if it did not."""
     say(f"Installing the Debian package {package}")
     install = ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", package]
     # A new machine has no package lists, an old one may have stale ones.
-    if not apt(install) and not (apt(["apt-get", "update", "-qq"]) and apt(install, show=True)):
-        sys.exit(f"The package {package} could not be installed; try: apt-get update && apt-get install {package}")
+    return apt(install) or (apt(["apt-get", "update", "-qq"]) and apt(install, show=True))
 
 
 def apt(command: list[str], *, show: bool = False) -> bool:
