@@ -105,7 +105,9 @@ def test_a_writer_that_is_killed_leaves_the_queue(url: str) -> None:
     with other_process(HOLD, url) as holder:
         os.kill(holder.pid, signal.SIGKILL)
         with writing(engine) as tx:
+            before = versions.value(tx, versions.CHANGES)
             versions.bump(tx, versions.CHANGES)
+            assert versions.value(tx, versions.CHANGES) == before + 1
     engine.dispose()
 
 
