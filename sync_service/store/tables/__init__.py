@@ -1,8 +1,22 @@
 """All tables. Migrations create them; a test checks that both agree."""
 
 from sync_service.store.tables.columns import metadata
+from sync_service.store.tables.issues import closing_link, issue, issue_state, known_key
 from sync_service.store.tables.notifications import connection_alert, mail, notice
-from sync_service.store.tables.okrs import check_in, cycle, history, key_result, objective, person, recompute, team
+from sync_service.store.tables.okrs import (
+    check_in,
+    contribution,
+    cycle,
+    history,
+    history_checkpoint,
+    key_result,
+    objective,
+    organisation,
+    person,
+    recompute,
+    step_tick,
+    team,
+)
 from sync_service.store.tables.people import api_token, audit, first_admin_link, session, sign_in_link
 from sync_service.store.tables.rules import (
     counter,
@@ -16,13 +30,10 @@ from sync_service.store.tables.rules import (
     rule_revision,
 )
 from sync_service.store.tables.trackers import (
-    closing_link,
     connection,
     delivery,
     fetch_request,
     former_scope_name,
-    issue,
-    known_key,
     oauth_state,
     oauth_token,
     poll,
@@ -41,6 +52,7 @@ __all__ = [
     "closing_link",
     "connection",
     "connection_alert",
+    "contribution",
     "counter",
     "cycle",
     "delivery",
@@ -48,7 +60,9 @@ __all__ = [
     "first_admin_link",
     "former_scope_name",
     "history",
+    "history_checkpoint",
     "issue",
+    "issue_state",
     "key_result",
     "known_key",
     "link",
@@ -60,6 +74,7 @@ __all__ = [
     "oauth_state",
     "oauth_token",
     "objective",
+    "organisation",
     "person",
     "poll",
     "query_candidate",
@@ -75,6 +90,7 @@ __all__ = [
     "scope",
     "session",
     "sign_in_link",
+    "step_tick",
     "team",
     "term",
     "write_back",

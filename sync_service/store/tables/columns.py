@@ -39,3 +39,11 @@ def due_columns(table: str) -> tuple[sa.Column[object] | sa.Index, ...]:
         sa.Column("outcome", sa.Text, nullable=False, server_default=""),
         sa.Index(f"ix_{table}_due_at", due_at, sqlite_where=due_at.isnot(None), postgresql_where=due_at.isnot(None)),
     )
+
+
+def origin_columns() -> tuple[sa.Column[str], sa.Column[str]]:
+    """Return the columns that say where an item was made (`file` or `page`) and who changed it last."""
+    return (
+        sa.Column("origin", sa.String(10), nullable=False, server_default="file"),
+        sa.Column("changed_by", sa.Text, nullable=False, server_default=""),
+    )

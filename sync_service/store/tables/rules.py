@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from sync_service.store.tables.columns import Id, due_columns, metadata, refers, row_id
+from sync_service.store.tables.columns import Id, due_columns, metadata, origin_columns, refers, row_id
 from sync_service.store.tables.instant import Instant
 
 # `rules` is the version of everything that decides links; `changes` increases with every visible change.
@@ -25,6 +25,7 @@ rule = sa.Table(
     sa.Column("condition", sa.JSON, nullable=False),  # as in the configuration file's `when`; {} for a query
     sa.Column("query", sa.Text),
     sa.Column("enabled", sa.Boolean, nullable=False),
+    *origin_columns(),
 )
 
 
@@ -58,6 +59,7 @@ manual_link = sa.Table(
     sa.Column("key", sa.String(300), nullable=False),
     sa.Column("weight", sa.Float, nullable=False),
     refers("issue_id", "issue", nullable=True, on_delete="SET NULL"),
+    *origin_columns(),
     sa.UniqueConstraint("key_result_id", "connection_id", "key"),
     sa.Index("ix_manual_link_issue_id", "issue_id"),
     sa.Index("ix_manual_link_connection_id_key", "connection_id", "key"),
