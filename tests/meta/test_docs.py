@@ -20,7 +20,7 @@ from connectors.registry import load_connectors
 from connectors.webhook import EventRules
 from sync_service.cli import main
 from sync_service.config_file.read.models import SECTIONS, Form, KeyResult, connection_models
-from sync_service.domain.measures.measures import SETTINGS, parse_measure
+from sync_service.domain.measures.settings import SETTINGS, parse_measure
 from sync_service.domain.measures.status import STATUS_TEXT
 from sync_service.domain.rules.conditions import FIELDS, compile_condition
 from sync_service.store.queue.due import TABLES

@@ -1,8 +1,11 @@
 """File errors: where (file, line, field), what was found, what is allowed; all of them at once."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from sync_service.domain.text import did_you_mean
+
+__all__ = ["FileError", "InvalidFiles", "Path", "did_you_mean", "format_path", "format_value"]
 
 Path = tuple[str | int, ...]
 """The path to a value in a file: `("connections", 0, "slug")`."""
@@ -53,10 +56,3 @@ def format_value(value: object) -> str:
         return f"a list of {len(value)}"
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-
-
-def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return a suggestion ("; did you mean …?") to end a sentence with; empty when nothing is similar."""
-    near = difflib.get_close_matches(str(word).casefold(), {one.casefold(): one for one in known}, n=1, cutoff=0.6)
-    original = next((one for one in known if near and one.casefold() == near[0]), None)
-    return f"; did you mean {original}?" if original else ""

@@ -5,8 +5,8 @@ from typing import Any, Union
 
 from pydantic import Field, create_model
 
+from sync_service.config_file.read.measure_schema import measure_schema, meets_schema
 from sync_service.config_file.read.models import CREDENTIALS, SECTIONS, Form, connection_models
-from sync_service.domain.measures.measures import SETTINGS
 from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS, GROUPS
 from sync_service.domain.trackers.connector import Connector
 
@@ -22,7 +22,8 @@ def schema(connectors: Iterable[Connector]) -> Schema:
     document = model.model_json_schema()
     definitions = document["$defs"]
     definitions["Condition"] = _condition()
-    definitions["Measure"] = _measure()
+    definitions["Meets"] = meets_schema(definitions["Condition"])
+    definitions["Measure"] = measure_schema()
     _set_reference(definitions["Rule"]["properties"], "when", "Condition")
     _set_reference(definitions["KeyResult"]["properties"], "measure", "Measure")
     for definition in definitions.values():
@@ -63,26 +64,3 @@ def _leaf(field: str, operator: str) -> Schema:
         "required": ["field", operator],
         "additionalProperties": False,
     }
-
-
-def _measure() -> Schema:
-    settings: Mapping[str, Schema] = {
-        "weight": {"enum": ["count", "points"], "default": "count"},
-        "unestimated": {
-            "type": "number",
-            "minimum": 0,
-            "default": 1,
-            "description": "points of an issue without an estimate",
-        },
-        "within": {"enum": ["cycle", "ever"], "default": "cycle", "description": "which closed issues count"},
-    }
-    kinds = [
-        {
-            "type": "object",
-            "properties": {"kind": {"const": kind}} | {name: settings[name] for name in names},
-            "required": ["kind"],
-            "additionalProperties": False,
-        }
-        for kind, names in SETTINGS.items()
-    ]
-    return {"description": "How the value follows from the linked issues", "oneOf": kinds}

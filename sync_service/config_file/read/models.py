@@ -19,6 +19,7 @@ from pydantic import (
     create_model,
 )
 
+from sync_service.domain.measures.settings import SETTINGS
 from sync_service.domain.people.mail_address import smtp_address
 from sync_service.domain.trackers.connector import Connector, Option
 
@@ -175,7 +176,7 @@ class KeyResult(Form):
     unit: Annotated[str, StringConstraints(max_length=50)] | None = Field(
         default=None, description="text of 50 characters at most, like % or days"
     )
-    measure: dict[str, Any] = Field(description="a mapping with kind: done-share, done-count, open-count or manual")
+    measure: dict[str, Any] = Field(description="a mapping with kind, one of " + ", ".join(SETTINGS))
 
 
 class ObjectiveFields(Form):

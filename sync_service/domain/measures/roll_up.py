@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sync_service.domain.measures.measures import ALMOST, round_value
+from sync_service.domain.measures.progress import ALMOST, round_value
 
 
 def roll_up(key_results: Iterable[tuple[float, float | None]]) -> tuple[float | None, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.measures.measures import Measure, parse_measure
+from sync_service.domain.measures.settings import Measure, parse_measure
 from sync_service.domain.measures.status import Span, Status
 from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause

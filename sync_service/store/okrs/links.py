@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures.measures import Tally
-from sync_service.domain.trackers.observations import State
+from sync_service.domain.measures.contributions import ClosedWhen, Tally
+from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.store.engine.database import among
 from sync_service.store.tables import cycle, issue, key_result, link, manual_link, objective, rule_revision
 from sync_service.store.tables.columns import Id
@@ -197,18 +197,14 @@ def tallies(
     """
     through = _through(tx, key_result_ids, supposed)
     beside = sorted({(row.key_result_id, row.issue_id) for row in tx.execute(through)})
+    sums = ("weight", "number", "weighted_number", "weight_without_number")
     found: dict[int, list[Tally]] = defaultdict(list)
     for row in tx.execute(_counted(tx, key_result_ids, supposed, beside)):
-        found[row.key_result_id].append(
-            Tally(
-                state=State(row.state),
-                in_cycle=bool(row.in_cycle),
-                issues=row.issues,
-                weight=float(row.weight),
-                points=float(row.points),
-                unestimated=float(row.unestimated),
-            )
-        )
+        closed = ClosedWhen(row.closed) if row.closed else None
+        issues, without = row.issues, row.without_number
+        summed = {name: float(getattr(row, name)) for name in sums}
+        one = Tally(state=State(row.state), closed=closed, issues=issues, without_number=without, **summed)
+        found[row.key_result_id].append(one)
     return found
 
 
@@ -234,23 +230,27 @@ def _counted(
         .subquery()
     )
     one = _one_by_one(tx, counted.c.issue_id)
-    in_cycle = sa.func.coalesce(
-        sa.and_(one.c.closed_at >= counted.c.starts_at, one.c.closed_at < counted.c.ends_at), sa.false()
-    ).label("in_cycle")
-    points = sa.func.sum(sa.case((one.c.points.isnot(None), counted.c.weight * one.c.points), else_=0.0))
-    unestimated = sa.func.sum(sa.case((one.c.points.is_(None), counted.c.weight), else_=0.0))
+    closed = sa.case(
+        (sa.or_(one.c.state.notin_(CLOSED), one.c.closed_at.is_(None)), sa.null()),
+        (one.c.closed_at < counted.c.starts_at, ClosedWhen.BEFORE.value),
+        (one.c.closed_at < counted.c.ends_at, ClosedWhen.DURING.value),
+        else_=ClosedWhen.AFTER.value,
+    ).label("closed")
+    without = one.c.points.is_(None)
     statement = (
         sa.select(
             counted.c.key_result_id,
             one.c.state,
-            in_cycle,
+            closed,
             sa.func.count().label("issues"),
             sa.func.sum(counted.c.weight).label("weight"),
-            points.label("points"),
-            unestimated.label("unestimated"),
+            sa.func.sum(sa.func.coalesce(one.c.points, 0.0)).label("number"),
+            sa.func.sum(counted.c.weight * sa.func.coalesce(one.c.points, 0.0)).label("weighted_number"),
+            sa.func.sum(sa.case((without, 1), else_=0)).label("without_number"),
+            sa.func.sum(sa.case((without, counted.c.weight), else_=0.0)).label("weight_without_number"),
         )
         .join(one, one.c.id == counted.c.issue_id)
-        .group_by(counted.c.key_result_id, one.c.state, in_cycle)
+        .group_by(counted.c.key_result_id, one.c.state, closed)
     )
     if not beside:
         return statement

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures.measures import Measure, parse_measure
+from sync_service.domain.measures.settings import Measure, parse_measure
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.closing_date import ClosingSource
 from sync_service.domain.trackers.observations import State, TermKind

@@ -1,0 +1,94 @@
+"""Contributions, what single issues bring to a key result, and tallies, alike ones summed."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from math import fsum
+
+from sync_service.domain.measures.status import Span
+from sync_service.domain.trackers.observations import CLOSED, State
+
+
+class ClosedWhen(StrEnum):
+    """When an issue was closed."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one linked issue brings to a key result. Fields that its measure does not read keep their defaults.
+
+    `number` is the number field that the measure reads, `number_at` the time of its last change. `started_at` is its
+    first change into work in progress. None: the issue has none, or it is unknown. `met` says whether the issue meets
+    those conditions of `share-meeting` that are not about durations or reopenings.
+    """
+
+    state: State
+    weight: float = 1.0
+    number: float | None = None
+    number_at: datetime | None = None
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    closed_at: datetime | None = None
+    reopened: int | None = None
+    met: bool | None = None
+
+    @property
+    def done_at(self) -> datetime | None:
+        """Return when it was done; None when it is not done, or the time is unknown."""
+        return self.closed_at if self.state is State.DONE else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Linked issues of one state, closed at the same time of the cycle, summed. `weight` is the sum of their weights.
+
+    `number` is the sum of their numbers, `weighted_number` the sum of weight times number. `without_number` counts the
+    issues that have none, `weight_without_number` is the sum of the weights of these.
+    """
+
+    state: State
+    closed: ClosedWhen | None
+    issues: int
+    weight: float
+    number: float = 0.0
+    weighted_number: float = 0.0
+    without_number: int = 0
+    weight_without_number: float = 0.0
+
+
+def closed_when(contribution: Contribution, span: Span) -> ClosedWhen | None:
+    """Return when an issue was closed; None when it is open, or the time is unknown."""
+    at = contribution.closed_at
+    if at is None or contribution.state not in CLOSED:
+        return None
+    if at < span.starts_at:
+        return ClosedWhen.BEFORE
+    return ClosedWhen.DURING if at < span.ends_at else ClosedWhen.AFTER
+
+
+def tally(contributions: Iterable[Contribution], span: Span) -> list[Tally]:
+    """Sum the contributions of the same state that were closed before, during or after the cycle."""
+    alike: dict[tuple[State, ClosedWhen | None], list[Contribution]] = defaultdict(list)
+    for one in contributions:
+        alike[one.state, closed_when(one, span)].append(one)
+    return [_sum(state, closed, found) for (state, closed), found in alike.items()]
+
+
+def _sum(state: State, closed: ClosedWhen | None, found: list[Contribution]) -> Tally:
+    without = [one.weight for one in found if one.number is None]
+    return Tally(
+        state=state,
+        closed=closed,
+        issues=len(found),
+        weight=fsum(one.weight for one in found),
+        number=fsum(one.number for one in found if one.number is not None),
+        weighted_number=fsum(one.weight * one.number for one in found if one.number is not None),
+        without_number=len(without),
+        weight_without_number=fsum(without),
+    )
