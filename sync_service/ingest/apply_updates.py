@@ -132,12 +132,16 @@ class UpdateApplier:
             for update in updates
         ]
         batch.save(tx)
-        follow_new_keys(tx, [*batch.new_keys(), *keys_of_children(tx, dict(batch.first_seen()))])
+        renamed = [*batch.new_keys(), *keys_of_children(tx, dict(batch.first_seen()))]
+        follow_new_keys(tx, renamed)
         issues.note_seen(tx, _shown(batch, updates))
-        touched = relink(tx, ruleset, batch.entries(names), names)
+        entries = batch.entries(names)
+        touched = relink(tx, ruleset, entries, names)
         names.save(tx)
         if not all(update.defer_compute for update in updates):
-            compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle)
+            # A pull request may name the issue that it closes by an earlier key.
+            changed = None if renamed else [entry.row_id for entry in entries]
+            compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle, issue_ids=changed)
         relink_requests.add(tx, [*batch.followed, *((one.connection_id, [one.reason]) for one in names.renamed)])
         fetch_requests.add(tx, batch.fetch_requests)
         if not all(update.defer_compute for update in updates):  # queries are listed after a first import

@@ -3,23 +3,24 @@
 Progress is computed, never incremented: the value always follows from the current state of the issues.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.measures.calendar import Calendar
-from sync_service.domain.measures.compute import Inputs, compute
-from sync_service.domain.measures.progress import progress
+from sync_service.domain.measures.compute import compute
+from sync_service.domain.measures.parts import Change, split
+from sync_service.domain.measures.progress import progress, progress_in_range
 from sync_service.domain.measures.status import Status, status
-from sync_service.domain.people.notices import Change, KeyResultState, absorb
+from sync_service.domain.people.notices import Change as NoticeChange
+from sync_service.domain.people.notices import KeyResultState, absorb
 from sync_service.domain.trackers.causes import Cause
+from sync_service.progress.inputs import InputReader
 from sync_service.store.jobs import write_backs
-from sync_service.store.okrs import key_results, links
+from sync_service.store.okrs import key_results, linked_issues
 from sync_service.store.okrs.key_results import Computed, KeyResult, NewNotice
-from sync_service.store.okrs.links import PreviewLinks
+from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.ruleset import Ruleset
 
 
@@ -38,22 +39,42 @@ def compute_key_results(
     *,
     now: datetime,
     settle: timedelta,
+    issue_ids: Collection[int] | None = None,
+    by_rule: bool = False,
 ) -> ComputeResult:
     """Compute each key result once from what is stored. `causes` maps a key result's id to the causes that touched it.
 
-    Locks the key results in id order and reads their tallies after that, so that two workers agree.
+    Locks the key results in id order and reads contributions after that, so that two workers agree. Where only some
+    issues changed, `issue_ids` names them. `by_rule`: the links that differ were made or removed by a changed rule.
     """
     if not causes:
         return ComputeResult(0, notices=False)
-    computed = compute_states(tx, ruleset, key_results.lock(tx, causes), causes, now=now)
-    changed = [
-        one for one in computed if one.state != one.key_result.state or one.explanation != one.key_result.explanation
-    ]
+    found = key_results.lock(tx, causes)
+    only = affected_issues(tx, ruleset, issue_ids)
+    computed = compute_states(tx, ruleset, found, causes, now=now, issue_ids=only, by_rule=by_rule)
+    changed = [one for one in computed if _differs(one)]
     key_results.save(tx, changed, now=now)
     if changed:
         write_backs.wake(tx, ruleset.write_back_connections)
     notices = _update_notices(tx, computed, now=now, settle=settle)
     return ComputeResult(sum(one.moved for one in changed), notices)
+
+
+def _differs(one: Computed) -> bool:
+    before = one.key_result
+    inputs_differ = one.recorded or one.value != before.computed or before.basis is None
+    return inputs_differ or one.state != before.state or one.explanation != before.explanation
+
+
+def affected_issues(tx: Connection, ruleset: Ruleset, issue_ids: Collection[int] | None) -> Collection[int] | None:
+    """Return the issues whose contributions may differ after a change of some issues; None: any may.
+
+    A pull request counts or not depending on the issues it closes. Where two connections watch one tracker, the same
+    issue has several rows, and which of them counts depends on all.
+    """
+    if issue_ids is None or ruleset.sibling_groups:
+        return None
+    return {*issue_ids, *linked_issues.closed_by_pulls(tx, issue_ids)}
 
 
 def compute_states(
@@ -63,50 +84,61 @@ def compute_states(
     causes: Mapping[int, Sequence[Cause]],
     *,
     now: datetime,
+    issue_ids: Collection[int] | None = None,
+    by_rule: bool = False,
     supposed: PreviewLinks | None = None,
 ) -> list[Computed]:
-    """Compute states of key results, with `supposed` links where given; leave out those closed for good."""
+    """Compute states of key results; leave out those closed for good. Store changed contributions.
+
+    With `supposed` links nothing is stored: it is a preview.
+    """
     open_ones = [one for one in found if not _is_closed(one, now)]
-    ids = [one.id for one in open_ones]
-    tallies = links.tallies(tx, ids, supposed=supposed)
-    check_ins = key_results.checked_in(tx, [one.id for one in open_ones if one.measure.kind == "manual"])
-    partial = _partly_seen(tx, ruleset, ids, supposed)
-    computed = []
-    for one in open_ones:
-        if one.span.frozen(now):
-            computed.append(_close(one))
-            continue
-        value = compute(
-            Inputs(
-                measure=one.measure,
-                start=one.start,
-                target=one.target,
-                span=one.span,
-                at=now,
-                calendar=Calendar(ZoneInfo("UTC")),
-                tallies=tallies.get(one.id, ()),
-                checked_in=check_ins.get(one.id),
-                ever_linked=one.id in tallies,
-            )
-        )
-        fraction = progress(value.current, start=one.start, target=one.target)
-        state = status(fraction, span=one.span, now=now, partial=one.id in partial)
-        explanation = f"{value.explanation} ({partial[one.id]})" if one.id in partial else value.explanation
-        computed.append(
-            Computed(
-                key_result=one,
-                state=KeyResultState(state, value.current, fraction),
-                explanation=explanation,
-                causes=tuple(causes.get(one.id, ())),
-            )
-        )
-    return computed
+    running = [one for one in open_ones if not one.span.frozen(now)]
+    partial = _partly_seen(tx, ruleset, [one.id for one in running], supposed)
+    inputs = InputReader(tx=tx, ruleset=ruleset, now=now, supposed=supposed, by_rule=by_rule).read(running, issue_ids)
+    return [
+        _computed(one, inputs[one.id], partial.get(one.id), causes.get(one.id, ()), now=now)
+        if one.id in inputs
+        else _close(one)
+        for one in open_ones
+    ]
+
+
+def _computed(
+    one: KeyResult, change: Change, partly_seen: str | None, causes: Sequence[Cause], *, now: datetime
+) -> Computed:
+    """Compute the new state of one key result from its inputs."""
+    inputs = change.inputs
+    value = compute(inputs)
+    fraction = progress_of(one, value.current)
+    state = status(fraction, span=one.span, now=now, partial=partly_seen is not None)
+    return Computed(
+        key_result=one,
+        state=KeyResultState(state, value.current, fraction),
+        explanation=f"{value.explanation} ({partly_seen})" if partly_seen else value.explanation,
+        causes=tuple(causes),
+        value=value.current,
+        basis=change.after,
+        changes=change.contributions,
+        parts=split(change, value_before=one.computed, value_after=value.current),
+    )
+
+
+def progress_of(one: KeyResult, current: float | None) -> float | None:
+    """Return the progress of a key result with a value: toward its target, or in its range."""
+    if one.stay is not None:
+        return progress_in_range(current, one.stay)
+    if one.start is None or one.target is None:
+        raise ValueError(f"{one.slug} has neither a target nor a range to stay in")
+    return progress(current, start=one.start, target=one.target)
 
 
 def _close(one: KeyResult) -> Computed:
     """Close a key result with its last state: work after the cycle's grace period changes nothing."""
     state = replace(one.state, status=Status.CLOSED)
-    return Computed(key_result=one, state=state, explanation=one.explanation, causes=())
+    return Computed(
+        key_result=one, state=state, explanation=one.explanation, causes=(), value=one.computed, basis=one.basis
+    )
 
 
 def _is_closed(one: KeyResult, now: datetime) -> bool:
@@ -117,7 +149,7 @@ def _partly_seen(tx: Connection, ruleset: Ruleset, ids: Sequence[int], supposed:
     """Return why key results are partly seen: one of their rules or linked issues is in a scope not imported yet."""
     uncovered = ruleset.uncovered
     partial = {one: ruleset.partial[one] for one in ids if one in ruleset.partial}
-    for key_result_id, scope_ids in links.scopes_linked(tx, ids, uncovered, supposed=supposed).items():
+    for key_result_id, scope_ids in linked_issues.scopes_linked(tx, ids, uncovered, supposed=supposed).items():
         names = ", ".join(sorted(uncovered[scope_id] for scope_id in scope_ids))
         partial.setdefault(key_result_id, f"not imported yet: {names}")
     return partial
@@ -133,13 +165,13 @@ def _update_notices(tx: Connection, computed: Sequence[Computed], *, now: dateti
         if owners[key_result_id] != person_id
     }
     new: list[NewNotice] = []
-    changed: dict[int, Change] = {}
+    changed: dict[int, NoticeChange] = {}
     for one in computed:
         owner_id = one.key_result.owner_id
         if owner_id is None or one.state == one.key_result.state:
             continue
         waiting = pending.get((one.key_result.id, owner_id))
-        change = absorb(waiting.change if waiting else None, Change(one.key_result.state, one.state, one.causes))
+        change = absorb(waiting.change if waiting else None, NoticeChange(one.key_result.state, one.state, one.causes))
         if waiting and change is None:
             dropped[waiting.id] = "undone before the mail was written"
         elif waiting and change:

@@ -141,15 +141,22 @@ def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names
             changes[entry.row_id] = (had, has)
         for key_result_id in _key_results(had, rules) | _key_results(has, rules):
             touched[key_result_id] += _causes(
-                entry,
+                _every_change_counts(entry) if key_result_id in ruleset.conditional else entry,
                 key_result_id,
                 _of_key_result(had, key_result_id),
                 _of_key_result(has, key_result_id),
                 source_names,
             )
+        for key_result_id in ruleset.step_issues.get((entry.connection_id, entry.issue.key.lower()), ()):
+            touched[key_result_id] += [step.cause for step in entry.changes if step.counts]
     links.save(tx, changes)
     write_backs.request_after_linking(tx, _note_requests(ruleset, entries, changes, rules))
     return {key_result_id: causes for key_result_id, causes in touched.items() if causes}
+
+
+def _every_change_counts(entry: LinkInput) -> LinkInput:
+    """Return an entry all of whose changes count."""
+    return replace(entry, changes=tuple(replace(one, counts=True) for one in entry.changes))
 
 
 def _parents(

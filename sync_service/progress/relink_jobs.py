@@ -102,7 +102,7 @@ class Relinker:
         cause = Cause(what=f"rule {row.rule_slug} {_became(row, before)}", actor=row.changed_by)
         # Not from the cache: this version is not committed yet, and may never be.
         ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
-        self._compute(tx, ruleset, {one.key_result_id: [cause] for one in [*before, row]})
+        self._compute(tx, ruleset, {one.key_result_id: [cause] for one in [*before, row]}, by_rule=True)
         write_backs.wake(tx, ruleset.write_back_connections)
 
     def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
@@ -165,8 +165,10 @@ class Relinker:
         midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=5, microsecond=0)
         return midnight.astimezone(UTC) - self.now()
 
-    def _compute(self, tx: Transaction, ruleset: Ruleset, causes: Mapping[int, Sequence[Cause]]) -> None:
-        compute_key_results(tx, ruleset, causes, now=self.now(), settle=self.settle)
+    def _compute(
+        self, tx: Transaction, ruleset: Ruleset, causes: Mapping[int, Sequence[Cause]], *, by_rule: bool = False
+    ) -> None:
+        compute_key_results(tx, ruleset, causes, now=self.now(), settle=self.settle, by_rule=by_rule)
         versions.bump(tx, versions.CHANGES)
 
 

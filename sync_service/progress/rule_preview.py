@@ -22,7 +22,7 @@ from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, links
 from sync_service.store.okrs.key_results import Computed, KeyResult
-from sync_service.store.okrs.links import PreviewLinks
+from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.rules import MATCHES_NOTHING
 from sync_service.store.okrs.ruleset import Ruleset, Scope, load_ruleset, with_rules
 from sync_service.store.trackers import issues

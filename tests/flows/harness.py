@@ -68,10 +68,10 @@ class ServicesHarness:
                 sa.update(tables.query_candidate).where(tables.query_candidate.c.settled_at.is_(None)).values(late)
             )
 
-    def rows(self, table: sa.Table) -> list[Row[Any]]:
+    def rows(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[Row[Any]]:
         """Return the rows of a table, ordered by id."""
         with reading(self.services.engine) as tx:
-            return list(tx.execute(sa.select(table).order_by(table.c.id)))
+            return list(tx.execute(sa.select(table).where(*where).order_by(table.c.id)))
 
     def wait_of(self, row: Row[Any]) -> timedelta:
         """Return for how long a row waits."""

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sync_service.domain.trackers.observations import Snapshot, State, TermKind, TermSeen, Tombstone
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
+from sync_service.store.okrs.history import is_shown
 from tests.domain.factories import BILLING, CHECKOUT, snapshot
 from tests.flows.issue_factory import done, issue
 from tests.support.config_file import LABELLED
@@ -24,7 +25,7 @@ def test_closing_a_linked_issue_moves_the_key_result(core: CoreHarness) -> None:
     core.receive_and_drain(issue(2, 0))
     delivery = core.receive_and_drain(done(1, 5))
     assert core.value() == 50
-    entry = core.rows(tables.history)[-1]
+    entry = core.rows(tables.history, is_shown)[-1]
     assert (entry._mapping["from"], entry.to) == (0, 50)
     assert entry.causes == [
         {
@@ -116,7 +117,7 @@ def test_a_burst_makes_one_history_entry(core: CoreHarness) -> None:
     core.drain()
     assert core.value() == 100
     assert len(core.reasons()) == before + 1
-    assert len(core.rows(tables.history)[-1].causes) == 50
+    assert len(core.rows(tables.history, is_shown)[-1].causes) == 50
 
 
 def test_changes_that_cancel_out_make_no_history(core: CoreHarness) -> None:

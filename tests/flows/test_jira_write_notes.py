@@ -6,6 +6,7 @@ import pytest
 
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
+from sync_service.store.okrs.history import is_shown
 from tests.faults.crashing_worker import CrashingWorker
 from tests.flows.write_back_harness import HOUR
 from tests.flows.write_back_jira import JiraWriteBackHarness, open_jira_harness
@@ -68,7 +69,7 @@ def test_labels_and_comments_link_and_unlink_with_their_reasons_in_the_history(h
     harness.receive_and_write()
     assert harness.titles(issue) == []
     assert [
-        cause["what"] for row in harness.rows(tables.history) for cause in row.causes if "issue" in cause
+        cause["what"] for row in harness.rows(tables.history, is_shown) for cause in row.causes if "issue" in cause
     ] == REASONS
 
 

@@ -11,6 +11,7 @@ from sync_service.domain.trackers.observations import FetchNeeded
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs.history import is_shown
 from sync_service.store.queue.fetch_requests import add
 from sync_service.store.views.issues import issues_view
 from tests.flows.harness import GitHubHarness
@@ -50,7 +51,7 @@ def test_a_first_import_counts_existing_issues_with_one_history_entry(harness: P
     found = harness.key_result()
     assert found.current == pytest.approx(40)
     assert found.status != "partial"
-    (entry,) = harness.rows(tables.history)
+    (entry,) = harness.rows(tables.history, is_shown)
     assert entry.causes == [{"what": "first import of acme/checkout complete, 250 issues seen"}]
     assert harness.rows(tables.notice) == []
     assert harness.list_calls() <= 5, "250 issues are three pages, and one more call counts them"
@@ -101,7 +102,7 @@ def test_a_poll_finds_changes_that_no_webhook_reported(harness: PollHarness) -> 
         issue.close()
     harness.poll_now()
     assert harness.key_result().current == pytest.approx(50)
-    reasons = [cause["what"] for cause in harness.rows(tables.history)[-1].causes]
+    reasons = [cause["what"] for cause in harness.rows(tables.history, is_shown)[-1].causes]
     assert reasons == ["closed as completed"] * 5 or all("closed" in one for one in reasons)
     assert "5 new or changed" in harness.rows(tables.poll)[0].outcome
 

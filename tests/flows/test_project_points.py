@@ -13,6 +13,7 @@ from simulator.github.model.projects import ProjectItem
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
+from sync_service.store.okrs.history import is_shown
 from tests.faults.tracker_pair import receiving
 from tests.flows.harness import GitHubHarness, clock_of
 from tests.support.config_file import github, okrs
@@ -92,11 +93,11 @@ def test_setting_changing_and_clearing_points_changes_the_key_result(harness_wit
     assert harness_with_token.current == 30
     harness_with_token.estimate(harness_with_token.items[0], None)
     assert (harness_with_token.current, harness_with_token.points) == (75, [None, 3])
-    assert [entry.causes[0]["what"] for entry in harness_with_token.rows(tables.history)[-2:]] == [
+    assert [entry.causes[0]["what"] for entry in harness_with_token.rows(tables.history, is_shown)[-2:]] == [
         "points 2 → 7",
         "points 7 → none",
     ]
-    assert all(entry.causes[0]["delivery"] for entry in harness_with_token.rows(tables.history))
+    assert all(entry.causes[0]["delivery"] for entry in harness_with_token.rows(tables.history, is_shown))
 
 
 def test_removing_an_item_removes_its_points(harness_with_token: ProjectHarness) -> None:

@@ -12,6 +12,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.okrs import query_listings, staleness
+from sync_service.store.okrs.history import is_shown
 from sync_service.store.tables.instant import EPOCH
 from tests.flows.harness import GitHubHarness, drain_with_crashes
 from tests.support.config_file import github, okrs
@@ -91,7 +92,7 @@ def test_a_changed_issue_is_matched_without_a_search(harness: QueryRuleHarness) 
     assert harness.counted() == ["acme/checkout#1"]
     issue.close()
     harness.poll_now()
-    (*_, entry) = harness.rows(tables.history)
+    (*_, entry) = harness.rows(tables.history, is_shown)
     assert entry.to == 100
     issue.unlabel("checkout")
     harness.poll_now()

@@ -12,6 +12,7 @@ from simulator.github.model.issue import Issue
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
+from sync_service.store.okrs.history import is_shown
 from tests.faults.tracker_pair import receiving
 from tests.flows.harness import GitHubHarness, clock_of
 from tests.support.config_file import github, okrs
@@ -45,7 +46,7 @@ class TransferHarness(GitHubHarness):
 
     def history_reasons(self) -> list[str]:
         """Return the causes of each history entry, as one text."""
-        return ["; ".join(cause["what"] for cause in row.causes) for row in self.rows(tables.history)]
+        return ["; ".join(cause["what"] for cause in row.causes) for row in self.rows(tables.history, is_shown)]
 
 
 @pytest.fixture

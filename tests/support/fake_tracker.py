@@ -32,6 +32,7 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.okrs import key_results, rules
+from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.queue import due, relink_requests
 from sync_service.store.trackers.connections import Connections
@@ -246,7 +247,7 @@ class CoreHarness:
 
     def reasons(self, slug: str = "KR-1") -> list[str]:
         """Return the causes in a key result's history, oldest first, as one text for each entry."""
-        entries = self.rows(tables.history, tables.history.c.key_result_id == self.key_result_row(slug).id)
+        entries = self.rows(tables.history, is_shown, tables.history.c.key_result_id == self.key_result_row(slug).id)
         return ["; ".join(cause["what"] for cause in entry.causes) for entry in entries]
 
     def outcome(self, delivery_id: str) -> str:

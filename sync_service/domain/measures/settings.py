@@ -98,6 +98,11 @@ class Measure:
             yield from (_NUMBER_SOURCES[name] for name in self.meets.fields)
 
     @property
+    def reads_time(self) -> bool:
+        """Return whether its value changes as days pass, without any change of an issue."""
+        return "window" in SETTINGS[self.kind] or (self.meets is not None and self.meets.has_duration)
+
+    @property
     def percentile(self) -> int:
         """Return the percentile that `take` names; the median is the 50th."""
         return 50 if self.take == "median" else int(self.take[1:])

@@ -15,7 +15,7 @@ from sync_service.domain.trackers.observations import FetchNeeded
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow, insert_or_skip
 from sync_service.store.okrs import key_results
-from sync_service.store.okrs.links import counts
+from sync_service.store.okrs.linked_issues import counts
 from sync_service.store.queue import fetch_requests
 from sync_service.store.tables import connection, fetch_request, issue, link, poll, rule, scope
 

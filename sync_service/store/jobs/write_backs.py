@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.store import tables as t
 from sync_service.store.engine.database import database_now, insert_or_skip, upsert
-from sync_service.store.okrs import links
+from sync_service.store.okrs import linked_issues
 from sync_service.store.queue import due, write_slots
 from sync_service.store.trackers import connections, siblings
 
@@ -160,7 +160,7 @@ def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> 
     if others:
         writing = sa.select(t.connection.c.id).where(_writes(), t.connection.c.id.in_(others))
         mine = sa.or_(mine, i.c.connection_id.in_(writing))
-    linked = sa.select(t.link.c.key_result_id, t.link.c.issue_id).where(links.counts).distinct().subquery()
+    linked = sa.select(t.link.c.key_result_id, t.link.c.issue_id).where(linked_issues.counts).distinct().subquery()
     columns = (k.c.id, k.c.slug, k.c.title, k.c.unit, k.c.target, k.c.current, k.c.progress, k.c.status)
     found: sa.Select[Any] = (
         sa.select(i.c.identity, i.c.connection_id, *columns, o.c.title.label("objective"))

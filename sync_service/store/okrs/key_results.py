@@ -1,19 +1,22 @@
 """Key results: lock them to compute, save their values with history entries and causes, and save notices."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.measures.parts import Basis, ContributionChange, Part
+from sync_service.domain.measures.progress import Stay, parse_stay
 from sync_service.domain.measures.settings import Measure, parse_measure
 from sync_service.domain.measures.status import Span, Status
 from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.engine.database import among, database_now, insert_or_skip
+from sync_service.store.okrs import history
 
 # A cause as JSON; nulls are left out to keep rows small.
 CauseColumns = dict[str, Any]
@@ -26,27 +29,45 @@ class KeyResult:
     id: int
     slug: str
     owner_id: int | None
-    start: float
-    target: float
+    start: float | None
+    target: float | None
+    stay: Stay | None = None
     measure: Measure
+    settings: Mapping[str, Any]
     span: Span
     explanation: str
     state: KeyResultState
+    computed: float | None = None
+    basis: Basis | None = None
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Computed:
-    """The new state of a key result, and the causes that may have changed it."""
+    """The new state of a key result, the causes that may have changed it, and how its inputs changed.
+
+    `value` is what the inputs give; the state has the value that is applied.
+    """
 
     key_result: KeyResult
     state: KeyResultState
     explanation: str
     causes: tuple[Cause, ...]
+    value: float | None = None
+    basis: Basis | None = None
+    changes: Mapping[int, ContributionChange] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
 
     @property
     def moved(self) -> bool:
         """Return whether the value changed."""
         return self.state.value != self.key_result.state.value
+
+    @property
+    def recorded(self) -> bool:
+        """Return whether the change is a history entry: the value or its inputs changed, or a moved goal."""
+        goal_moved = self.key_result.state.progress != self.state.progress
+        return self.moved or bool(self.changes) or goal_moved
 
 
 def lock(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
@@ -78,26 +99,22 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
             owner_id=row.owner_or_default,
             start=row.start,
             target=row.target,
+            stay=parse_stay(row.stay) if row.stay else None,
             measure=parse_measure(row.measure),
+            settings=row.measure,
             span=Span(row.starts_at, row.ends_at),
             explanation=row.explanation,
             state=KeyResultState(Status(row.status), row.current, row.progress),
+            computed=row.computed,
+            basis=history.basis_of(row.computed_from) if row.computed_from else None,
+            entries=row.computed_from["entries"] if row.computed_from else 0,
         )
         for row in tx.execute(statement)
     ]
 
 
-def checked_in(tx: Transaction, ids: Sequence[int]) -> dict[int, float]:
-    """Return the value of the latest check-in that has one and is not withdrawn, by key result."""
-    c = tables.check_in
-    valid = (c.c.value.isnot(None), c.c.withdrawn_at.is_(None))
-    newest = sa.select(sa.func.max(c.c.id)).where(c.c.key_result_id.in_(ids), *valid)
-    found = sa.select(c.c.key_result_id, c.c.value).where(c.c.id.in_(newest.group_by(c.c.key_result_id)))
-    return {row.key_result_id: row.value for row in tx.execute(found)}
-
-
 def save(tx: Transaction, computed: Sequence[Computed], *, now: datetime) -> None:
-    """Save new states; add a history entry for each changed value."""
+    """Save new states; add a history entry for each change of a value, of its inputs or of its progress."""
     k = tables.key_result
     rows = [
         {
@@ -106,26 +123,40 @@ def save(tx: Transaction, computed: Sequence[Computed], *, now: datetime) -> Non
             "progress": one.state.progress,
             "status": one.state.status,
             "explanation": one.explanation,
+            "computed": one.value,
+            "computed_from": _computed_from(one),
             "moved_at": now if one.moved else None,
         }
         for one in computed
     ]
     if rows:
         values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name not in ("row_id", "moved_at")}
+        values["computed_from"] = sa.bindparam("computed_from", type_=k.c.computed_from.type)
         values["updated_at"] = sa.func.coalesce(sa.bindparam("moved_at", type_=k.c.updated_at.type), k.c.updated_at)
         tx.execute(sa.update(k).where(k.c.id == sa.bindparam("row_id")).values(values), rows)
-    if moved := [one for one in computed if one.moved]:
-        tx.execute(sa.insert(tables.history), [_entry(one, now) for one in moved])
+    history.add(tx, [_entry(one) for one in computed if one.recorded], now=now)
 
 
-def _entry(one: Computed, now: datetime) -> dict[str, Any]:
-    return {
-        "key_result_id": one.key_result.id,
-        "at": now,
-        "from": one.key_result.state.value,
-        "to": one.state.value,
-        "causes": [to_columns(cause) for cause in one.causes],
-    }
+def _computed_from(one: Computed) -> dict[str, Any] | None:
+    """Return what a value was computed from, with the number of entries."""
+    if one.basis is None:
+        return None
+    entries = one.key_result.entries + one.recorded
+    return history.basis_columns(one.basis, one.key_result.settings) | {"entries": entries}
+
+
+def _entry(one: Computed) -> history.NewEntry:
+    before, after = one.key_result.state, one.state
+    return history.NewEntry(
+        key_result_id=one.key_result.id,
+        number=one.key_result.entries + 1,
+        values=(before.value, after.value),
+        progress=(before.progress, after.progress),
+        causes=[to_columns(cause) for cause in one.causes],
+        parts=one.parts,
+        changes=one.changes,
+        basis=_computed_from(one),
+    )
 
 
 def to_columns(cause: Cause) -> CauseColumns:
@@ -231,37 +262,3 @@ def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = 
         # This ends the lease of a computation under way on purpose: its result may be out of date.
         columns = {"due_at": now, "lease": None, "attempts": 0, "causes": all_causes, "buried_at": None}
         tx.execute(sa.update(r).where(r.c.id == row.id).values(columns))
-
-
-def add_check_in(
-    tx: Transaction, key_result_id: int, *, person_id: int | None, name: str, value: float, note: str, now: datetime
-) -> None:
-    """Store a check-in with a value and request to compute its key result; `name` is the person's name."""
-    columns = {"key_result_id": key_result_id, "person_id": person_id, "at": now, "value": value, "note": note}
-    tx.execute(sa.insert(tables.check_in).values(columns))
-    what = f"checked in: {note}" if note else "checked in"
-    recompute(tx, [key_result_id], causes=[Cause(what=what, actor=name)])
-
-
-def withdraw_check_in(
-    tx: Transaction,
-    key_result_id: int,
-    check_in_id: int,
-    *,
-    person_id: int,
-    name: str,
-    shown: Callable[[float | None], str],
-    now: datetime,
-) -> bool:
-    """Withdraw a person's check-in and request to compute its key result; return False when there is none to withdraw.
-
-    `name` is the person's name; `shown` writes the value.
-    """
-    c = tables.check_in
-    mine = (c.c.id == check_in_id, c.c.key_result_id == key_result_id, c.c.person_id == person_id)
-    withdrawn = sa.update(c).where(*mine, c.c.withdrawn_at.is_(None)).values(withdrawn_at=now).returning(c.c.value)
-    row = tx.execute(withdrawn).one_or_none()
-    if row is None:
-        return False
-    recompute(tx, [key_result_id], causes=[Cause(what=f"check-in of {shown(row.value)} withdrawn", actor=name)])
-    return True

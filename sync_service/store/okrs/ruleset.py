@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.measures.settings import parse_measure
 from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, mentions, possible_scopes
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
@@ -91,6 +92,10 @@ class Ruleset:
     partial: Mapping[int, str]
     people: Mapping[tuple[str, str], Person]
     sibling_groups: Groups = field(default_factory=dict)
+    conditional: frozenset[int] = frozenset()
+    """Key results whose measure has a condition on issues: any change of an issue may count."""
+    step_issues: Mapping[tuple[int, str], frozenset[int]] = field(default_factory=dict)
+    """Key results with a step that an issue, by connection and key in lower case, does."""
 
     def siblings_of(self, connection_id: int) -> list[int]:
         """Return the other connections to the same site."""
@@ -163,7 +168,26 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         partial=partial,
         people=_people(tx),
         sibling_groups=groups(tx),
+        conditional=_conditional(tx),
+        step_issues=_step_issues(tx, {one.slug.lower(): one.id for one in trackers.values()}),
     )
+
+
+def _conditional(tx: Transaction) -> frozenset[int]:
+    kind = key_result.c.measure["kind"].as_string()
+    found = tx.execute(sa.select(key_result.c.id, key_result.c.measure).where(kind == "share-meeting"))
+    return frozenset(row.id for row in found if "met" in parse_measure(row.measure).reads)
+
+
+def _step_issues(tx: Transaction, connections: Mapping[str, int]) -> dict[tuple[int, str], frozenset[int]]:
+    kind = key_result.c.measure["kind"].as_string()
+    found: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for row in tx.execute(sa.select(key_result.c.id, key_result.c.measure).where(kind == "steps")):
+        for step in parse_measure(row.measure).steps:
+            slug, _, key = (step.issue or "").lower().partition(":")
+            if slug in connections:
+                found[connections[slug], key].add(row.id)
+    return {issue: frozenset(ids) for issue, ids in found.items()}
 
 
 def with_rules(tx: Transaction, ruleset: Ruleset, rules: Iterable[CompiledRule]) -> Ruleset:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.rules.conditions import possible_scopes
 from sync_service.domain.text import folded
 from sync_service.store import tables
-from sync_service.store.okrs.links import counts
+from sync_service.store.okrs.linked_issues import counts
 
 
 @dataclass(frozen=True, slots=True)

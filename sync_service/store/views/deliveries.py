@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.okrs.history import value_changed
 from sync_service.store.okrs.key_results import from_columns
 
 Outcome = Literal["waiting", "buried", "ignored", "applied"]
@@ -150,7 +151,7 @@ def movements(tx: Transaction, delivery: str, *, since: datetime, searched: int)
     h, k = tables.history, tables.key_result
     first = (
         sa.select(h.c.key_result_id, h.c.at, h.c["from"].label("before"), h.c.to, h.c.causes, h.c.id)
-        .where(h.c.at >= since)
+        .where(h.c.at >= since, value_changed)
         .order_by(h.c.id)
         .limit(searched)
         .subquery()

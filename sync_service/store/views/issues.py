@@ -15,7 +15,7 @@ from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.closing_date import ClosingSource
 from sync_service.domain.trackers.observations import State, TermKind
 from sync_service.store import tables
-from sync_service.store.okrs.links import counting_through, counts
+from sync_service.store.okrs.linked_issues import counting_through, counts
 from sync_service.store.queue.fetch_requests import UNREACHABLE
 from sync_service.store.trackers import siblings
 from sync_service.store.trackers.issues import TermKey, read_terms
@@ -177,7 +177,7 @@ def _issue(
         numbers={name: value for name, value, _ in row.numbers or ()},
         closed_at=row.closed_at,
         closed_at_source=ClosingSource(row.closed_at_source) if row.closed_at_source else None,
-        # A manual link's weight wins, as in `links.weigh`.
+        # A manual link's weight wins, as in `linked_issues.weighed`.
         weight=float(max((one.origin == "manual", one.weight) for one in rows)[1]),
         origin=min((one.origin for one in rows), key=_STRENGTH.index),
         rules=tuple(sorted({one.rule_slug for one in rows if one.rule_slug})),

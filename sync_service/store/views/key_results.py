@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.domain.measures.status import Span, Status
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.key_results import from_columns
 from sync_service.store.okrs.staleness import Stale, stale
 
@@ -59,13 +61,20 @@ class KeyResultView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryView:
-    """One change of the value, with its causes. Pass `id` as `before` to get older ones."""
+    """One change of the value or of its goal, with its causes. Pass `id` as `before` to get older ones.
+
+    `parts` add up to the change of the value; there are none without a value before or after, or in entries that were
+    made before parts were recorded.
+    """
 
     id: int
     at: datetime
     before: float | None
     after: float | None
     causes: tuple[Cause, ...]
+    parts: tuple[Part, ...] = ()
+    progress_before: float | None = None
+    progress_after: float | None = None
 
 
 def key_result_view(tx: Transaction, slug: str, now: datetime) -> KeyResultView | None:
@@ -135,8 +144,9 @@ def history_view(
     """Return changes of a key result's value, newest first: those with an id below `before`, if given."""
     h = tables.history
     older = sa.true() if before is None else h.c.id < before
-    columns = sa.select(h.c.id, h.c.at, h.c["from"].label("before"), h.c.to.label("after"), h.c.causes)
-    found = columns.where(h.c.key_result_id == key_result_id, older).order_by(h.c.id.desc()).limit(limit)
+    names = ("id", "at", "causes", "progress_from", "progress_to", "parts")
+    columns = sa.select(h.c["from"].label("before"), h.c.to.label("after"), *(h.c[name] for name in names))
+    found = columns.where(h.c.key_result_id == key_result_id, older, is_shown).order_by(h.c.id.desc()).limit(limit)
     return [
         HistoryView(
             id=row.id,
@@ -144,6 +154,9 @@ def history_view(
             before=row.before,
             after=row.after,
             causes=tuple(from_columns(columns) for columns in row.causes),
+            parts=tuple(Part(PartKind(one["kind"]), one["change"]) for one in row.parts),
+            progress_before=row.progress_from,
+            progress_after=row.progress_to,
         )
         for row in tx.execute(found)
     ]

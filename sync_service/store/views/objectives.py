@@ -15,6 +15,7 @@ from sync_service.domain.measures.roll_up import roll_up
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.okrs.history import is_shown, value_changed
 from sync_service.store.okrs.key_results import from_columns
 from sync_service.store.views.key_results import KeyResultView, key_result_views
 
@@ -151,7 +152,8 @@ def _objective(
 
 def _latest_moves(tx: Transaction, key_result_ids: Sequence[int]) -> dict[int, Move]:
     h = tables.history
-    newest = sa.select(sa.func.max(h.c.id)).where(h.c.key_result_id.in_(key_result_ids)).group_by(h.c.key_result_id)
+    changed = sa.select(sa.func.max(h.c.id)).where(h.c.key_result_id.in_(key_result_ids), value_changed)
+    newest = changed.group_by(h.c.key_result_id)
     columns = (h.c.key_result_id, h.c.at, h.c["from"].label("before"), h.c.to.label("after"), h.c.causes)
     return {
         row.key_result_id: Move(row.at, row.before, row.after, tuple(from_columns(one) for one in row.causes))
@@ -162,7 +164,7 @@ def _latest_moves(tx: Transaction, key_result_ids: Sequence[int]) -> dict[int, M
 def history_count(tx: Transaction, key_result_id: int) -> int:
     """Return the number of changes of a key result's value."""
     h = tables.history
-    return tx.execute(sa.select(sa.func.count()).where(h.c.key_result_id == key_result_id)).scalar_one()
+    return tx.execute(sa.select(sa.func.count()).where(h.c.key_result_id == key_result_id, is_shown)).scalar_one()
 
 
 def course(tx: Transaction, key_result_id: int) -> list[Point]:
@@ -170,7 +172,7 @@ def course(tx: Transaction, key_result_id: int) -> list[Point]:
     h = tables.history
     newest = (
         sa.select(h.c.at, h.c["from"].label("before"), h.c.to.label("after"))
-        .where(h.c.key_result_id == key_result_id)
+        .where(h.c.key_result_id == key_result_id, value_changed)
         .order_by(h.c.id.desc())
         .limit(LONGEST_COURSE)
     )

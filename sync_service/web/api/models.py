@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from sync_service.domain.measures.parts import PartKind
 from sync_service.domain.measures.status import Status
 from sync_service.domain.text import instant
 from sync_service.domain.trackers.closing_date import ClosingSource
@@ -156,8 +157,15 @@ class Cause(FromView):
     actor: str | None = Field(description="who did it", examples=["anaruiz"])
 
 
+class Part(FromView):
+    """A part of a change of a value: work, or a moved goalpost."""
+
+    kind: PartKind = Field(description="in the order in which changes are applied", examples=["done"])
+    change: float = Field(description="the change of the value, in its unit", examples=[12.5])
+
+
 class HistoryEntry(FromView):
-    """One change of a key result's value."""
+    """One change of a key result's value, or of its progress where start or target moved."""
 
     at: Moment
     before: float | None = Field(
@@ -167,6 +175,15 @@ class HistoryEntry(FromView):
         validation_alias="after", description="the value after; null: there is no longer data", examples=[62.5]
     )
     causes: list[Cause]
+    parts: list[Part] = Field(
+        description="they add up to `to` minus `from`; empty when one of these is null, or only the goal moved"
+    )
+    progress_before: float | None = Field(
+        serialization_alias="progress_from", description="the progress before, unclamped", examples=[0.5]
+    )
+    progress_after: float | None = Field(
+        serialization_alias="progress_to", description="the progress after, unclamped", examples=[0.625]
+    )
 
 
 class KeyResultList(FromView):

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from sync_service.domain.text import amount
 from sync_service.store.engine.database import reading, writing
-from sync_service.store.okrs.key_results import add_check_in, withdraw_check_in
+from sync_service.store.okrs import check_ins
 from sync_service.web.pages.check_in_form import InvalidCheckIn, may_check_in, question_about, read_check_in
 from sync_service.web.pages.key_results import find, page
 from sync_service.web.request.context import services, wake
@@ -30,7 +30,7 @@ def add(slug: str) -> ResponseReturnValue:
     if question := question_about(entered, view):
         return page(slug, question=question), 422
     with writing(services().engine) as tx:
-        add_check_in(
+        check_ins.add(
             tx,
             view.id,
             person_id=caller.person_id,
@@ -54,7 +54,7 @@ def withdraw(slug: str, check_in_id: int) -> ResponseReturnValue:
     if caller is None or caller.person_id is None or view.closed:
         abort(403, "Only the author of a check-in can withdraw it, and only until the numbers are final.")
     with writing(services().engine) as tx:
-        withdrawn = withdraw_check_in(
+        withdrawn = check_ins.withdraw(
             tx,
             view.id,
             check_in_id,

@@ -107,7 +107,9 @@ class ApiHarness:
 
     def entry(self, key_result_id: int, before: float | None, after: float | None, hours: float = 1) -> int:
         """Add a history entry of some hours ago."""
-        values = {"from": before, "to": after, "causes": [CAUSE], "at": NOW - timedelta(hours=hours)}
+        values: dict[str, Any] = {"from": before, "to": after, "causes": [CAUSE], "at": NOW - timedelta(hours=hours)}
+        if before is not None and after is not None:
+            values |= {"parts": [{"kind": "done", "change": after - before}], "progress_from": 0.1, "progress_to": 0.5}
         return self.add(tables.history, key_result_id=key_result_id, **values)
 
     def delivery(self, delivery_id: str, /, **columns: Any) -> int:

@@ -64,15 +64,31 @@ def test_the_list_is_filtered_by_cycle(api: ApiHarness, token: str) -> None:
 
 
 def test_history_is_listed_newest_first_with_causes(api: ApiHarness, token: str) -> None:
-    """Each entry has the value before and after, the time and the causes."""
+    """Each entry has the value before and after, the time, the causes, and the parts of the change."""
     api.entry(api.ids["KR-1"], None, 0, hours=2)
     api.entry(api.ids["KR-1"], 0, 50)
     api.entry(api.ids["KR-2"], 5, 6)
     body = api.call("/api/v1/key-results/KR-1/history", token=token).get_json()
     assert body == {
         "items": [
-            {"at": "2026-11-02T11:00:00.000Z", "from": 0, "to": 50, "causes": [CAUSE]},
-            {"at": "2026-11-02T10:00:00.000Z", "from": None, "to": 0, "causes": [CAUSE]},
+            {
+                "at": "2026-11-02T11:00:00.000Z",
+                "from": 0,
+                "to": 50,
+                "causes": [CAUSE],
+                "parts": [{"kind": "done", "change": 50}],
+                "progress_from": 0.1,
+                "progress_to": 0.5,
+            },
+            {
+                "at": "2026-11-02T10:00:00.000Z",
+                "from": None,
+                "to": 0,
+                "causes": [CAUSE],
+                "parts": [],
+                "progress_from": None,
+                "progress_to": None,
+            },
         ]
     }
 

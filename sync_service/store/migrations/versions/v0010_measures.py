@@ -1,5 +1,7 @@
 """Measures with settings, parts of each change, states of issues over time, the organisation, origins of items."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -41,7 +43,7 @@ def _origin() -> tuple[sa.Column[str], sa.Column[str]]:
     )
 
 
-def _add(table: str, *columns: sa.Column[object]) -> None:
+def _add(table: str, *columns: sa.Column[Any]) -> None:
     for column in columns:
         op.add_column(table, column)
 

@@ -1,0 +1,142 @@
+"""Inputs: read what key results are computed from, and what of it changed since the last time."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.measures.calendar import Calendar
+from sync_service.domain.measures.contributions import Tally, tally
+from sync_service.domain.measures.inputs import Inputs
+from sync_service.domain.measures.kinds.steps import done_steps
+from sync_service.domain.measures.parts import Basis, Change, ContributionChange
+from sync_service.domain.measures.settings import Measure
+from sync_service.progress.met_conditions import met
+from sync_service.store.okrs import check_ins, contributions, steps
+from sync_service.store.okrs.contributions import Contributions
+from sync_service.store.okrs.key_results import KeyResult
+from sync_service.store.okrs.linked_issues import PreviewLinks
+from sync_service.store.okrs.ruleset import Ruleset
+
+Changes = dict[int, ContributionChange]
+"""The changed contributions of one key result, by issue id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputReader:
+    """Reads the inputs of key results at a time. With `supposed` links nothing is stored: it is a preview.
+
+    `by_rule`: what is linked now and was not before is linked by a changed rule.
+    """
+
+    tx: Connection
+    ruleset: Ruleset
+    now: datetime
+    supposed: PreviewLinks | None = None
+    by_rule: bool = False
+
+    def read(self, found: Sequence[KeyResult], issue_ids: Collection[int] | None) -> dict[int, Change]:
+        """Return the inputs of key results and how they changed; read only some issues, where others did not change."""
+        whole = [one for one in found if issue_ids is None or self.supposed or _reads_anew(one)]
+        partly = [one for one in found if one not in whole]
+        changes: dict[int, Changes] = {}
+        present: dict[int, Contributions] = {}
+        for some, ids in ((whole, None), (partly, issue_ids)):
+            if some:
+                self._read_contributions(some, ids, changes, present)
+        if self.supposed is None:
+            contributions.save(self.tx, changes)
+        read = _Read.of(self.tx, {one.id: one.measure for one in found})
+        return {one.id: self._change(one, changes[one.id], present.get(one.id, {}), read) for one in found}
+
+    def _read_contributions(
+        self,
+        found: Sequence[KeyResult],
+        issue_ids: Collection[int] | None,
+        changes: dict[int, Changes],
+        present: dict[int, Contributions],
+    ) -> None:
+        """Compare what issues bring with what they brought; keep all contributions where they are needed one by one."""
+        before = contributions.stored(self.tx, [one.id for one in found], issue_ids=issue_ids)
+        measures = {one.id: one.measure for one in found if one.measure.reads}
+        after = contributions.present(
+            self.tx, measures, test=self._meets_condition, supposed=self.supposed, issue_ids=issue_ids
+        )
+        for one in found:
+            changes[one.id] = contributions.changes(before[one.id], after.get(one.id, {}), by_rule=self.by_rule)
+        if issue_ids is None:
+            present |= after
+            return
+        single = [one.id for one in found if one.measure.reads and not one.measure.tallied]
+        for id_, stored in contributions.stored(self.tx, single).items() if single else ():
+            kept = {issue: each for issue, each in stored.items() if issue not in before[id_]}
+            present[id_] = kept | after[id_]
+
+    def _change(self, one: KeyResult, changes: Changes, present: Contributions, read: "_Read") -> Change:
+        """Return the inputs of one key result and how they changed; `present` are its contributions, if read."""
+        tallies: Sequence[Tally] = read.tallies.get(one.id, ())
+        if self.supposed is not None and one.measure.tallied:
+            tallies = tally(present.values(), one.span)
+        single = () if one.measure.tallied else tuple(present.values())
+        basis = Basis(
+            measure=one.measure,
+            start=one.start,
+            target=one.target,
+            at=self.now,
+            checked_in=read.checked_in.get(one.id),
+            steps_done=read.steps_done.get(one.id, frozenset()),
+        )
+        inputs = Inputs(
+            measure=one.measure,
+            start=one.start,
+            target=one.target,
+            span=one.span,
+            at=self.now,
+            calendar=Calendar(ZoneInfo("UTC")),
+            tallies=tuple(tallies),
+            contributions=single,
+            checked_in=basis.checked_in,
+            steps_done=basis.steps_done,
+            ever_linked=bool(tallies or single) or one.computed is not None,
+            known_since=read.known_since.get(one.id),
+            stay=one.stay,
+        )
+        unchanged = () if one.measure.tallied else tuple(each for id_, each in present.items() if id_ not in changes)
+        return Change(before=one.basis, after=basis, inputs=inputs, contributions=changes, unchanged=unchanged)
+
+    def _meets_condition(
+        self, tx: Connection, measure: Measure, issue_ids: Collection[int]
+    ) -> Mapping[int, bool | None]:
+        return met(tx, self.ruleset, measure, issue_ids)
+
+
+def _reads_anew(one: KeyResult) -> bool:
+    """Return whether all contributions are read: the measure reads other fields than before, or none were stored."""
+    return one.basis is None or one.basis.measure != one.measure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """Inputs of key results, by id, that are read for all of them together."""
+
+    tallies: Mapping[int, Sequence[Tally]]
+    checked_in: Mapping[int, float]
+    steps_done: Mapping[int, frozenset[str]]
+    known_since: Mapping[int, datetime]
+
+    @classmethod
+    def of(cls, tx: Connection, measures: Mapping[int, Measure]) -> "_Read":
+        """Read what the measures of key results need."""
+        ticked = steps.read(tx, {id_: one for id_, one in measures.items() if one.kind == "steps"})
+        return cls(
+            tallies=contributions.tallies(tx, [id_ for id_, one in measures.items() if one.tallied]),
+            checked_in=check_ins.latest_values(tx, [id_ for id_, one in measures.items() if one.kind == "manual"]),
+            steps_done={
+                id_: done_steps(measures[id_], ticked=names, states=states) for id_, (names, states) in ticked.items()
+            },
+            known_since=contributions.known_since(
+                tx, [id_ for id_, one in measures.items() if one.kind == "throughput"]
+            ),
+        )

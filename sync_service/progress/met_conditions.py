@@ -1,0 +1,31 @@
+"""Conditions of measures (`share-meeting`): which linked issues meet them."""
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.measures.settings import Measure
+from sync_service.progress.rule_subjects import other_parents, subject_of
+from sync_service.progress.term_names import TermNames, keys_of
+from sync_service.store.okrs import linked_issues
+from sync_service.store.okrs.ruleset import Ruleset
+from sync_service.store.trackers import issues
+
+
+def met(tx: Connection, ruleset: Ruleset, measure: Measure, issue_ids: Collection[int]) -> Mapping[int, bool | None]:
+    """Return whether issues meet the condition of a measure on the fields of rules; None where it is unknown."""
+    meets = measure.meets
+    if meets is None or meets.other is None:
+        return {}
+    found: dict[int, bool | None] = {}
+    for connection_id, ids in linked_issues.by_connection(tx, issue_ids).items():
+        known = [(row.id, row.issue) for row in issues.read(tx, ids) if row.issue]
+        names = TermNames.read(tx, {key for _, one in known for key in keys_of(connection_id, one)})
+        parents = other_parents(tx, connection_id, (one for _, one in known))
+        for row_id, one in known:
+            scope = ruleset.scope_of(connection_id, one.scope) if one.scope else None
+            if scope is not None:
+                others = parents.get((one.parent_identity, one.parent_key or ""), frozenset())
+                subject = subject_of(one, scope, connection_id, names, other_parents=others)
+                found[row_id] = meets.other(subject)
+    return found

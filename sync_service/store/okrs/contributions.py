@@ -1,0 +1,217 @@
+"""Contributions: what each linked issue brings to a key result's value, as it is now and as it was last computed."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
+
+from sync_service.domain.measures.contributions import ClosedWhen, Contribution, Tally
+from sync_service.domain.measures.parts import ContributionChange
+from sync_service.domain.measures.settings import Measure
+from sync_service.domain.trackers.observations import CLOSED, State
+from sync_service.store.engine.database import among
+from sync_service.store.okrs.linked_issues import PreviewLinks, linked, through, weighed
+from sync_service.store.tables import connection, contribution, cycle, issue, key_result, objective, scope
+
+Contributions = dict[int, Contribution]
+"""The contributions of one key result, by issue id."""
+
+ConditionTest = Callable[[Transaction, Measure, Collection[int]], Mapping[int, bool | None]]
+"""Return whether issues, by id, meet the condition of a measure."""
+
+_FIELDS = tuple(one.name for one in fields(Contribution))
+_TIMES = ("number_at", "created_at", "started_at", "closed_at")
+_FROM_ISSUE = ("created_at", "started_at", "closed_at", "reopened")
+
+
+def present(
+    tx: Transaction,
+    measures: Mapping[int, Measure],
+    *,
+    test: ConditionTest,
+    supposed: PreviewLinks | None = None,
+    issue_ids: Collection[int] | None = None,
+) -> dict[int, Contributions]:
+    """Return what the linked issues bring now to key results, by id, with their measures; of some issues, if given.
+
+    A pull request is left out when an issue that it closes is linked to the same key result: the issue counts. These
+    pairs, rarely any, are read first: inside the main statement they would be its most expensive part.
+    """
+    found: dict[int, Contributions] = {one: {} for one in measures}
+    beside = {
+        (row.key_result_id, row.issue_id)
+        for row in tx.execute(through(tx, measures, supposed=supposed, issue_ids=issue_ids))
+    }
+    own = weighed(linked(tx, measures, supposed=supposed, issue_ids=issue_ids)).subquery()
+    for row in tx.execute(_with_issues(tx, own)):
+        if (row.key_result_id, row.issue_id) not in beside:
+            found[row.key_result_id][row.issue_id] = _of_issue(row, measures[row.key_result_id])
+    for key_result_id, measure in measures.items():
+        if "met" in measure.reads:
+            met = test(tx, measure, found[key_result_id])
+            found[key_result_id] = {id_: replace(one, met=met.get(id_)) for id_, one in found[key_result_id].items()}
+    return found
+
+
+def _with_issues(tx: Transaction, own: sa.Subquery) -> sa.Select[Any]:
+    """Select the linked issues with what measures read of them.
+
+    For a batch of ten thousand links, PostgreSQL's planner prefers to read the whole issue table. `OFFSET 0` in the
+    lateral subquery stops the planner from merging it, so each issue is read by its id.
+    """
+    names = ("id", "state", "points", "points_at", "numbers", *_FROM_ISSUE)
+    one: sa.FromClause = issue
+    if tx.dialect.name == "postgresql":
+        one = sa.select(*(issue.c[name] for name in names)).where(issue.c.id == own.c.issue_id).offset(0).lateral()
+    columns = (one.c[name] for name in names if name != "id")
+    return sa.select(own, *columns).join(one, one.c.id == own.c.issue_id)
+
+
+def _of_issue(row: Row[Any], measure: Measure) -> Contribution:
+    reads = measure.reads
+    read: dict[str, Any] = {name: getattr(row, name) for name in _FROM_ISSUE if name in reads}
+    if "weight" in reads:
+        read["weight"] = float(row.weight)
+    if measure.number_field is not None:
+        number, at = _number(row, measure.number_field)
+        read |= {"number": number} | ({"number_at": at} if "number_at" in reads else {})
+    return Contribution(state=State(row.state), **read)
+
+
+def _number(row: Row[Any], name: str) -> tuple[float | None, datetime | None]:
+    """Return a number field of an issue, and the tracker's time of it; None: it has none, or it is unknown."""
+    if name == "points":
+        return row.points, row.points_at
+    for field, value, at in row.numbers or ():
+        if field == name:
+            return value, datetime.fromisoformat(at) if at else None
+    return None, None
+
+
+def stored(
+    tx: Transaction, key_result_ids: Collection[int], *, issue_ids: Collection[int] | None = None
+) -> dict[int, Contributions]:
+    """Return the contributions that the values of key results were last computed from; of some issues, if given."""
+    found: dict[int, Contributions] = {one: {} for one in key_result_ids}
+    c = contribution.c
+    wanted = sa.select(c.issue_id, c.key_result_id, *(c[name] for name in _FIELDS))
+    wanted = wanted.where(among(tx, c.key_result_id, key_result_ids))
+    if issue_ids is not None:
+        wanted = wanted.where(among(tx, c.issue_id, issue_ids))
+    for row in tx.execute(wanted):
+        values = {name: getattr(row, name) for name in _FIELDS if name != "state"}
+        found[row.key_result_id][row.issue_id] = Contribution(state=State(row.state), **values)
+    return found
+
+
+def changes(
+    before: Mapping[int, Contribution], after: Mapping[int, Contribution], *, by_rule: bool
+) -> dict[int, ContributionChange]:
+    """Return the differences between contributions of a key result, by issue id."""
+    ids = sorted(before.keys() | after.keys())
+    return {
+        one: ContributionChange(before.get(one), after.get(one), by_rule=by_rule)
+        for one in ids
+        if before.get(one) != after.get(one)
+    }
+
+
+def save(tx: Transaction, changed: Mapping[int, Mapping[int, ContributionChange]]) -> None:
+    """Store changed contributions, by key result id and issue id."""
+    each = [(key_result_id, id_, one) for key_result_id, some in changed.items() for id_, one in some.items()]
+    removed = [{"of": key_result_id, "from_issue": id_} for key_result_id, id_, one in each if one.before is not None]
+    if removed:
+        same = (
+            contribution.c.key_result_id == sa.bindparam("of"),
+            contribution.c.issue_id == sa.bindparam("from_issue"),
+        )
+        tx.execute(sa.delete(contribution).where(*same), removed)
+    added = [
+        {"key_result_id": key_result_id, "issue_id": id_, **{name: getattr(one.after, name) for name in _FIELDS}}
+        for key_result_id, id_, one in each
+        if one.after is not None
+    ]
+    if added:
+        tx.execute(sa.insert(contribution), added)
+
+
+def tallies(tx: Transaction, key_result_ids: Collection[int]) -> dict[int, list[Tally]]:
+    """Return the sums of the stored contributions of key results."""
+    if not key_result_ids:
+        return {}
+    c = contribution.c
+    closed = sa.case(
+        (sa.or_(c.closed_at.is_(None), c.state.notin_(CLOSED)), None),
+        (c.closed_at < cycle.c.starts_at, ClosedWhen.BEFORE.value),
+        (c.closed_at < cycle.c.ends_at, ClosedWhen.DURING.value),
+        else_=ClosedWhen.AFTER.value,
+    ).label("closed")
+    without = sa.case((c.number.is_(None), 1), else_=0)
+    columns = {
+        "issues": sa.func.count(),
+        "weight": sa.func.sum(c.weight),
+        "number": sa.func.coalesce(sa.func.sum(c.number), 0.0),
+        "weighted_number": sa.func.coalesce(sa.func.sum(c.weight * c.number), 0.0),
+        "without_number": sa.func.sum(without),
+        "weight_without_number": sa.func.sum(without * c.weight),
+    }
+    statement = (
+        sa.select(c.key_result_id, c.state, closed, *(column.label(name) for name, column in columns.items()))
+        .join(key_result, key_result.c.id == c.key_result_id)
+        .join(objective, objective.c.id == key_result.c.objective_id)
+        .join(cycle, cycle.c.id == objective.c.cycle_id)
+        .where(among(tx, c.key_result_id, key_result_ids))
+        .group_by(c.key_result_id, c.state, closed)
+    )
+    found: dict[int, list[Tally]] = defaultdict(list)
+    for row in tx.execute(statement):
+        sums = {name: getattr(row, name) for name in columns}
+        when = ClosedWhen(row.closed) if row.closed else None
+        found[row.key_result_id].append(Tally(state=State(row.state), closed=when, **sums))
+    return found
+
+
+def known_since(tx: Transaction, key_result_ids: Collection[int]) -> dict[int, datetime]:
+    """Return since when all closings of linked issues are known, where a connection ignores what was before.
+
+    What a connection imports is known with its dates.
+    """
+    if not key_result_ids:
+        return {}
+    c = contribution.c
+    statement = (
+        sa.select(c.key_result_id, sa.func.max(scope.c.covered_at).label("since"))
+        .join(issue, issue.c.id == c.issue_id)
+        .join(scope, scope.c.id == issue.c.scope_id)
+        .join(connection, connection.c.id == issue.c.connection_id)
+        .where(among(tx, c.key_result_id, key_result_ids), connection.c.earlier == "ignore")
+        .group_by(c.key_result_id)
+    )
+    return {row.key_result_id: row.since for row in tx.execute(statement) if row.since is not None}
+
+
+def to_columns(one: Contribution | None) -> dict[str, Any] | None:
+    """Convert a contribution to JSON; defaults are left out to keep rows small."""
+    if one is None:
+        return None
+    values = {name: getattr(one, name) for name in _FIELDS}
+    kept = {name: value for name, value in values.items() if value != _DEFAULTS.get(name, ...)}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in kept.items()}
+
+
+def from_columns(columns: Mapping[str, Any] | None) -> Contribution | None:
+    """Convert JSON to a contribution."""
+    if columns is None:
+        return None
+    values: dict[str, Any] = {
+        name: datetime.fromisoformat(value) if name in _TIMES else value for name, value in columns.items()
+    }
+    return Contribution(**values | {"state": State(columns["state"])})
+
+
+_DEFAULTS = {one.name: one.default for one in fields(Contribution)}

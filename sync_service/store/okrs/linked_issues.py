@@ -1,0 +1,157 @@
+"""Which issues count toward which key results: links that count, each issue once, pull requests through issues."""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.store.engine.database import among
+from sync_service.store.tables import closing_link, issue, link, rule_revision
+from sync_service.store.tables.columns import Id
+from sync_service.store.trackers import closing_links, siblings
+
+counts = sa.or_(
+    link.c.origin != "rule",
+    sa.exists().where(rule_revision.c.id == link.c.source, rule_revision.c.state == "active"),
+)
+"""The SQL condition for links that count: links of a pending rule revision are prepared, but do not count yet."""
+
+
+def weighed(linked: sa.FromClause) -> sa.Select[Any]:
+    """Select one row per issue that counts toward a key result, with its weight: a manual link's weight wins."""
+    by_hand = sa.func.max(sa.case((linked.c.origin == "manual", linked.c.weight)))
+    weight = sa.func.coalesce(by_hand, sa.func.max(linked.c.weight)).label("weight")
+    return sa.select(linked.c.key_result_id, linked.c.issue_id, weight).group_by(
+        linked.c.key_result_id, linked.c.issue_id
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviewLinks:
+    """Links for a preview: without those of the revisions `without`, plus links of a rule to `issue_ids`."""
+
+    without: Collection[int]
+    key_result_id: int
+    issue_ids: Sequence[int]
+
+
+def linked(
+    tx: Transaction,
+    key_result_ids: Collection[int],
+    *,
+    supposed: PreviewLinks | None = None,
+    issue_ids: Collection[int] | None = None,
+) -> sa.Subquery:
+    """Return the links of key results that count: the present ones, or those of a preview; of some issues, if given."""
+    columns = (link.c.key_result_id, link.c.issue_id, link.c.origin, link.c.weight)
+    # A join, unlike `counts`: with many links, PostgreSQL would otherwise scan every revision.
+    active = sa.and_(link.c.origin == "rule", rule_revision.c.id == link.c.source, rule_revision.c.state == "active")
+    kept = (
+        sa.select(*columns)
+        .outerjoin(rule_revision, active)
+        .where(
+            among(tx, link.c.key_result_id, key_result_ids),
+            sa.or_(link.c.origin != "rule", rule_revision.c.id.isnot(None)),
+        )
+    )
+    if issue_ids is not None:
+        kept = kept.where(among(tx, link.c.issue_id, issue_ids))
+    if supposed is None:
+        return _each_issue_once(tx, kept.subquery())
+    taken_out = sa.and_(link.c.origin == "rule", link.c.source.in_(supposed.without))
+    matched = _as_table(tx, supposed.issue_ids)
+    put_in = sa.select(
+        sa.literal(supposed.key_result_id, Id).label("key_result_id"),
+        matched.c.value.label("issue_id"),
+        sa.literal("rule").label("origin"),
+        sa.literal(1.0).label("weight"),
+    )
+    return _each_issue_once(tx, kept.where(sa.not_(taken_out)).union_all(put_in).subquery())
+
+
+def _each_issue_once(tx: Transaction, linked: sa.Subquery) -> sa.Subquery:
+    """Return links where the rows that siblings have of one issue are one: the first of them."""
+    groups = siblings.groups(tx)
+    if not groups:
+        return linked
+    first = siblings.first_of_each(linked, groups).label("issue_id")
+    columns = (linked.c.key_result_id, first, linked.c.origin, linked.c.weight)
+    return sa.select(*columns).join(issue, issue.c.id == linked.c.issue_id).subquery()
+
+
+def _as_table(tx: Transaction, ids: Sequence[int]) -> sa.FromClause:
+    """Return a table of ids with the column `value`, passed as one parameter whatever their number."""
+    if tx.dialect.name == "sqlite":
+        return sa.func.json_each(json.dumps(list(ids))).table_valued(sa.column("value", Id))
+    array = sa.cast(list(ids), postgresql.ARRAY(sa.BigInteger))
+    return sa.func.unnest(array).table_valued(sa.column("value", Id)).render_derived()
+
+
+def through(
+    tx: Transaction,
+    key_result_ids: Collection[int],
+    *,
+    supposed: PreviewLinks | None = None,
+    issue_ids: Collection[int] | None = None,
+) -> sa.Select[Any]:
+    """Select the pull requests that count through an issue, whichever of several siblings has the issue's row.
+
+    Its columns are key_result_id, issue_id (the pull request) and key (of the issue).
+    """
+    groups = siblings.groups(tx)
+    pulls = linked(tx, key_result_ids, supposed=supposed, issue_ids=issue_ids)
+    also = linked(tx, key_result_ids, supposed=supposed)
+    return closing_links.through(pulls, also, siblings.pairs(groups) if groups else None)
+
+
+def closed_by_pulls(tx: Transaction, issue_ids: Collection[int]) -> set[int]:
+    """Return the pull requests that close some of the issues."""
+    same = sa.or_(
+        closing_link.c.identity == issue.c.identity,
+        sa.and_(closing_link.c.identity.is_(None), closing_link.c.folded_key == issue.c.folded_key),
+    )
+    found = sa.select(closing_link.c.issue_id).join(
+        issue, sa.and_(issue.c.connection_id == closing_link.c.connection_id, same)
+    )
+    return set(tx.scalars(found.where(among(tx, issue.c.id, issue_ids))))
+
+
+def by_connection(tx: Transaction, issue_ids: Collection[int]) -> dict[int, list[int]]:
+    """Return issues, by id, grouped by their connection's id."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for row in tx.execute(sa.select(issue.c.id, issue.c.connection_id).where(among(tx, issue.c.id, issue_ids))):
+        found[row.connection_id].append(row.id)
+    return found
+
+
+def counting_through(tx: Transaction, key_result_id: int) -> dict[int, list[str]]:
+    """Return the pull requests (by row id) that count through issues linked to the key result: the issues' keys."""
+    found: dict[int, list[str]] = defaultdict(list)
+    beside = through(tx, [key_result_id])
+    for row in tx.execute(beside.order_by("issue_id", "key")):
+        found[row.issue_id].append(row.key)
+    return found
+
+
+def scopes_linked(
+    tx: Transaction, key_result_ids: Sequence[int], scope_ids: Collection[int], *, supposed: PreviewLinks | None = None
+) -> dict[int, list[int]]:
+    """Return which of the scopes contain issues linked to each key result (or linked in a preview)."""
+    if not scope_ids:
+        return {}
+    found: dict[int, list[int]] = defaultdict(list)
+    own = linked(tx, key_result_ids, supposed=supposed)
+    statement = (
+        sa.select(own.c.key_result_id, issue.c.scope_id)
+        .join(issue, issue.c.id == own.c.issue_id)
+        .where(issue.c.scope_id.in_(scope_ids))
+        .distinct()
+    )
+    for row in tx.execute(statement):
+        found[row.key_result_id].append(row.scope_id)
+    return found

@@ -1,0 +1,48 @@
+"""Steps of key results: those that a person ticked, and the states of their issues."""
+
+from collections.abc import Collection, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.domain.measures.settings import Measure
+from sync_service.domain.trackers.observations import State
+from sync_service.store.engine.database import among
+from sync_service.store.tables import connection, issue, step_tick
+
+Steps = tuple[frozenset[str], Mapping[str, State]]
+"""The names of the ticked steps of a key result, and the states of its steps' issues, as the measure names them."""
+
+
+def read(tx: Transaction, measures: Mapping[int, Measure]) -> dict[int, Steps]:
+    """Return the steps of key results, by id, with their measures."""
+    if not measures:
+        return {}
+    t = step_tick
+    ticked = sa.select(t.c.key_result_id, t.c.step).where(
+        among(tx, t.c.key_result_id, measures), t.c.undone_at.is_(None)
+    )
+    rows = tx.execute(ticked).all()
+    states = _states(tx, {step.issue for one in measures.values() for step in one.steps if step.issue})
+    return {
+        id_: (
+            frozenset(row.step for row in rows if row.key_result_id == id_),
+            {step.issue: states[step.issue] for step in measure.steps if step.issue in states},
+        )
+        for id_, measure in measures.items()
+    }
+
+
+def _states(tx: Transaction, references: Collection[str]) -> dict[str, State]:
+    """Return the states of issues that are known and not gone, by their references (CONNECTION:KEY in any case)."""
+    if not references:
+        return {}
+    slug = sa.func.lower(connection.c.slug)
+    found = (
+        sa.select(slug.label("connection"), issue.c.folded_key, issue.c.state)
+        .join(connection, connection.c.id == issue.c.connection_id)
+        .where(issue.c.folded_key.in_([one.lower().partition(":")[2] for one in references]))
+        .where(issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
+    )
+    states = {f"{row.connection}:{row.folded_key}": State(row.state) for row in tx.execute(found)}
+    return {one: states[one.lower()] for one in references if one.lower() in states}
