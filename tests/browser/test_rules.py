@@ -159,7 +159,7 @@ def test_a_conflicting_edit_is_shown_before_it_is_overwritten(
     add_rule(site.services, site.example, "network-label", condition={"field": "labels", "has": "payments"})
     page.locator("#row-0-value").fill("mine")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("labels has payments")
+    expect(page.get_by_role("alert")).to_contain_text("labels include payments")
     expect(page.locator("#row-0-value")).to_have_value("mine")
     assert [one for one in page_errors if "409" not in one] == []
     page_errors.clear()
@@ -173,7 +173,7 @@ def test_a_viewer_sees_rules_without_forms(site_with_issues: Site, page: Page) -
     page.goto(f"{site.url}/rules")
     expect(page.get_by_role("link", name="New rule")).to_have_count(0)
     page.get_by_role("link", name="network-label").click()
-    expect(page.get_by_text("where labels has network")).to_be_visible()
+    expect(page.get_by_text("where labels include network")).to_be_visible()
     expect(page.locator("form[action^='/rules']")).to_have_count(0)
 
 

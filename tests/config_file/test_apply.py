@@ -183,7 +183,7 @@ def test_rules_are_revised_and_removed(harness: ConfigHarness) -> None:
     """Each edit is a revision of its own, which counts once its links are complete."""
     harness.apply(EXAMPLE)
     text = replace(EXAMPLE, ("has: checkout}", "has: pay}"))
-    change = "when labels has checkout and scope is acme/checkout → labels has pay and scope is acme/checkout"
+    change = "when labels include checkout and scope is acme/checkout → labels include pay and scope is acme/checkout"
     assert lines(harness.apply(text).lines()) == [f"~ rule checkout-label: {change}"]
     assert lines(harness.apply(text[: text.index("rules:")], prune=True).lines()) == [
         "- rule checkout-label",

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.rules.conditions import (
     CompiledRule,
     RuleError,
     RuleIndex,
     Subject,
     compile_condition,
-    describe,
     possible_scopes,
 )
 from sync_service.domain.text import folded
@@ -209,9 +209,13 @@ def test_a_condition_is_described_in_words() -> None:
     """Lists and mails show this text."""
     condition = {"all": [{"field": "labels", "has": "checkout"}, {"any": [A, OTHER]}], "none": [OTHER]}
     assert describe(condition) == (
-        "(labels has checkout and (scope is Acme/A or type is bug)) and (none of (type is bug))"
+        "(labels include checkout and (scope is Acme/A or type is bug)) and (none of (type is bug))"
     )
-    assert describe({"field": "assignee", "is": None}) == "assignee is nothing"
+    assert describe({"field": "assignee", "is": None}) == "assignee is empty"
+    assert describe({"field": "labels", "in": ["a", "b"]}) == "labels include one of a, b"
+    assert describe({"field": "sprint", "has": "Sprint 7"}) == "sprint is Sprint 7"
+    assert describe({"field": "type", "in": ["Story", "Bug"]}) == "type is one of Story, Bug"
+    assert describe({"field": "versions", "is": None}) == "versions are empty"
 
 
 LETTERS = st.text("aeÉéñüåकिがẞ\u017fİ한ά\u0301\u0308\u0327", min_size=1, max_size=8)

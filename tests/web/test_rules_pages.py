@@ -63,7 +63,7 @@ def test_the_list_shows_each_rule_with_its_status(ana: SessionClient, services: 
     """A row has condition, key result, connection, owner, number of linked issues and status."""
     add_rule(services, example, "network-label")
     words = ana.words("/rules")
-    for message in ("network-label", "labels has network", "KR-6", "acme-github", "Ana Ruiz", "active"):
+    for message in ("network-label", "labels include network", "KR-6", "acme-github", "Ana Ruiz", "active"):
         assert message in words
     assert re.search(r'class="number" data-watch>4<', ana.read("/rules"))
 
@@ -111,7 +111,7 @@ def test_a_saved_rule_changes_its_key_result(ana: SessionClient, services: Servi
     assert "network is saved" in ana.words("/rules")
     apply_rules(services)
     assert current(services, "KR-6") == pytest.approx(100 / 3, abs=1e-5)
-    assert ("ana@example.com", "rule network created: labels has network") in audited(services)
+    assert ("ana@example.com", "rule network created: labels include network") in audited(services)
 
 
 def test_the_preview_shows_issues_and_values_and_saves_nothing(ana: SessionClient, services: Services) -> None:
@@ -191,7 +191,7 @@ def test_a_conflicting_edit_is_refused_and_shows_the_other_one(
     words = seen_words(response.text)
     assert response.status_code == 409
     assert "Somebody else changed this rule while you were editing. Ben Okafor" in words
-    assert "acme-github: labels has payments → KR-6" in words
+    assert "acme-github: labels include payments → KR-6" in words
     assert 'value="mine"' in response.text
     saved = stored_rule(services, "network-label")
     assert saved is not None
@@ -220,7 +220,7 @@ def test_a_rule_is_disabled_and_enabled(ana: SessionClient, services: Services, 
     assert current(services, "KR-6") is not None
     assert [what for _, what in audited(services)] == [
         "rule network-label disabled",
-        "rule network-label enabled: labels has network",
+        "rule network-label enabled: labels include network",
     ]
 
 
@@ -237,7 +237,7 @@ def test_saving_without_a_change_says_so(ana: SessionClient, services: Services,
 def test_a_viewer_may_read_rules_but_not_change_them(vera: SessionClient, services: Services, example: Example) -> None:
     """The page has no form, and every POST answers 403."""
     add_rule(services, example, "network-label")
-    assert "labels has network" in vera.words("/rules/network-label")
+    assert "labels include network" in vera.words("/rules/network-label")
     assert 'id="rule-form"' not in vera.read("/rules/network-label")
     assert "Disable" not in vera.words("/rules")
     assert vera.open("/rules/new").status_code == 403

@@ -8,7 +8,7 @@ from typing import Any
 from sync_service.config_file.read.errors import format_value
 from sync_service.config_file.read.models import SECRET_FIELDS
 from sync_service.config_file.read.state import ORDER, Fields, Key, State
-from sync_service.domain.rules.conditions import describe
+from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.text import in_full
 
 SINGULAR: Mapping[str, str] = {

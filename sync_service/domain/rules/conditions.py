@@ -227,20 +227,6 @@ def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset
     return one & other
 
 
-def describe(condition: Mapping[str, Any]) -> str:
-    """Describe a valid condition in words: `labels has checkout and scope is acme/checkout`."""
-    if "field" in condition:
-        operator, value = next((name, value) for name, value in condition.items() if name != "field")
-        text = ", ".join(value) if isinstance(value, list) else "nothing" if value is None else str(value)
-        return f"{condition['field']} {operator} {text}"
-    joined = []
-    for name, members in condition.items():
-        words = [describe(member) if "field" in member else f"({describe(member)})" for member in members]
-        separator = " and " if name == "all" else " or "
-        joined.append(f"none of ({separator.join(words)})" if name == "none" else separator.join(words))
-    return joined[0] if len(joined) == 1 else " and ".join(f"({words})" for words in joined)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRule:
     """One revision of a rule, compiled. `pending`: its links are stored but do not count yet.

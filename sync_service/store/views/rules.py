@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.rules.conditions import describe
+from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.store import tables
 from sync_service.store.engine import versions

@@ -8,7 +8,7 @@ from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.kinds.meets import DURATIONS, Limit, Meets, Truth
 from sync_service.domain.measures.kinds.shares import percentage
 from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, note
-from sync_service.domain.rules.conditions import describe
+from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.text import counted, number
 from sync_service.domain.trackers.observations import State
 
