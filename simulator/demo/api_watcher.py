@@ -1,4 +1,4 @@
-"""Poll the API with a viewer's token, as a dashboard does."""
+"""Poll the API with an admin's token, as a dashboard does."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -92,7 +92,7 @@ class _Scene:
     harness: Harness
     checkout: github_scenario.Checkout
     returns: jira_scenario.Returns
-    token: str
+    viewer_token: str
 
 
 def _set_the_scene(
@@ -111,6 +111,7 @@ def _set_the_scene(
     service.apply("company.yaml", company.company_file(hub, jira, quarter))
     service.start()
     token = service.run("token", "create", "--name", "demo", "--role", "admin")
+    viewer_token = service.run("token", "create", "--name", "viewer", "--role", "viewer")
     service.wait_until_ready()
     hub.start()
     jira.start()
@@ -136,7 +137,7 @@ def _set_the_scene(
     service.apply("okrs.yaml", company.okrs_file(quarter))
     watcher.wait_for(harness.expected(), seconds=60)
     harness.begin()
-    return _Scene(harness=harness, checkout=checkout, returns=returns, token=token)
+    return _Scene(harness=harness, checkout=checkout, returns=returns, viewer_token=viewer_token)
 
 
 def _let_them_be_known(harness: Harness) -> None:
@@ -156,19 +157,19 @@ def _let_them_be_known(harness: Harness) -> None:
     )
 
 
-def _introduce(harness: Harness, token: str) -> None:
+def _introduce(harness: Harness, viewer_token: str) -> None:
     address, write = harness.service.address, harness.terminal.write
     write()
     write(f"OKR Sync runs at {address}", "bold")
     write(f"  Sign in as Ana Ruiz, admin (once, within 15 minutes):  {harness.service.run('sign-in', company.ANA)}")
-    write(f'  The API, as a viewer:  curl -H "Authorization: Bearer {token}" {address}/api/v1/key-results')
+    write(f'  The API, as a viewer:  curl -H "Authorization: Bearer {viewer_token}" {address}/api/v1/key-results')
     write(f"  The simulated trackers: GitHub at {harness.hub.url}, Jira at {harness.jira.url}")
-    write(f"  What the service says: {harness.service.log}", "dim")
+    write(f"  The log of the service: {harness.service.log}", "dim")
 
 
 def _run_scenario(scene: _Scene) -> None:
     harness, terminal = scene.harness, scene.harness.terminal
-    _introduce(harness, scene.token)
+    _introduce(harness, scene.viewer_token)
     terminal.heading("Where the key results stand")
     terminal.show_key_results([(key_result, harness.known[slug]) for slug, key_result in harness.key_results.items()])
     if not harness.quick:
