@@ -28,7 +28,7 @@ def test_the_page_explains_value_and_status(vera: SessionClient) -> None:
     words = vera.words("/key-results/KR-1")
     assert "How it is computed 2 of 5 issues done, 8 of 27 points; 1 dropped left out." in words
     assert "30 % done on day 41 of 92, 44 % expected: 14 percentage points behind." in words
-    assert "More than 10 points behind is “at risk”, more than 25 is “behind”." in words
+    assert "Behind by more than 10 is “at risk”, by more than 25 “behind”." in words
 
 
 def test_no_face_of_a_page_shows_the_target_before_it_is_reached(vera: SessionClient, services: Services) -> None:

@@ -40,7 +40,7 @@ def _close_until_named() -> ResponseReturnValue | None:
     if request.path.startswith(API) or request.endpoint == "changes.counter":
         abort(401)
     if request.method not in ("GET", "HEAD"):
-        abort(403, "Nobody is here yet. Open the link that the first start printed.")
+        abort(403, "There is no admin yet. Open the link that the first start printed.")
     return redirect(url_for("first_admin.wait"))
 
 

@@ -44,5 +44,5 @@ def _gap(progress: float, span: Span, now: datetime) -> str:
     at_risk, behind = number(100 * AT_RISK_GAP), number(100 * BEHIND_GAP)
     return (
         f"{percent(progress)} done on day {day} of {days}, {percent(elapsed)} expected: {gap}. "
-        f"More than {at_risk} points behind is “at risk”, more than {behind} is “behind”."
+        f"Behind by more than {at_risk} is “at risk”, by more than {behind} “behind”."
     )
