@@ -39,7 +39,7 @@ def view_model(broken: ConnectionAlert, *, base_url: str) -> dict[str, Any]:
         "preview": _preview(broken),
         "slug": slug,
         "site": plain(broken.site),
-        "headline": f"{headline[0].upper()}{headline[1:]}",
+        "headline": f"{headline[0].upper()}{headline[1:]}" if broken.refused else headline,  # a name keeps its case
         "since": _moment(broken.refused[0]) if broken.refused else None,
         "message": clipped(plain(broken.refused[1]), LONGEST_TITLE) if broken.refused else None,
         "gone": gone[:MOST_LISTED],

@@ -380,6 +380,7 @@ def test_an_alert_about_a_connection_without_links_says_so() -> None:
     )
     content = render.broken(alert, base_url=BASE_URL)
     assert content.subject == "acme-github broke: acme/old can no longer be watched"
+    assert content.text.startswith("acme/old can no longer be watched\n"), "a name keeps its case"
     assert "No key result depends on it" in content.text
     assert "No key result depends on it" in Reader(content.html).text
     assert "Message" not in content.text
