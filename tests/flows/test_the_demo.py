@@ -88,7 +88,7 @@ def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -
         assert "another demo runs in" in second.stderr
         assert (tmp_path / "var" / "demo" / "up.log").exists()
         if ALL:
-            until(lambda: "The story begins" in output(tmp_path), "the demo is set up", seconds=240)
+            until(lambda: "The first issue closes in" in output(tmp_path), "the demo is set up", seconds=240)
         process.send_signal(number)
         assert process.wait(30) == 0
         assert processes_in(tmp_path) == {}
