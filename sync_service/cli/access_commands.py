@@ -87,7 +87,10 @@ def create(name: str, role: str, days: int | None) -> None:
 
 @token.command("list")
 def list_tokens() -> None:
-    """List the tokens that are not revoked; they are never shown themselves."""
+    """List the tokens that are not revoked.
+
+    Only their names: a token itself is shown once, when it is created.
+    """
     services = open_services()
     with reading(services.engine) as tx:
         found = auth.api_tokens(tx)

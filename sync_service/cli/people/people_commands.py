@@ -54,9 +54,9 @@ def _lines(found: Sequence[PersonLine]) -> Sequence[str]:
 @people.command()
 @click.argument("email")
 def remove(email: str) -> None:
-    """Remove a person: sessions and sign-in links end at once, and what the person owned has no owner.
+    """Remove a person, with sessions and sign-in links.
 
-    Values and their history stay as they are. A configuration file that still names the person adds them again.
+    They end at once. What the person owned has no owner any more. Values and their history stay as they are. A configuration file that still names the person adds them again.
     """
     services = open_services()
     with reading(services.engine) as tx:
