@@ -173,7 +173,10 @@ def _run_scenario(scene: _Scene) -> None:
     terminal.heading("Where the key results stand")
     terminal.show_key_results([(key_result, harness.known[slug]) for slug, key_result in harness.key_results.items()])
     if not harness.quick:
-        terminal.write(f"\nThe first issue closes in {SECONDS_BEFORE_START:g} seconds: time to open the sign-in link in a browser.", "bold")
+        terminal.write(
+            f"\nThe first issue closes in {SECONDS_BEFORE_START:g} seconds: time to open the sign-in link.",
+            "bold",
+        )
         time.sleep(SECONDS_BEFORE_START)
     _act_it_out(scene)
     _sum_up(harness)

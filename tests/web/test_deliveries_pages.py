@@ -99,6 +99,17 @@ def test_deliveries_are_filtered_by_outcome(ana: SessionClient, ids: dict[str, i
 
 
 @pytest.mark.both_databases
+def test_a_buried_delivery_whose_event_was_not_read_is_not_called_unprocessed(
+    ana: SessionClient, services: Services, ids: dict[str, int]
+) -> None:
+    """The list and the page call its event unknown; one that waits is not processed yet."""
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.delivery).values(name=""))
+    assert "unknown event buried-1" in ana.words("/deliveries?outcome=buried")
+    assert "not processed yet waiting-1" in ana.words("/deliveries?outcome=waiting")
+    assert "Unknown event" in ana.words(f"/deliveries/{ids['buried-1']}")
+
+
 def test_deliveries_are_filtered_by_connection_and_id(ana: SessionClient, ids: dict[str, int]) -> None:
     """A history entry names the id of its delivery."""
     assert listed(ana.read("/deliveries?q=buried-1&connection=acme-github")) == [str(ids["buried-1"])]

@@ -56,7 +56,8 @@ def _lines(found: Sequence[PersonLine]) -> Sequence[str]:
 def remove(email: str) -> None:
     """Remove a person, with sessions and sign-in links.
 
-    They end at once. What the person owned has no owner any more. Values and their history stay as they are. A configuration file that still names the person adds them again.
+    They end at once. What the person owned has no owner any more. Values and their history stay as they
+    are. A configuration file that still names the person adds them again.
     """
     services = open_services()
     with reading(services.engine) as tx:

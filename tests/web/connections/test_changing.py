@@ -198,6 +198,16 @@ def test_a_stored_token_is_not_sent_to_a_new_address(jira_connected: tuple[Conne
     assert harness.stored()["api_site"] == new_address
 
 
+def test_settings_with_an_address_ask_for_the_token_again(jira_connected: tuple[ConnectionsHarness, Jira]) -> None:
+    """A setting of Jira may be an address."""
+    assert 'id="settings-token"' in jira_connected[0].ana.read("/connections/walk")
+
+
+def test_settings_without_an_address_do_not_ask_for_the_token_again(connected: ConnectionsHarness) -> None:
+    """None of GitHub's is an address."""
+    assert 'id="settings-token"' not in connected.ana.read("/connections/walk")
+
+
 def test_without_credentials_an_address_may_change(jira_connected: tuple[ConnectionsHarness, Jira]) -> None:
     """There is nothing to send; a later token is tried at the new address."""
     harness, jira = jira_connected
