@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
 from sync_service.domain.text import counted, plain
-from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.people import audit
 from sync_service.store.queue import due
@@ -38,8 +37,7 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
     with writing(services.engine) as tx:
         what = "buried rows" if buried else f"delivery {delivery_id}" if delivery_id else f"deliveries since {since}"
         audit.note(tx, actor=actor("replay"), what=f"replayed {plain(what)}", at=services.now())
-        counts = {name: due.replay(tx, due.TABLES[name], where) for name, where in chosen.items()}
-        versions.bump(tx, versions.CHANGES)
+    counts = {name: due.replay_all(services.engine, due.TABLES[name], where) for name, where in chosen.items()}
     if delivery_id is not None and not counts["delivery"]:
         raise click.ClickException(f"there is no delivery {delivery_id!r}")
     by_table = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)

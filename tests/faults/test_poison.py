@@ -77,8 +77,7 @@ def test_a_poison_delivery_among_many_is_buried_alone(
     assert len(core.rows(tables.link)) == MANY - 1
 
     core.tracker.parsed_deliveries[POISON] = parsed_delivery(POISON)
-    with writing(core.engine) as tx:
-        assert inbox.replay_buried(tx) == 1
+    assert inbox.replay_buried(core.engine) == 1
     core.drain()
     assert core.outcome(f"d{POISON}").startswith(f"acme/checkout#{POISON}: applied")
     assert len(core.rows(tables.link)) == MANY

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
 from sync_service.domain.people.notices import ALERT_QUIET
-from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.engine.database import among, database_now, reading, writing
 from sync_service.store.queue import due, write_slots
 
 SLACK = timedelta(seconds=5)
 """Tolerance: transactions may commit in another order than they read the clock."""
+
+BATCH = 2000
+"""Rows of a table repaired in one transaction."""
 
 DAY = timedelta(hours=26)
 """The longest day of any time zone, plus an hour."""
@@ -58,15 +62,26 @@ def repair_due_times(engine: Engine, *, settle: timedelta) -> int:
         affected = [name for name in waits if tx.scalar(_any_too_late(due.TABLES[name], waits[name], now))]
     if not affected:
         return 0
+    return sum(_repair(engine, due.TABLES[name], waits[name]) for name in affected)
+
+
+def _repair(engine: Engine, table: sa.Table, waits: Waits) -> int:
+    """Repair a table's rows, each batch in a transaction of its own; return how many."""
     count = 0
-    with writing(engine) as tx:
-        now = database_now(tx)
-        for name in affected:
-            table = due.TABLES[name]
-            leased = sa.update(table).where(_lease_too_long(table, now)).values(due_at=now + due.LONGEST_LEASE)
-            waiting = sa.update(table).where(_waits_too_long(table, waits[name], now)).values(due_at=now)
-            count += tx.execute(leased).rowcount + tx.execute(waiting).rowcount
-    return count
+    while True:
+        with writing(engine) as tx:
+            now = database_now(tx)
+            repaired = _repair_some(tx, table, _lease_too_long(table, now), now + due.LONGEST_LEASE)
+            repaired += _repair_some(tx, table, _waits_too_long(table, waits, now), now)
+        if not repaired:
+            return count
+        count += repaired
+
+
+def _repair_some(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool], due_at: datetime) -> int:
+    found = sa.select(table.c.id).where(where).order_by(table.c.id).limit(BATCH).with_for_update(skip_locked=True)
+    some = among(tx, table.c.id, tx.scalars(found).all())
+    return tx.execute(sa.update(table).where(some).values(due_at=due_at)).rowcount
 
 
 def _any_too_late(table: sa.Table, waits: Waits, now: datetime) -> sa.Select[int]:

@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.store import tables
-from sync_service.store.engine.database import database_now, writing
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import among, database_now, reading, writing
 from sync_service.store.tables.instant import Instant
 
 TABLES: Mapping[str, sa.Table] = {
@@ -182,8 +183,27 @@ def wait_after(attempts: int) -> timedelta:
     return min(FIRST_WAIT * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
 
 
+REPLAYED = 2000
+"""Rows made due again in one transaction."""
+
+
+def replay_all(engine: Engine, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+    """Make rows due again, each batch in a transaction of its own; return how many.
+
+    A process that is killed leaves the later ones as they were: the same replay again goes on with them.
+    """
+    with reading(engine) as tx:
+        ids = tx.scalars(sa.select(table.c.id).where(where).order_by(table.c.id)).all()
+    count = 0
+    for start in range(0, len(ids), REPLAYED):
+        with writing(engine) as tx:
+            count += replay(tx, table, sa.and_(among(tx, table.c.id, ids[start : start + REPLAYED]), where))
+            versions.bump(tx, versions.CHANGES)
+    return count
+
+
 def replay(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
-    """Make finished or waiting rows due again from the first attempt; return how many.
+    """Make finished or waiting rows due again from the first attempt, a bounded number of them; return how many.
 
     In tables that count requests (`request_count`), attempts start at 1: the last try may have reached the tracker.
     """

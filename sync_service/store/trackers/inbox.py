@@ -71,9 +71,15 @@ def replay(tx: Transaction, delivery_id: int) -> bool:
     return bool(due.replay(tx, tables.delivery, tables.delivery.c.id == delivery_id))
 
 
-def replay_buried(tx: Transaction) -> int:
-    """Make all buried deliveries due again; return how many there are."""
-    return due.replay(tx, tables.delivery, tables.delivery.c.buried_at.isnot(None))
+def count_buried(tx: Transaction) -> int:
+    """Return how many deliveries are buried."""
+    d = tables.delivery.c
+    return tx.scalars(sa.select(sa.func.count(d.id)).where(d.buried_at.isnot(None))).one()
+
+
+def replay_buried(engine: Engine) -> int:
+    """Make all buried deliveries due again, batch by batch; return how many."""
+    return due.replay_all(engine, tables.delivery, tables.delivery.c.buried_at.isnot(None))
 
 
 def count_rejected(engine: Engine, connection_id: int, *, count: int, at: datetime) -> None:

@@ -100,10 +100,11 @@ def replay(delivery_id: int) -> ResponseReturnValue:
 def replay_buried() -> ResponseReturnValue:
     """Make all buried deliveries due again."""
     with writing(services().engine) as tx:
-        count = inbox.replay_buried(tx)
+        count = inbox.count_buried(tx)
         if count:
             record(tx, f"{counted(count, 'buried delivery', 'buried deliveries')} replayed")
-            versions.bump(tx, versions.CHANGES)
+    if count:
+        count = inbox.replay_buried(services().engine)
     wake("delivery")
     message = (
         f"Replaying {counted(count, 'buried delivery', 'buried deliveries')} now."
