@@ -15,6 +15,7 @@ from sync_service.config_file.read.state import read_state
 from sync_service.config_file.read.yaml_lines import MAX_FILE_BYTES
 from sync_service.runtime.wiring import Services, load_connectors
 from sync_service.store.engine.database import reading
+from sync_service.store.trackers import connection_removal
 
 
 @click.command(short_help="Make the database match YAML files.")
@@ -41,6 +42,16 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool) -> None:
         click.echo("dry run: nothing was changed")
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)
+    _finish_removals(services)
+
+
+def _finish_removals(services: Services) -> None:
+    """Delete what removed connections left, and say so; whatever ends this early, a running service goes on."""
+    if connection_removal.go_on(services.engine, batches=0):
+        click.echo(
+            "deleting the issues and deliveries of removed connections; nothing of them counts any more", err=True
+        )
+        connection_removal.go_on(services.engine)
 
 
 def _applying(services: Services) -> ConfigApplier:

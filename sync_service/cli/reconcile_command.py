@@ -12,7 +12,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.jobs import polls
 from sync_service.store.queue import scheduled_tasks
-from sync_service.store.tables import connection
+from sync_service.store.tables import live_connection
 
 BAR_STEPS = 1000
 """Steps of the progress bar for each scope."""
@@ -47,9 +47,9 @@ def reconcile(slug: str | None) -> None:
 
 def _connections(services: Services, slug: str | None) -> list[int]:
     """Return the ids of the connections to poll."""
-    known = sa.select(connection.c.id)
+    known = sa.select(live_connection.c.id)
     with reading(services.engine) as tx:
-        ids = list(tx.scalars(known if slug is None else known.where(connection.c.slug == slug)))
+        ids = list(tx.scalars(known if slug is None else known.where(live_connection.c.slug == slug)))
     if slug is not None and not ids:
         raise click.ClickException(f"there is no connection {slug!r}")
     return ids

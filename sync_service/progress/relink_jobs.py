@@ -134,7 +134,7 @@ class Relinker:
             due.settle(tx, tables.relink_request, [row], [{"outcome": "done"}])
 
     def _is_evaluated_by_tracker(self, tx: Transaction, connection_id: int) -> bool:
-        kind = sa.select(tables.connection.c.kind).where(tables.connection.c.id == connection_id)
+        kind = sa.select(tables.live_connection.c.kind).where(tables.live_connection.c.id == connection_id)
         return tx.scalar(kind) in self.listed_kinds
 
     def _link_chunk(

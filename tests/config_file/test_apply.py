@@ -12,6 +12,7 @@ from sync_service.config_file.read.state import State
 from sync_service.runtime.wiring import load_connectors
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading, writing
+from sync_service.store.trackers import connection_removal
 from tests.config_file.conftest import NOW, ConfigHarness
 from tests.config_file.files import EXAMPLE, RICH, replace
 from tests.config_file.follow_ups import lines, recomputed, settle, versions
@@ -309,6 +310,7 @@ def test_everything_can_be_removed(harness: ConfigHarness) -> None:
     """The order respects the foreign keys."""
     harness.apply(EXAMPLE, RICH)
     harness.apply("teams: []\n", prune=True)
+    connection_removal.go_on(harness.engine)
     for table in (t.team, t.person, t.cycle, t.connection, t.scope, t.objective, t.key_result, t.rule, t.manual_link):
         assert harness.rows(sa.select(sa.func.count()).select_from(table)) == [(0,)]
 

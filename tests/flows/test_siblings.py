@@ -26,6 +26,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.ruleset import RulesetCache
+from sync_service.store.trackers import connection_removal
 from sync_service.store.views.issues import issues_view
 from tests.domain.factories import CHECKOUT, at
 from tests.faults.oracle_check import furnish
@@ -205,6 +206,9 @@ def test_the_first_of_two_connections_is_removed_and_nothing_changes(siblings: S
     both = okrs(old="acme/checkout", new="acme/checkout", rule="new").splitlines(keepends=True)
     kept = b"".join(line for line in both if b"slug: old," not in line)
     furnish(siblings.services, kept, prune=True)
+    siblings.drain()
+    assert siblings.value() == 1
+    connection_removal.go_on(siblings.services.engine)
     siblings.drain()
     assert [row.slug for row in siblings.rows(tables.connection)] == ["new"]
     assert siblings.value() == 1

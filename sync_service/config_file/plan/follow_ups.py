@@ -54,12 +54,12 @@ class FollowUps:
 
     def make_due(self) -> None:
         """Write what was noted as due rows."""
-        for connection_id in self._existing(t.connection, self._relinks):
+        for connection_id in self._existing(t.live_connection, self._relinks):
             relink_requests.add(self.tx, [(connection_id, list(dict.fromkeys(self._relinks[connection_id])))])
         for key_result_id in self._existing(t.key_result, self._causes):
             key_results.recompute(self.tx, [key_result_id], causes=self._causes[key_result_id])
 
-    def _existing(self, table: sa.Table, ids: Iterable[int]) -> Sequence[int]:
+    def _existing(self, table: sa.FromClause, ids: Iterable[int]) -> Sequence[int]:
         return self.tx.scalars(sa.select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)).all()
 
     def _people(self) -> None:
@@ -96,7 +96,7 @@ class FollowUps:
             # Known issues may already have its `okr:` label.
             for one in ids:
                 why = RelinkReason(what=f"key result {change.key} added", key_result=one)
-                self._relink(self.tx.scalars(sa.select(t.connection.c.id)), why)
+                self._relink(self.tx.scalars(sa.select(t.live_connection.c.id)), why)
         elif change.differs("start", "target", "measure", "objective", "owner"):
             self._recompute(ids, _changed_fields(change, "start", "target", "measure", "objective", "owner"))
 
@@ -109,7 +109,9 @@ class FollowUps:
             self._relinks[one].append(why)
 
     def _connection_id(self, slug: str) -> int:
-        found: int = self.tx.execute(sa.select(t.connection.c.id).where(t.connection.c.slug == slug)).scalar_one()
+        found: int = self.tx.execute(
+            sa.select(t.live_connection.c.id).where(t.live_connection.c.slug == slug)
+        ).scalar_one()
         return found
 
     def _key_results(self, where: sa.ColumnElement[bool]) -> Sequence[int]:
@@ -119,7 +121,9 @@ class FollowUps:
 
     def _key_results_of(self, connection: str, scope: str | None = None) -> Sequence[int]:
         """Return the key results that a connection's rules or linked issues (of a scope, if given) belong to."""
-        connection_id = sa.select(t.connection.c.id).where(t.connection.c.slug == connection).scalar_subquery()
+        connection_id = (
+            sa.select(t.live_connection.c.id).where(t.live_connection.c.slug == connection).scalar_subquery()
+        )
         by_rule = sa.select(t.rule.c.key_result_id).where(t.rule.c.connection_id == connection_id)
         by_link = sa.select(t.link.c.key_result_id).join(t.issue, t.issue.c.id == t.link.c.issue_id)
         linked = [t.issue.c.connection_id == connection_id]

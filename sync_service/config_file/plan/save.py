@@ -16,7 +16,7 @@ from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
 from sync_service.store.okrs import query_listings, rules
 from sync_service.store.queue import rate_limits, scheduled_tasks
-from sync_service.store.trackers import connections, scope_names, siblings
+from sync_service.store.trackers import connection_removal, connections, scope_names, siblings
 
 _TABLES: Mapping[str, sa.Table] = {
     "teams": t.team,
@@ -54,6 +54,8 @@ class ChangeWriter:
             rules.remove(self.tx, str(change.key), changed_by=self.actor, now=self.now)
         elif change.section == "links":
             self.tx.execute(sa.delete(t.manual_link).where(*self._link_row(change.key)))
+        elif change.section == "connections":
+            connection_removal.begin(self.tx, str(change.key))
         else:
             table = _TABLES[change.section]
             self.tx.execute(sa.delete(table).where(_name_column(table) == change.key))

@@ -74,7 +74,7 @@ def _connections(tx: Transaction, sealer: Sealer, email: Emails) -> dict[Key, Fi
             "webhook_secrets": tuple(_opened(sealer, one) for one in row.sealed_secrets),
             "scopes": tuple(scopes.get(row.id, ())),
         }
-        for row in tx.execute(sa.select(t.connection).order_by(t.connection.c.slug))
+        for row in tx.execute(sa.select(t.live_connection).order_by(t.live_connection.c.slug))
     }
 
 
@@ -91,7 +91,7 @@ def _key_results(tx: Transaction, email: Emails) -> dict[Key, Fields]:
 
 
 def _rules(tx: Transaction, email: Emails) -> dict[Key, Fields]:
-    r, c, k = t.rule, t.connection, t.key_result
+    r, c, k = t.rule, t.live_connection, t.key_result
     found = (
         sa.select(r, c.c.slug.label("connection"), k.c.slug.label("key_result"))
         .join(c, c.c.id == r.c.connection_id)
@@ -106,7 +106,7 @@ def _rules(tx: Transaction, email: Emails) -> dict[Key, Fields]:
 
 
 def _links(tx: Transaction) -> dict[Key, Fields]:
-    m, c, k = t.manual_link, t.connection, t.key_result
+    m, c, k = t.manual_link, t.live_connection, t.key_result
     found = (
         sa.select(m.c.key, m.c.weight, c.c.slug.label("connection"), k.c.slug.label("key_result"))
         .join(c, c.c.id == m.c.connection_id)

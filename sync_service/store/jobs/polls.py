@@ -17,7 +17,7 @@ from sync_service.store.engine.database import DatabaseNow, insert_or_skip
 from sync_service.store.okrs import key_results
 from sync_service.store.okrs.linked_issues import counts
 from sync_service.store.queue import fetch_requests
-from sync_service.store.tables import connection, fetch_request, issue, link, poll, rule, scope
+from sync_service.store.tables import fetch_request, issue, link, live_connection, poll, rule, scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +131,6 @@ def is_importing(tx: Transaction, connection_id: int) -> bool:
 def read(tx: Transaction, ids: Sequence[int]) -> list[Row[Any]]:
     """Return polls, each with the `name` of its scope, the `slug` of its connection, and `is_due`."""
     due = (poll.c.due_at <= DatabaseNow()).label("is_due")
-    found = sa.select(poll, scope.c.name, connection.c.slug, due).join(scope, scope.c.id == poll.c.scope_id)
-    found = found.join(connection, connection.c.id == poll.c.connection_id)
+    found = sa.select(poll, scope.c.name, live_connection.c.slug, due).join(scope, scope.c.id == poll.c.scope_id)
+    found = found.join(live_connection, live_connection.c.id == poll.c.connection_id)
     return list(tx.execute(found.where(poll.c.id.in_(ids)).order_by(poll.c.id)))

@@ -47,8 +47,8 @@ class NoteRequest:
 
 def switch_on(tx: Transaction, connection_id: int) -> None:
     """Start write-back: create the owner marker if there is none, and start a round over all issues now."""
-    mine = t.connection.c.id == connection_id
-    marked = sa.update(t.connection).where(mine, t.connection.c.owner_marker.is_(None))
+    c = t.connection
+    marked = sa.update(c).where(c.c.id == connection_id, c.c.owner_marker.is_(None))
     tx.execute(marked.values(owner_marker=secrets.token_hex(16)))
     row = {"connection_id": connection_id, "cursor": 0, "due_at": database_now(tx), "lease": None, "buried_at": None}
     upsert(tx, t.write_back_round, [row], unique=("connection_id",))
@@ -133,7 +133,7 @@ def _of_siblings(tx: Transaction, changed: Sequence[tuple[int, str, str]]) -> li
         for group, identities in theirs.items()
         for row in tx.execute(
             sa.select(i.connection_id, i.identity, i.key)
-            .join(t.connection, t.connection.c.id == i.connection_id)
+            .join(t.live_connection, t.live_connection.c.id == i.connection_id)
             .where(_writes(), i.connection_id.in_(_members(groups, group)), i.identity.in_(identities))
         )
     ]
@@ -145,7 +145,7 @@ def _members(groups: siblings.Groups, group: int | None) -> list[int]:
 
 def _writes() -> sa.ColumnElement[bool]:
     """Return SQL for whether a connection can write notes: it is switched on, and its credentials work."""
-    c = t.connection.c
+    c = t.live_connection.c
     return sa.and_(c.write_back, c.refused_at.is_(None), connections.has_credentials())
 
 
@@ -158,7 +158,7 @@ def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> 
     others = _members(groups, groups.get(connection_id)) if connection_id in groups else []
     mine = i.c.connection_id == connection_id
     if others:
-        writing = sa.select(t.connection.c.id).where(_writes(), t.connection.c.id.in_(others))
+        writing = sa.select(t.live_connection.c.id).where(_writes(), t.live_connection.c.id.in_(others))
         mine = sa.or_(mine, i.c.connection_id.in_(writing))
     linked = sa.select(t.link.c.key_result_id, t.link.c.issue_id).where(linked_issues.counts).distinct().subquery()
     columns = (k.c.id, k.c.slug, k.c.title, k.c.unit, k.c.target, k.c.current, k.c.progress, k.c.status)
@@ -205,7 +205,7 @@ def chunk(tx: Transaction, connection_id: int, *, after: int, limit: int) -> Seq
 
 def is_on(tx: Transaction, connection_id: int) -> bool:
     """Return whether write-back is switched on for a connection now."""
-    return bool(tx.scalar(sa.select(t.connection.c.write_back).where(t.connection.c.id == connection_id)))
+    return bool(tx.scalar(sa.select(t.live_connection.c.write_back).where(t.live_connection.c.id == connection_id)))
 
 
 def is_gone(tx: Transaction, connection_id: int, identity: str) -> bool:

@@ -11,15 +11,24 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import among
-from sync_service.store.tables import closing_link, issue, link, rule_revision
+from sync_service.store.tables import closing_link, connection, issue, link, rule_revision
 from sync_service.store.tables.columns import Id
-from sync_service.store.trackers import closing_links, siblings
+from sync_service.store.trackers import closing_links, connection_removal, siblings
+
+_of_removed = sa.exists().where(
+    issue.c.id == link.c.issue_id,
+    connection.c.id == issue.c.connection_id,
+    connection.c.removed_at.isnot(None),
+)
 
 counts = sa.or_(
-    link.c.origin != "rule",
+    sa.and_(link.c.origin != "rule", ~_of_removed),
     sa.exists().where(rule_revision.c.id == link.c.source, rule_revision.c.state == "active"),
 )
-"""The SQL condition for links that count: links of a pending rule revision are prepared, but do not count yet."""
+"""The SQL condition for links that count: links of a pending rule revision are prepared, but do not count yet.
+
+The revisions of a connection that is being removed are retired; its other links do not count either.
+"""
 
 
 def weighed(linked: sa.FromClause) -> sa.Select[Any]:
@@ -50,13 +59,14 @@ def linked(
     """Return the links of key results that count: the present ones, or those of a preview; of some issues, if given."""
     columns = (link.c.key_result_id, link.c.issue_id, link.c.origin, link.c.weight)
     # A join, unlike `counts`: with many links, PostgreSQL would otherwise scan every revision.
+    removed = [~_of_removed] if connection_removal.ids(tx) else []  # hardly ever
     active = sa.and_(link.c.origin == "rule", rule_revision.c.id == link.c.source, rule_revision.c.state == "active")
     kept = (
         sa.select(*columns)
         .outerjoin(rule_revision, active)
         .where(
             among(tx, link.c.key_result_id, key_result_ids),
-            sa.or_(link.c.origin != "rule", rule_revision.c.id.isnot(None)),
+            sa.or_(rule_revision.c.id.isnot(None), sa.and_(link.c.origin != "rule", *removed)),
         )
     )
     if issue_ids is not None:

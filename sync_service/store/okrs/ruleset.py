@@ -14,7 +14,7 @@ from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.okrs import query_listings
 from sync_service.store.okrs.rules import MATCHES_NOTHING
-from sync_service.store.tables import connection, key_result, person, rule_revision, scope
+from sync_service.store.tables import key_result, live_connection, person, rule_revision, scope
 from sync_service.store.trackers.connections import has_credentials
 from sync_service.store.trackers.siblings import Groups, groups
 
@@ -142,7 +142,12 @@ class RulesetCache:
 
 def load_ruleset(tx: Transaction, version: int) -> Ruleset:
     """Load the ruleset from the database."""
-    columns = (connection.c.id, connection.c.slug, connection.c.kind, connection.c.write_back.label("writes_back"))
+    columns = (
+        live_connection.c.id,
+        live_connection.c.slug,
+        live_connection.c.kind,
+        live_connection.c.write_back.label("writes_back"),
+    )
     named = sa.select(*columns, has_credentials().label("can_fetch"))
     trackers = {row.id: Tracker(**row._mapping) for row in tx.execute(named)}  # noqa: SLF001 - SQLAlchemy's public way
     scopes = Scopes(

@@ -52,7 +52,7 @@ def _refused(tx: Transaction, key_result_ids: Sequence[int], *, of: int | None =
         .where(n.c.key_result_id.in_(key_result_ids), counts)
     )
     reached = by_rule.union(by_link).subquery()
-    refusing = tables.connection
+    refusing = tables.live_connection
     statement = (
         sa.select(reached.c.key_result_id, refusing.c.slug, refusing.c.refused_at, refusing.c.refused_reason)
         .join(refusing, refusing.c.id == reached.c.connection_id)
@@ -82,7 +82,7 @@ def _gone(
     tx: Transaction, key_result_ids: Sequence[int], *, of: Sequence[int] | None = None
 ) -> Iterator[tuple[int, Stale]]:
     """Yield key results that reach a scope that can no longer be watched: any, or only those in `of`."""
-    s, c = tables.scope, tables.connection
+    s, c = tables.scope, tables.live_connection
     statement = (
         sa.select(s, c.c.slug)
         .join(c, c.c.id == s.c.connection_id)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine.database import DatabaseNow, insert_or_skip
-from sync_service.store.tables import connection, scheduled_task, scope
+from sync_service.store.tables import live_connection, scheduled_task, scope
 
 CALLER = ""
 """The name of the row that creates the others."""
@@ -55,10 +55,10 @@ def watched_scopes(tx: Transaction, connection_id: int) -> list[ScopeRef]:
 def read(tx: Transaction, connection_ids: Sequence[int] | None = None) -> list[Row[Any]]:
     """Return the scheduled tasks that are not settled, each with its connection's `slug` and with `is_due`."""
     is_due = (scheduled_task.c.due_at <= DatabaseNow()).label("is_due")
-    found = sa.select(scheduled_task, connection.c.slug, is_due).join(
-        connection, connection.c.id == scheduled_task.c.connection_id
+    found = sa.select(scheduled_task, live_connection.c.slug, is_due).join(
+        live_connection, live_connection.c.id == scheduled_task.c.connection_id
     )
     found = found.where(scheduled_task.c.settled_at.is_(None))
     if connection_ids is not None:
         found = found.where(scheduled_task.c.connection_id.in_(connection_ids))
-    return list(tx.execute(found.order_by(connection.c.slug, scheduled_task.c.name)))
+    return list(tx.execute(found.order_by(live_connection.c.slug, scheduled_task.c.name)))

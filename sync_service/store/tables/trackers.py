@@ -27,7 +27,11 @@ connection = sa.Table(
     sa.Column("write_back", sa.Boolean, nullable=False, server_default=sa.false()),  # whether we write notes on issues
     sa.Column("owner_marker", sa.String(32)),  # marks our own notes; created once
     *origin_columns(),
+    sa.Column("removed_at", Instant),  # its rows are deleted batch by batch, and this one last
 )
+
+# What everybody reads: the connections that are not being removed.
+live_connection = sa.select(connection).where(connection.c.removed_at.is_(None)).subquery("connection")
 
 
 # The OAuth tokens a person granted; refreshed before the access token expires, and stored before they are used.

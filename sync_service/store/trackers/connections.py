@@ -15,7 +15,7 @@ from sync_service.domain.trackers.connector import AppKey, Connection, OAuthClie
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.engine.encryption import Sealer
-from sync_service.store.tables import connection, oauth_token
+from sync_service.store.tables import connection, live_connection, oauth_token
 from sync_service.store.trackers import connection_alerts
 
 FRESH_SECONDS = 1.0
@@ -90,7 +90,7 @@ class Connections:
                 return
             with reading(self.engine) as tx:
                 consents = {row.connection_id: row for row in tx.execute(sa.select(oauth_token))}
-                found = [self._configured(row, consents.get(row.id)) for row in tx.execute(sa.select(connection))]
+                found = [self._configured(row, consents.get(row.id)) for row in tx.execute(sa.select(live_connection))]
             self._by_id = {one.id: one for one in found}
             self._by_slug = {one.slug: one for one in found}
             self._read_at = time.monotonic()
@@ -150,14 +150,14 @@ def clear_refusal(tx: Transaction, connection_id: int) -> None:
 
 def has_credentials() -> sa.ColumnElement[bool]:
     """Return the SQL condition that a connection has credentials; an OAuth app has them once it has tokens."""
-    consented = sa.exists().where(oauth_token.c.connection_id == connection.c.id)
+    consented = sa.exists().where(oauth_token.c.connection_id == live_connection.c.id)
     return sa.or_(
-        connection.c.sealed_token.isnot(None),
-        connection.c.sealed_app_key.isnot(None),
-        sa.and_(connection.c.client_id.isnot(None), consented),
+        live_connection.c.sealed_token.isnot(None),
+        live_connection.c.sealed_app_key.isnot(None),
+        sa.and_(live_connection.c.client_id.isnot(None), consented),
     )
 
 
 def can_call(tx: Transaction, connection_id: int) -> bool:
     """Return whether a connection has credentials for calls."""
-    return tx.scalar(sa.select(has_credentials()).where(connection.c.id == connection_id)) or False
+    return tx.scalar(sa.select(has_credentials()).where(live_connection.c.id == connection_id)) or False

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
-from sync_service.store.tables import connection, scope
+from sync_service.store.tables import live_connection, scope
 from sync_service.store.trackers import siblings
 
 Seen = tuple[int, ScopeRef]
@@ -73,10 +73,10 @@ def never_named(tx: Transaction) -> Sequence[tuple[str, str]]:
     other = scope.alias()
     others_named = sa.exists().where(other.c.connection_id == scope.c.connection_id, other.c.external_id.isnot(None))
     found = (
-        sa.select(connection.c.slug, scope.c.name)
-        .join(connection, connection.c.id == scope.c.connection_id)
+        sa.select(live_connection.c.slug, scope.c.name)
+        .join(live_connection, live_connection.c.id == scope.c.connection_id)
         .where(scope.c.external_id.is_(None), others_named)
-        .order_by(connection.c.slug, scope.c.name)
+        .order_by(live_connection.c.slug, scope.c.name)
     )
     return [(row.slug, row.name) for row in tx.execute(found)]
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.store.engine.database import insert_or_skip
-from sync_service.store.tables import closing_link, connection, issue, link_comment, scope, term
+from sync_service.store.tables import closing_link, issue, link_comment, live_connection, scope, term
 
 Groups = Mapping[int, int]
 """The id of each connection that has siblings, with the lowest id among them."""
@@ -35,7 +35,7 @@ def site_key(site: str) -> str:
 
 def groups(tx: Transaction) -> Groups:
     """Return the connections that have siblings."""
-    return groups_of(tx.execute(sa.select(connection.c.id, connection.c.kind, connection.c.site)))
+    return groups_of(tx.execute(sa.select(live_connection.c.id, live_connection.c.kind, live_connection.c.site)))
 
 
 def all_of(tx: Transaction, connection_ids: Collection[int]) -> dict[int, list[int]]:
@@ -67,7 +67,7 @@ def first_of_each(found: sa.Subquery, groups: Groups) -> sa.ColumnElement[int]:
 
 def pairs(groups: Groups) -> sa.Subquery:
     """Return a table of siblings: each `connection_id` with each `sibling_id`."""
-    one, other = connection.alias(), connection.alias()
+    one, other = live_connection.alias(), live_connection.alias()
     same = sa.case(groups, value=one.c.id) == sa.case(groups, value=other.c.id)
     columns = (one.c.id.label("connection_id"), other.c.id.label("sibling_id"))
     return sa.select(*columns).join(other, sa.and_(same, one.c.id != other.c.id)).subquery()

@@ -58,9 +58,15 @@ def read_alert(tx: Transaction, connection_id: int) -> ConnectionAlert:
     """Return the failures that a connection's pending alerts report, and the key results that are stale because."""
     b = t.connection_alert
     pending = tx.execute(
-        sa.select(b, t.connection.c.refused_at, t.connection.c.refused_reason, t.scope.c.gone_reason, t.scope.c.gone_at)
+        sa.select(
+            b,
+            t.live_connection.c.refused_at,
+            t.live_connection.c.refused_reason,
+            t.scope.c.gone_reason,
+            t.scope.c.gone_at,
+        )
         .add_columns(sa.func.coalesce(t.scope.c.current_name, t.scope.c.name).label("scope"))
-        .join(t.connection, t.connection.c.id == b.c.connection_id)
+        .join(t.live_connection, t.live_connection.c.id == b.c.connection_id)
         .outerjoin(t.scope, t.scope.c.id == b.c.scope_id)
         .where(b.c.connection_id == connection_id, b.c.due_at.isnot(None))
         .order_by(b.c.id)
@@ -70,7 +76,7 @@ def read_alert(tx: Transaction, connection_id: int) -> ConnectionAlert:
     to_alert = [row for row in broken if row.alerted_at is None or row.alerted_at <= quiet_since]
     refused = next(((row.refused_at, row.refused_reason) for row in to_alert if row.scope_id is None), None)
     gone = [row for row in to_alert if row.scope_id is not None]
-    one = tx.execute(sa.select(t.connection).where(t.connection.c.id == connection_id)).one()
+    one = tx.execute(sa.select(t.live_connection).where(t.live_connection.c.id == connection_id)).one()
     owner = tx.scalar(sa.select(t.person.c.email).where(t.person.c.id == one.owner_id))
     return ConnectionAlert(
         slug=one.slug,

@@ -110,7 +110,7 @@ class ConnectionPage:
 
 def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[ConnectionPage]:
     """Return the connections, ordered by slug, or the one with this slug."""
-    c, p = t.connection, t.person
+    c, p = t.live_connection, t.person
     newest = sa.select(sa.func.max(t.delivery.c.id)).where(t.delivery.c.connection_id == c.c.id).scalar_subquery()
     found = (
         sa.select(c, p.c.email, p.c.name, newest.label("newest"), t.oauth_token.c.given_by)

@@ -84,7 +84,7 @@ def delivery_lines(
     limit: int,
 ) -> list[DeliveryLine]:
     """List deliveries, newest first, filtered by outcome, connection slug, delivery id, and row id below `before`."""
-    d, c = tables.delivery, tables.connection
+    d, c = tables.delivery, tables.live_connection
     statement = _lines().order_by(d.c.id.desc()).limit(limit)
     if outcome is not None:
         statement = statement.where(_IS[outcome])
@@ -98,7 +98,7 @@ def delivery_lines(
 
 
 def _lines() -> sa.Select[Any]:
-    d, c = tables.delivery, tables.connection
+    d, c = tables.delivery, tables.live_connection
     columns = (d.c.id, d.c.delivery_id, d.c.received_at, d.c.name, d.c.outcome, d.c.attempts, d.c.due_at, d.c.ignored)
     return sa.select(*columns, d.c.buried_at, c.c.slug).join(c, c.c.id == d.c.connection_id)
 

@@ -46,7 +46,7 @@ class ConnectionDiagnostics:
 
 def diagnostics_of(tx: Transaction, slug: str) -> ConnectionDiagnostics | None:
     """Return a connection's diagnostics; None when the slug is unknown."""
-    c, s, d = t.connection, t.scope, t.delivery
+    c, s, d = t.live_connection, t.scope, t.delivery
     found = sa.select(c, t.person.c.email).outerjoin(t.person, t.person.c.id == c.c.owner_id).where(c.c.slug == slug)
     row = tx.execute(found).one_or_none()
     if row is None:
@@ -92,4 +92,4 @@ def incomplete_lists(tx: Transaction, connection_id: int) -> list[tuple[str, str
 
 def slugs(tx: Transaction) -> list[str]:
     """Return the slugs of all connections."""
-    return list(tx.scalars(sa.select(t.connection.c.slug).order_by(t.connection.c.slug)))
+    return list(tx.scalars(sa.select(t.live_connection.c.slug).order_by(t.live_connection.c.slug)))

@@ -107,11 +107,11 @@ def _linked(key_result_id: int) -> sa.Select[Any]:
             n.c.origin,
             n.c.weight,
             v.c.rule_slug,
-            tables.connection.c.slug.label("connection"),
+            tables.live_connection.c.slug.label("connection"),
             _unreachable().label("unreachable"),
         )
         .join(i, i.c.id == n.c.issue_id)
-        .join(tables.connection, tables.connection.c.id == i.c.connection_id)
+        .join(tables.live_connection, tables.live_connection.c.id == i.c.connection_id)
         .outerjoin(v, sa.and_(v.c.id == n.c.source, n.c.origin == "rule"))
         .where(n.c.key_result_id == key_result_id, counts)
         .order_by(n.c.id)
@@ -208,10 +208,10 @@ def _waiting(tx: Transaction, key_result_id: int) -> list[IssueView]:
     """Return the manual links whose issue is not known yet."""
     m = tables.manual_link
     statement = (
-        sa.select(m.c.key, m.c.weight, tables.connection.c.slug)
-        .join(tables.connection, tables.connection.c.id == m.c.connection_id)
+        sa.select(m.c.key, m.c.weight, tables.live_connection.c.slug)
+        .join(tables.live_connection, tables.live_connection.c.id == m.c.connection_id)
         .where(m.c.key_result_id == key_result_id, m.c.issue_id.is_(None))
-        .order_by(tables.connection.c.slug, m.c.key)
+        .order_by(tables.live_connection.c.slug, m.c.key)
     )
     return [
         IssueView(

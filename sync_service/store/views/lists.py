@@ -166,7 +166,7 @@ def cycles(tx: Transaction, now: datetime, *, after: int | None, limit: int) -> 
 
 def rules(tx: Transaction, *, after: int | None, limit: int) -> list[RuleView]:
     """Return rules in order of creation, those after the row id `after`."""
-    r, c, k = tables.rule, tables.connection, tables.key_result
+    r, c, k = tables.rule, tables.live_connection, tables.key_result
     joined = (
         sa.select(r, c.c.slug.label("connection"), k.c.slug.label("key_result"), tables.person.c.email)
         .join(c, c.c.id == r.c.connection_id)
@@ -190,7 +190,7 @@ def rules(tx: Transaction, *, after: int | None, limit: int) -> list[RuleView]:
 
 def connections(tx: Transaction, *, after: int | None, limit: int) -> list[ConnectionView]:
     """Return connections in order of creation, those after the row id `after`."""
-    c, p = tables.connection, tables.person
+    c, p = tables.live_connection, tables.person
     columns = sa.select(c.c.id, c.c.slug, c.c.kind, c.c.site, c.c.earlier, c.c.refused_at, c.c.refused_reason)
     joined = columns.add_columns(p.c.email).outerjoin(p, p.c.id == c.c.owner_id)
     rows = tx.execute(_from(joined, c, after, limit)).all()
@@ -220,7 +220,7 @@ def _scopes(tx: Transaction, connection_ids: Sequence[int]) -> dict[int, list[Sc
 
 def deliveries(tx: Transaction, *, before: int | None, limit: int) -> list[DeliveryView]:
     """Return deliveries, the newest first, those with a row id below `before`."""
-    d, c = tables.delivery, tables.connection
+    d, c = tables.delivery, tables.live_connection
     columns = sa.select(
         d.c.id, d.c.delivery_id, d.c.name, d.c.received_at, d.c.settled_at, d.c.buried_at, d.c.outcome, d.c.attempts
     )
@@ -267,7 +267,7 @@ def _state(row: Row[Any]) -> str:
     return "buried" if row.buried_at is not None else "settled"
 
 
-def _from(statement: sa.Select[Any], table: sa.Table, after: int | None, limit: int) -> sa.Select[Any]:
+def _from(statement: sa.Select[Any], table: sa.FromClause, after: int | None, limit: int) -> sa.Select[Any]:
     return statement.where(table.c.id > (after or 0)).order_by(table.c.id).limit(limit)
 
 

@@ -41,5 +41,5 @@ _OWNED = {
     "objective": tables.objective,
     "key result": tables.key_result,
     "rule": tables.rule,
-    "connection": tables.connection,
+    "connection": tables.live_connection,
 }

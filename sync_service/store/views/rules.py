@@ -66,7 +66,7 @@ class Choice:
 
 def rule_views(tx: Transaction, *, slug: str | None = None) -> list[RuleView]:
     """Return all rules, ordered by slug, or only the one with that slug."""
-    r, c, k, p = tables.rule, tables.connection, tables.key_result, tables.person
+    r, c, k, p = tables.rule, tables.live_connection, tables.key_result, tables.person
     statement = (
         sa.select(
             r,
@@ -146,7 +146,7 @@ def _linked(tx: Transaction, rule_ids: Sequence[int]) -> dict[int, int]:
 
 def connection_choices(tx: Transaction) -> list[Choice]:
     """Return the connections to choose from."""
-    c = tables.connection
+    c = tables.live_connection
     kinds = {"github": "GitHub", "jira": "Jira"}
     rows = tx.execute(sa.select(c.c.id, c.c.slug, c.c.kind).order_by(c.c.slug))
     return [Choice(row.id, row.slug, f"{row.slug} ({kinds.get(row.kind, row.kind)})") for row in rows]

@@ -69,8 +69,8 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
         if row.name != scheduled_tasks.CALLER:
             tasks[row.connection_id].append(ScheduledTaskView(row.name, row.ran_at, row.outcome))
     can_call = has_credentials().label("can_call")
-    found = sa.select(t.connection, t.person.c.email, can_call).outerjoin(
-        t.person, t.person.c.id == t.connection.c.owner_id
+    found = sa.select(t.live_connection, t.person.c.email, can_call).outerjoin(
+        t.person, t.person.c.id == t.live_connection.c.owner_id
     )
     return [
         ConnectionView(
@@ -85,7 +85,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
             refused_reason=row.refused_reason,
             scheduled_tasks=tuple(tasks[row.id]),
         )
-        for row in tx.execute(found.order_by(t.connection.c.slug))
+        for row in tx.execute(found.order_by(t.live_connection.c.slug))
     ]
 
 

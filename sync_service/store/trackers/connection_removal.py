@@ -1,0 +1,88 @@
+"""Remove a connection: mark it, so that nothing of it counts any more, then delete its rows batch by batch.
+
+A connection may have hundreds of thousands of issues and deliveries. Deleted at once they would keep every other writer
+of a SQLite file waiting. The marked row is what remembers the work: a killed process leaves it, and any other goes on.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine
+
+from sync_service.store import tables as t
+from sync_service.store.engine.database import DatabaseNow, reading, writing
+
+BATCH = 1000
+"""Rows of one table deleted in one transaction."""
+
+_CONFIGURED = (t.rule, t.manual_link)
+_CALLS = (t.query_listing, t.poll, t.scheduled_task, t.oauth_token, t.connection_alert, t.relink_request)
+_FORGOTTEN: dict[str, Any] = {
+    "sealed_token": None,
+    "app_id": None,
+    "sealed_app_key": None,
+    "client_id": None,
+    "sealed_client_secret": None,
+    "sealed_secrets": [],
+    "owner_id": None,
+    "write_back": False,
+}
+
+
+def begin(tx: Transaction, slug: str) -> None:
+    """Mark a connection as being removed, and forget its secrets, rules and links by hand. Its slug is free again.
+
+    From the end of `tx` on nobody reads it, it is neither called nor heard, and its issues count for nothing.
+    """
+    found = tx.scalar(sa.select(t.live_connection.c.id).where(t.live_connection.c.slug == slug))
+    if found is None:
+        return
+    for table in (*_CONFIGURED, *_CALLS, t.write_back_round):
+        tx.execute(sa.delete(table).where(table.c.connection_id == found))
+    r = t.rule_revision
+    retired = {"state": "retired", "due_at": None, "lease": None, "settled_at": DatabaseNow(), "outcome": "retired"}
+    tx.execute(sa.update(r).where(r.c.connection_id == found, r.c.state != "retired").values(retired))
+    tx.execute(sa.update(r).where(r.c.connection_id == found, r.c.due_at.isnot(None)).values(due_at=None, lease=None))
+    c = t.connection
+    marked = {**_FORGOTTEN, "slug": f"{found} is being removed", "removed_at": DatabaseNow()}
+    tx.execute(sa.update(c).where(c.c.id == found).values(marked))
+
+
+def go_on(engine: Engine, *, batches: int | None = None) -> bool:
+    """Delete rows of connections being removed, at most so many batches; return whether there is more to delete."""
+    done = 0
+    while (connection_id := _next(engine)) is not None:
+        if batches is not None and done >= batches:
+            return True
+        done += 1
+        with writing(engine) as tx:
+            if not any(_delete_some(tx, table, where) for table, where in _rows(connection_id)):
+                tx.execute(sa.delete(t.connection).where(t.connection.c.id == connection_id))
+    return False
+
+
+def ids(tx: Transaction) -> list[int]:
+    """Return the ids of the connections being removed."""
+    c = t.connection.c
+    return list(tx.scalars(sa.select(c.id).where(c.removed_at.isnot(None)).order_by(c.id)))
+
+
+def _next(engine: Engine) -> int | None:
+    with reading(engine) as tx:
+        return next(iter(ids(tx)), None)
+
+
+def _rows(connection_id: int) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """Yield the tables with a connection's rows, in the order to delete them: whatever refers to a row before it."""
+    revisions = sa.select(t.rule_revision.c.id).where(t.rule_revision.c.connection_id == connection_id)
+    yield t.query_member, t.query_member.c.revision_id.in_(revisions)
+    for table in reversed(t.metadata.sorted_tables):
+        if "connection_id" in table.c:
+            yield table, table.c.connection_id == connection_id
+
+
+def _delete_some(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool]) -> bool:
+    some = sa.select(table.c.id).where(where).order_by(table.c.id).limit(BATCH)
+    return tx.execute(sa.delete(table).where(table.c.id.in_(some))).rowcount > 0
