@@ -24,6 +24,10 @@ OUTCOMES = {
 }
 
 
+RETRY_SECONDS = "5"
+"""When a sender may try again what we can't store now."""
+
+
 @blueprint.post(f"{PREFIX}<slug>", strict_slashes=False)
 @guarded(Guard.OPEN)
 def receive(slug: str) -> ResponseReturnValue:
@@ -57,4 +61,5 @@ def _refuse_too_large(slug: str) -> ResponseReturnValue:
 
 
 def _respond(receipt: Receipt) -> ResponseReturnValue:
-    return {"outcome": OUTCOMES[receipt]}, receipt.value
+    headers = {"Retry-After": RETRY_SECONDS} if receipt is Receipt.UNABLE else {}
+    return {"outcome": OUTCOMES[receipt]}, receipt.value, headers

@@ -24,6 +24,7 @@ from sync_service.store.engine.database import reading, writing
 from sync_service.web.app import LARGEST_FORM, body_limit, create_app
 from sync_service.web.server.environ import TOO_LARGE
 from tests.support.services import add, build_services
+from tests.web.test_busy_database import another_writes
 
 SECRETS = ("It's a secret", "the one before")
 BODY = json.dumps({"zen": "Keep it logically awesome.", "hook_id": 1}).encode()
@@ -210,6 +211,19 @@ def test_a_database_error_answers_503(client: FlaskClient, services: Services) -
         tx.execute(sa.text("ALTER TABLE away RENAME TO delivery"))
     assert post(client).status_code == 202
     assert len(stored_deliveries(services)) == 2
+
+
+def test_a_delivery_that_can_not_be_stored_while_another_process_writes_may_be_sent_again(
+    client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite there is one writer at a time; what was not stored is not acknowledged."""
+    if services.engine.dialect.name != "sqlite":
+        return
+    with another_writes(services, monkeypatch):
+        response = post(client)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert response.get_json() == {"outcome": "the delivery can't be stored now; send it again"}
+        assert stored_deliveries(services) == []
 
 
 def test_the_webhook_endpoint_accepts_only_post(client: FlaskClient) -> None:

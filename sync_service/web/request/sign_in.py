@@ -92,10 +92,10 @@ def use(token: str) -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     """End the session, in the cookie and in the database."""
     token = session.get(SESSION)
-    session.clear()
     if isinstance(token, str):
         with writing(services().engine) as tx:
             end_session(tx, token)
+    session.clear()
     return redirect(url_for("sign_in.ask"))
 
 

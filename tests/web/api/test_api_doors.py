@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 
 import pytest
 import sqlalchemy as sa
@@ -9,8 +10,9 @@ from flask import Blueprint, Flask
 from werkzeug.test import TestResponse
 
 from sync_service.store.engine.database import writing
+from sync_service.store.engine.sqlite import DatabaseBusy
 from sync_service.store.people import auth
-from sync_service.web.api import setup
+from sync_service.web.api import bearer_auth, setup
 from sync_service.web.app import create_app
 from sync_service.web.request.guards import Guard, guard_of, guarded
 from tests.web.api.fixture import NOW, ApiHarness
@@ -192,6 +194,22 @@ def test_an_unreachable_database_answers_503_with_retry_after(api: ApiHarness, t
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
     assert "secret address" not in str(problem(response))
+
+
+def test_a_busy_database_answers_503_with_what_it_waited_for(
+    api: ApiHarness, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads the answer knows which process to look at."""
+    says = "waited 5 s for the turn to write to the database, at last for okr-sync worker 3 (process 4712); try again"
+
+    def wait_in_vain(*_: object) -> None:
+        raise DatabaseBusy("BEGIN IMMEDIATE", None, sqlite3.OperationalError(says))
+
+    api.call(KEY_RESULT, token=token)  # as above
+    monkeypatch.setattr(bearer_auth, "find_api_token", wait_in_vain)
+    response = api.call(KEY_RESULT, token=token)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert problem(response)["detail"] == f"The database is busy: this request {says}."
 
 
 def test_each_token_has_its_own_request_limit(api: ApiHarness, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
