@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ from sync_service.domain.trackers.observations import (
 from sync_service.domain.trackers.plausible_times import plausible
 from sync_service.ingest import updates as about
 from sync_service.ingest.issue_batch import IssueBatch
+from sync_service.ingest.large_deliveries import one_at_a_time
 from sync_service.ingest.new_keys import follow_new_keys, keys_of_children
 from sync_service.ingest.updates import Outcomes, Update, UpdateSource, is_ignored, outcome_text
 from sync_service.progress.compute import compute_key_results
@@ -46,7 +48,7 @@ from sync_service.store.okrs.ruleset import Ruleset, RulesetCache
 from sync_service.store.queue import due, fetch_requests, query_candidates, relink_requests
 from sync_service.store.queue.retry import Rows, bury, one_group, try_groups
 from sync_service.store.tables import delivery
-from sync_service.store.trackers import issues, scope_changes, scope_names
+from sync_service.store.trackers import inbox, issues, scope_changes, scope_names
 from sync_service.store.trackers.connections import Connections
 from sync_service.store.trackers.outcomes import ignored
 
@@ -69,6 +71,9 @@ class UpdateApplier:
     ruleset_cache: RulesetCache
     settle: timedelta
     now: Callable[[], datetime]
+    large_lock: Path | None = None
+    """The file whose lock lets one process of this machine at a time read a large delivery."""
+
     _bound: set[tuple[int, ScopeRef]] = field(init=False, default_factory=set)
     _renamed: set[tuple[int, ScopeRef]] = field(init=False, default_factory=set)
     _bound_at: int | None = field(init=False, default=None)
@@ -76,8 +81,9 @@ class UpdateApplier:
     def drain(self) -> int:
         """Apply one batch of due deliveries; return how many rows were claimed."""
         parsed: dict[int, Update] = {}
-        rows = due.claim(self.engine, delivery, limit=BATCH, size=sa.func.length(delivery.c.body), most=BATCH_BYTES)
-        try_groups(self.engine, delivery, rows, partial(self._parse, parsed))
+        with one_at_a_time(self.large_lock, lambda: inbox.largest_due(self.engine, limit=BATCH)):
+            rows = due.claim(self.engine, delivery, limit=BATCH, size=sa.func.length(delivery.c.body), most=BATCH_BYTES)
+            try_groups(self.engine, delivery, rows, partial(self._parse, parsed))
         readable = [row for row in rows if row.id in parsed]
         apply = partial(self._apply_parsed, parsed)
         try_groups(self.engine, delivery, readable, apply, group_by=one_group, divisible=True)

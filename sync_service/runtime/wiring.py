@@ -63,6 +63,10 @@ class Services:
     drains: Drains
 
 
+LARGE_DELIVERY = "large-delivery"
+"""The lock file in the data directory of whoever reads a large delivery."""
+
+
 class _Common(TypedDict):
     """What all services need that know the trackers."""
 
@@ -131,7 +135,9 @@ def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Ma
         listed_kinds=evaluated_by_tracker,
     )
     return {
-        "delivery": UpdateApplier(**parts, ruleset_cache=ruleset_cache, settle=settle).drain,
+        "delivery": UpdateApplier(
+            **parts, ruleset_cache=ruleset_cache, settle=settle, large_lock=settings.data_dir / LARGE_DELIVERY
+        ).drain,
         "oauth_token": TokenRefresher(**parts, sealer=sealer).drain,
         "fetch_request": IssueFetcher(**parts, applier=applier).drain,
         "poll": ScopePoller(**parts, applier=applier).drain,

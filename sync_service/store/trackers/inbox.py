@@ -10,7 +10,14 @@ from sqlalchemy.engine import Engine
 
 from sync_service.store import tables
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import DatabaseNow, insert_or_skip, writing, writing_at_once
+from sync_service.store.engine.database import (
+    DatabaseNow,
+    database_now,
+    insert_or_skip,
+    reading,
+    writing,
+    writing_at_once,
+)
 from sync_service.store.queue import due
 
 LARGE = 1024 * 1024
@@ -64,6 +71,15 @@ _REVIVE = (
         body=sa.bindparam("a_body"),
     )
 )
+
+
+def largest_due(engine: Engine, *, limit: int) -> int:
+    """Return the bytes of the largest body among the next due deliveries; 0 when none is due."""
+    d = tables.delivery.c
+    with reading(engine) as tx:
+        following = sa.select(sa.func.length(d.body).label("size")).where(d.due_at <= database_now(tx))
+        sizes = following.order_by(d.due_at, d.id).limit(limit).subquery()
+        return tx.scalar(sa.select(sa.func.max(sizes.c.size))) or 0
 
 
 def replay(tx: Transaction, delivery_id: int) -> bool:

@@ -1,0 +1,30 @@
+"""Large deliveries are read one at a time on a machine: a nested body takes many times its size while it is read.
+
+The kernel ends the lock with its process, however it ends.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+LARGE = 1024 * 1024
+"""Bytes of a body that is large."""
+
+
+@contextmanager
+def one_at_a_time(lock: Path | None, largest: Callable[[], int]) -> Iterator[None]:
+    """Wait until no other process of this machine reads a large delivery, if the `largest` to be read is one.
+
+    Whoever waits has not read it from the database yet. Without a lock file, or where it can't be used, nobody waits.
+    """
+    if lock is None or largest() <= LARGE:
+        yield
+        return
+    with ExitStack() as opened:
+        with suppress(OSError):
+            file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            opened.callback(os.close, file)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
