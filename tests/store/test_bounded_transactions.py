@@ -1,9 +1,7 @@
 """No write transaction grows with the data: many rows are written batch by batch, and a kill in between is harmless."""
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +11,6 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, open_database, reading, writing
 from sync_service.store.queue import clock_skew, due
 from sync_service.store.queue.clock_skew import repair_due_times
-from sync_service.store.trackers import closing_links
 from tests.support.written_rows import Killed, rows_per_transaction
 
 pytestmark = pytest.mark.both_databases
@@ -69,30 +66,3 @@ def test_a_clock_set_back_is_repaired_batch_by_batch(engine: Engine, monkeypatch
     with rows_per_transaction(engine) as counts:
         assert repair_due_times(engine, settle=timedelta(0)) == MAILS
     assert counts == [BATCH, BATCH, MAILS - 2 * BATCH]
-
-
-def test_many_pull_requests_that_count_through_issues_are_left_out_in_one_reading(engine: Engine) -> None:
-    """Read again for each linked issue they took hours. SQLite counts steps: twice the rows, about twice as many."""
-    if engine.dialect.name != "sqlite":
-        return
-    assert steps(engine, 2000) < 3 * steps(engine, 1000)
-
-
-def steps(engine: Engine, number: int) -> int:
-    """Return how many hundred steps SQLite takes to compare `number` rows with as many pairs."""
-    each = sa.func.json_each(json.dumps(list(range(number)))).table_valued(sa.column("value", sa.Integer))
-    counted = sa.select(sa.literal(1).label("key_result_id"), each.c.value.label("issue_id")).subquery()
-    taken = 0
-
-    def step() -> int:
-        nonlocal taken
-        taken += 1
-        return 0
-
-    with reading(engine) as tx:
-        driver: Any = tx.connection.dbapi_connection
-        driver.set_progress_handler(step, 100)
-        none = closing_links.is_none_of(tx, counted, [(1, number + one) for one in range(number)])
-        assert len(tx.execute(sa.select(counted).where(none)).all()) == number
-        driver.set_progress_handler(None, 0)
-    return taken

@@ -1,17 +1,14 @@
 """Closing links: which issues a pull request closes. A linked pull request counts through its linked issue."""
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.trackers.observations import Closing, Kind
 from sync_service.store.tables import closing_link, issue
-from sync_service.store.tables.columns import Id
 
 
 def read(tx: Transaction, issue_ids: Collection[int]) -> dict[int, tuple[Closing, ...]]:
@@ -79,29 +76,3 @@ def through(linked: sa.FromClause, also: sa.FromClause, siblings: sa.FromClause 
         each += found_in(with_siblings, siblings.c.sibling_id)
     found = sa.union(*each).subquery()
     return sa.select(found.c.key_result_id, found.c.issue_id, found.c.key)
-
-
-Pairs = Sequence[tuple[int, int]]
-"""(key result id, issue id)."""
-
-
-def _pairs_as_table(pairs: Pairs) -> sa.FromClause:
-    """Return a table of pairs for PostgreSQL, passed as two parameters whatever their number."""
-    arrays = (sa.cast([pair[index] for pair in pairs], postgresql.ARRAY(sa.BigInteger)) for index in (0, 1))
-    columns = (sa.column("key_result_id", Id), sa.column("issue_id", Id))
-    return sa.func.unnest(*arrays).table_valued(*columns).render_derived()
-
-
-def is_none_of(tx: Transaction, counted: sa.Subquery, pairs: Pairs) -> sa.ColumnElement[bool]:
-    """Return the condition that a row's key result and issue are none of the pairs.
-
-    SQLite reads all pairs again for each row, unless it gets them as a list of single values: that list it indexes.
-    """
-    if tx.dialect.name == "sqlite":
-        texts = json.dumps([f"{key_result_id} {issue_id}" for key_result_id, issue_id in pairs])
-        listed = sa.func.json_each(texts).table_valued(sa.column("value", sa.Text))
-        both = sa.cast(counted.c.key_result_id, sa.Text) + " " + sa.cast(counted.c.issue_id, sa.Text)
-        return both.not_in(sa.select(listed.c.value))
-    left = _pairs_as_table(pairs)
-    is_left = sa.and_(left.c.key_result_id == counted.c.key_result_id, left.c.issue_id == counted.c.issue_id)
-    return ~sa.exists().where(is_left)
