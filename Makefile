@@ -29,7 +29,7 @@ up: setup ## run the service on the embedded database and Redis (Ctrl-C stops it
 
 test: setup-dev ## run the tests on real servers with branch coverage; on PostgreSQL those that may differ there
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 	@find . -maxdepth 1 -name '.coverage.*' -size 0 -delete # of processes that tests killed before they wrote
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE)

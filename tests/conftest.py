@@ -1,8 +1,9 @@
 """Fixtures for all tests: real servers, a real browser, and the count of skips."""
 
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from tests.support.servers import (
 )
 from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
 from tests.support.statement_cache import shared_statement_cache
+from tests.support.unmeasured import unmeasured
 
 # No deadline: a test must not fail because the machine is busy.
 settings.register_profile("okr-sync", deadline=None, print_blob=True, max_examples=100 if ALL else 40)
@@ -40,6 +42,8 @@ structlog.dev.ConsoleRenderer.get_active().exception_formatter = structlog.dev.p
 
 RUN_DIRECTORY = "TESTS_RUN_DIRECTORY"  # passes the shared directory of the run to the workers
 RUN_DIRECTORY_KEY = pytest.StashKey[RunDirectory]()
+OBJECTS_BEFORE_COLLECTION = 10_000
+"""Python's own 700 makes the garbage collector a tenth of the run."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -71,8 +75,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     selected: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
     for item in items:
-        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        if "postgresql" in parameters.values():
+        parameters = parameters_of(item)
+        if is_on_postgresql(item):
             item.add_marker(pytest.mark.slow)
         optional = parameters.get("databases") == "postgresql" and item.get_closest_marker("both_databases") is None
         mark = item.get_closest_marker("only_in_test_all")
@@ -81,6 +85,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = selected
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from walking through all modules and tests again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Without `TESTS=all`, measure no coverage of tests marked `unmeasured`, nor of those on PostgreSQL."""
+    if ALL or not (is_on_postgresql(item) or item.get_closest_marker("unmeasured")):
+        return (yield)
+    with unmeasured():
+        return (yield)
+
+
+def parameters_of(item: pytest.Item) -> dict[str, object]:
+    """Return the parameters of a test by their names."""
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+
+
+def is_on_postgresql(item: pytest.Item) -> bool:
+    """Return whether a test is the case on PostgreSQL of one that runs on both databases."""
+    return "postgresql" in parameters_of(item).values()
 
 
 @pytest.fixture(scope="session", autouse=True)

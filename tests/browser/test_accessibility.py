@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pytest
 from flask import Flask, template_rendered
@@ -25,13 +24,12 @@ from tests.support.axe import violations
 from tests.support.browser import APPEARANCES
 from tests.support.example_okrs import Example, add_many, fill_with_examples, sign_in_path
 from tests.support.migrated_database import prepare
-from tests.support.run_scope import ALL
 from tests.support.servers import SqliteDatabases
 from tests.support.services import NOW, add, add_person, build_services
 from tests.support.wsgi_server import serving
 from tests.web.rules_seed import add_labelled_issues, add_rule
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 TEMPLATES = Path(create_app.__code__.co_filename).parent / "templates"
 FRAMES = {"base.html", "sign_in_frame.html"}
@@ -43,7 +41,6 @@ class Audit:
 
     page: Page
     url: str
-    part: int
     wrong: list[str] = field(default_factory=list)
     templates: set[str] = field(default_factory=set)
 
@@ -52,9 +49,7 @@ class Audit:
         self.templates.add(str(template.name))
 
     def check(self, name: str) -> None:
-        """Check the open page, if it is this appearance's; with `TESTS=all` each page is checked in each."""
-        if self.is_left_out(name):
-            return
+        """Check the open page."""
         self.page.wait_for_load_state("load")
         self.wrong += [f"{name}: {one}" for one in violations(self.page)]
         if self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") > 0:
@@ -64,10 +59,6 @@ class Audit:
         """Open a page and check it."""
         self.page.goto(self.url + path)
         self.check(path)
-
-    def is_left_out(self, name: str) -> bool:
-        """Return whether a page is checked in another appearance: otherwise the run would take minutes."""
-        return not ALL and crc32(name.encode()) % len(APPEARANCES) != self.part
 
     def submit(self, selector: str, **values: str) -> None:
         """Send a form with these values, unchecked by the browser."""
@@ -128,10 +119,10 @@ def empty(sqlite: SqliteDatabases, tmp_path: Path, page: Page) -> Iterator[Serve
 
 
 @pytest.fixture
-def audit(request: pytest.FixtureRequest, empty: Served, page: Page, page_errors: list[str]) -> Iterator[Audit]:
+def audit(empty: Served, page: Page, page_errors: list[str]) -> Iterator[Audit]:
     """Yield the audit of the served application; refused forms leave console errors."""
     page.emulate_media(reduced_motion="reduce")
-    auditing = Audit(page, empty.site.url, APPEARANCES.index(request.node.callspec.params["page"]))
+    auditing = Audit(page, empty.site.url)
     with template_rendered.connected_to(auditing.shown, empty.app):
         yield auditing
     assert [one for one in page_errors if "status of 4" not in one] == []
@@ -303,6 +294,20 @@ def check_connecting(audit: Audit, services: Services, example: Example, hub: Gi
     audit.open("/connections/jira/consented?state=none&code=none")
 
 
+MAIN = ("/", "/key-results/KR-1", "/rules/network-label", "/connections/acme-jira", "/deliveries/1")
+
+
+@pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
+def test_no_main_page_breaks_a_rule_of_accessibility(audit: Audit, empty: Served) -> None:
+    """And none is wider than its window."""
+    example = fill(empty.site.services)
+    audit.sign_in(empty.site.services, example.ana)
+    for path in MAIN:
+        audit.open(path)
+    assert audit.wrong == []
+
+
+@pytest.mark.only_in_test_all
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_breaks_a_rule_of_accessibility(audit: Audit, empty: Served, hub: GitHub, jira: Jira) -> None:
     """Also no page is forgotten: each template of a page was shown, and none is wider than its window."""
@@ -316,6 +321,5 @@ def test_no_page_breaks_a_rule_of_accessibility(audit: Audit, empty: Served, hub
     check_connecting(audit, services, example, hub, jira)
     check_mailbox_with_a_server(audit, services)  # last: the end of its block disconnects `audit.shown` everywhere
     assert audit.wrong == []
-    # Signing in and out, and forms, are sent in each appearance; with `TESTS=all` all pages are opened too.
     pages = {file.name for file in TEMPLATES.glob("*.html") if file.read_text().count("{% extends ")}
-    assert not ALL or pages - audit.templates - FRAMES == set()
+    assert pages - audit.templates - FRAMES == set()

@@ -13,7 +13,7 @@ from simulator import GitHub, Jira
 from sync_service.runtime.wiring import utc_now
 from sync_service.web.app import create_app
 from tests.browser.conftest import Site
-from tests.support.browser import APPEARANCES
+from tests.support.browser import APPEARANCES, Appearance
 from tests.support.example_okrs import fill_with_examples
 from tests.support.migrated_database import prepare
 from tests.support.run_scope import ALL
@@ -24,7 +24,7 @@ from tests.support.wsgi_server import serving
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 
 @dataclass
@@ -219,6 +219,7 @@ def paste_token(page: Page, jira: Jira) -> None:
     expect(page.get_by_text("Connected to Jira as Okr-Bot")).to_be_visible()
 
 
+@pytest.mark.only_in_test_all(jira="9.12.4")
 def test_connecting_jira_with_a_token(site: Site, page: Page, jira: Jira) -> None:
     """One webhook is created for all chosen projects, and updated with a new secret."""
     begin_connection(site, page, "Paste a token", jira)
@@ -287,6 +288,7 @@ def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
     finish_issue_and_see_it(site, page, jira)
 
 
+@pytest.mark.only_in_test_all(page=Appearance(theme="dark", size="wide"))
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_about_connections_is_wider_than_its_window(site: Site, page: Page, hub: GitHub) -> None:
     """It fits in each appearance, and on the narrowest phone."""

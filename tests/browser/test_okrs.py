@@ -15,7 +15,7 @@ from tests.support.browser import APPEARANCES, Appearance
 from tests.support.example_okrs import add_many, close_issue
 from tests.support.services import bump_changes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 PATHS = ("/", "/key-results/KR-1", "/key-results/KR-2", "/key-results/KR-3", "/key-results/KR-6", "/?cycle=2027-q1")
 
@@ -38,6 +38,7 @@ def test_a_person_signs_in_and_opens_a_key_result(page: Page, site: Site) -> Non
     expect(page.get_by_role("link", name="acme/checkout#42")).to_be_visible()
 
 
+@pytest.mark.only_in_test_all(page=Appearance(theme="dark", size="wide"))
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
     """It fits in each appearance, and on the narrowest phone."""

@@ -8,6 +8,7 @@ import pytest
 from tests.cli.conftest import Run
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_database")
 def test_a_file_is_applied_exported_and_applied_again(run: Run, directory: Path) -> None:
     """Both export formats, on each database."""
@@ -21,6 +22,7 @@ def test_a_file_is_applied_exported_and_applied_again(run: Run, directory: Path)
         assert run("apply", "--prune", "again").stdout == "nothing to change\n"
 
 
+@pytest.mark.slow
 def test_a_dry_run_changes_nothing(run: Run) -> None:
     """It prints the same lines and says that it was a dry run."""
     run("migrate")

@@ -50,6 +50,7 @@ def connected(run: Run, directory: Path, hub: GitHub, either_database: None) -> 
     assert run("apply", "gh.yaml").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 @pytest.mark.usefixtures("connected")
 def test_doctor_checks_everything_and_errors_give_exit_code_1(run: Run, hub: GitHub) -> None:
@@ -79,6 +80,7 @@ def test_doctor_checks_everything_and_errors_give_exit_code_1(run: Run, hub: Git
         assert secret not in text + printed.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("connected")
 def test_doctor_reports_a_new_name_and_another_repository_with_the_old_one(
     run: Run, directory: Path, hub: GitHub
@@ -102,6 +104,7 @@ def test_doctor_reports_a_new_name_and_another_repository_with_the_old_one(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("connected")
 def test_doctor_can_check_one_connection(run: Run) -> None:
     """An unknown name is a usage error."""
@@ -111,6 +114,7 @@ def test_doctor_can_check_one_connection(run: Run) -> None:
     assert "gh" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("applied")
 def test_doctor_reports_the_stored_state_of_a_connection(
     run: Run, directory: Path, monkeypatch: pytest.MonkeyPatch

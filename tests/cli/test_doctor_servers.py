@@ -38,6 +38,7 @@ def test_a_wrong_or_unreachable_database_is_reported(run: Run, monkeypatch: pyte
     assert "sesame" not in result.stdout
 
 
+@pytest.mark.slow
 def test_the_redis_version_is_reported(run: Run, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A configured Redis that is unreachable is an error."""
     monkeypatch.setenv("REDIS_URL", redis_url)
@@ -66,6 +67,7 @@ def _no_program() -> Path:
     raise NoServer("no Redis 7 or newer")
 
 
+@pytest.mark.slow
 def test_a_read_only_redis_is_told_as_such(run: Run, own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers, but no job can be put into it."""
     with redis.Redis.from_url(own_valkey.url) as client:

@@ -40,6 +40,7 @@ def free_port() -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["up", "web"])
+@pytest.mark.only_in_test_all(command="web")
 def test_a_start_without_an_admin_prints_a_link_that_opens(run: Run, directory: Path, command: str) -> None:
     """It has the address of the service; `up` prints it once, though it starts several processes."""
     assert run("migrate").exit_code == 0

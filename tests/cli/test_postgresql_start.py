@@ -112,6 +112,7 @@ def test_a_database_that_takes_no_changes_is_refused(
         assert "takes no changes" in text
 
 
+@pytest.mark.slow
 def test_tables_of_another_role_are_reported_at_the_start(
     run: Run, server: PostgresDatabases, weak_role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +132,7 @@ def test_tables_of_another_role_are_reported_at_the_start(
     assert found["pooling"]["says"] == "a direct connection"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_program(PGBOUNCER) is None, reason=PGBOUNCER_IS_ABSENT)
 def test_doctor_names_a_pooler_and_what_it_does_not_allow(
     run: Run, server: PostgresDatabases, monkeypatch: pytest.MonkeyPatch

@@ -28,6 +28,7 @@ def configured(run: Run, hub: GitHub, directory: Path) -> None:
     assert run("apply", "okrs.yaml").exit_code == 0
 
 
+@pytest.mark.slow
 def test_reconcile_polls_now_and_prints_what_changed(run: Run, configured: None, hub: GitHub) -> None:
     """First an import, then only changes."""
     first = run("reconcile", "gh")
@@ -40,6 +41,7 @@ def test_reconcile_polls_now_and_prints_what_changed(run: Run, configured: None,
     assert " 1 new or changed" in again.output
 
 
+@pytest.mark.slow
 def test_reconcile_and_status_show_the_outcomes_of_scheduled_tasks(run: Run, configured: None) -> None:
     """In words, and as JSON with the time."""
     outcome = "found no webhook that leads to http://127.0.0.1:8080/hooks/gh"

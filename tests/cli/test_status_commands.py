@@ -63,6 +63,7 @@ def test_status_counts_the_workers(run: Run, engine: Engine, redis_url: str, mon
     assert "Workers: 0; start one" in run("status").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
@@ -93,6 +94,7 @@ def test_status_shows_the_processes(
     assert json.loads(run("status", "--json").stdout)["parts"] is None
 
 
+@pytest.mark.slow
 def test_explain_shows_the_value_and_its_reasons(run: Run, engine: Engine) -> None:
     """The case of the name does not matter. It shows pending links, and stale values of a refused connection."""
     with writing(engine) as tx:

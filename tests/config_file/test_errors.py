@@ -198,6 +198,7 @@ def test_a_file_that_is_no_configuration_is_refused(sqlite_harness: MakeHarness,
     assert any(line.startswith(f"odd.yaml:{expected}") for line in lines), lines
 
 
+@pytest.mark.slow
 def test_aliases_that_multiply_are_refused(sqlite_harness: MakeHarness) -> None:
     """A few hundred bytes must not become a billion values."""
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -157,6 +157,7 @@ def causes_of(harness: ConfigHarness, slug: str) -> list[tuple[str | None, str]]
     return [(cause.issue, cause.what) for entry in entries for cause in entry.causes]
 
 
+@pytest.mark.slow
 def test_causes_name_what_concerns_their_key_result(applied: ConfigHarness) -> None:
     """Of three key results that come with one file, each with an issue, one of them by hand; and of two scopes."""
     with writing(applied.engine) as tx:

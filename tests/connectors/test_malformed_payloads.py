@@ -72,6 +72,7 @@ def mutated(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return copied
 
 
+@pytest.mark.slow
 @kinds
 def test_any_single_malformed_value_is_handled(kind: str) -> None:
     """Each value of each main delivery is removed and replaced by every malformed value."""
@@ -103,6 +104,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @kinds
 @given(choice=st.data())
 @settings(max_examples=300 if ALL else 60)

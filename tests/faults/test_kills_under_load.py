@@ -24,7 +24,7 @@ from tests.faults.workload import SignedDelivery, Workload
 from tests.support.run_scope import ALL
 from tests.support.wait_until import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 KILLS = 200 if LONG else 3
 QUIET = 60
@@ -63,7 +63,7 @@ def test_without_redis_all_is_applied_within_a_minute_of_quiet(harness: FaultHar
     check(harness.engine, oracle=oracle, sent=posting.sent, acknowledged=posting.acknowledged())
 
 
-@pytest.mark.only_in_test_all(harness="postgresql")
+@pytest.mark.only_in_test_all
 def test_while_redis_has_no_disk_deliveries_are_applied_all_the_same(harness: FaultHarness) -> None:
     """A private Redis exits repeatedly, one by URL refuses all writes; with disk space again both work."""
     history = Workload(SEED)

@@ -56,6 +56,7 @@ def test_up_after_kill_9_waits_for_the_port_and_applies_what_was_acknowledged(se
     until(lambda: waiting(service) == 0, "all is applied", seconds=90)
 
 
+@pytest.mark.only_in_test_all
 def test_a_process_that_exits_repeatedly_is_shown_in_the_status(service: Service) -> None:
     """Redis can't read its own file: the status shows its exits, and that it runs after the fix."""
     data = service.directory / "var"

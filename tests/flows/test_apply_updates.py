@@ -39,6 +39,7 @@ def test_closing_a_linked_issue_moves_the_key_result(core: CoreHarness) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_each_change_of_an_issue_moves_the_value_with_its_reason(core: CoreHarness) -> None:
     """Close, cancel, reopen, unlabel, delete and move issues, one after the other."""
     for number in (1, 2, 3, 4):

@@ -137,6 +137,7 @@ def test_a_pull_request_does_not_count_through_another_pull_request(core: CoreHa
     assert core.key_result_row().explanation == "2 of 2 issues done"
 
 
+@pytest.mark.slow
 def test_a_preview_counts_as_the_saved_rule(core: CoreHarness) -> None:
     """Both are linked by the edited rule, or one of them by another rule."""
     core.receive_and_drain(

@@ -40,6 +40,7 @@ def test_a_deleted_repository_makes_its_key_results_stale(core: CoreHarness) -> 
     assert stale(core) == Stale(NOW, "paper: acme/checkout: the repository was deleted")
 
 
+@pytest.mark.slow
 def test_only_key_results_with_issues_or_rules_in_the_scope_are_stale(core: CoreHarness) -> None:
     """A rule for the scope or for any scope counts, a rule for another scope or a disabled one does not."""
     with writing(core.engine) as tx:

@@ -97,6 +97,7 @@ def siblings(services: Services) -> Siblings:
 BOTH_RULES = "  - {slug: new-label, connection: new, key_result: KR-1, when: {field: labels, has: checkout}}\n"
 
 
+@pytest.mark.slow
 def test_an_issue_that_two_connections_watch_counts_once(siblings: Siblings) -> None:
     """Heard by one, it is known to both; by both rules it counts once, and the page says why the other row does not."""
     siblings.apply(okrs(old="acme/checkout", new="acme/checkout", more=BOTH_RULES))
@@ -119,6 +120,7 @@ def test_a_deletion_of_an_issue_that_is_not_known_adds_no_row_for_the_sibling(si
     assert len(siblings.rows(tables.issue)) == 1
 
 
+@pytest.mark.slow
 def test_a_scope_moves_to_another_connection_with_its_issues_links_and_history(siblings: Siblings) -> None:
     """In one file: nothing has to be imported again, and a comment that asked for a link still does."""
     siblings.apply(okrs(old="acme/checkout", new="acme/other"))
@@ -149,6 +151,7 @@ PULLS_AND_ISSUES = """  - {slug: pulls, connection: old, key_result: KR-1, when:
 """
 
 
+@pytest.mark.slow
 def test_a_pull_request_that_one_connection_links_counts_through_the_issue_that_another_links(
     siblings: Siblings,
 ) -> None:
@@ -197,6 +200,7 @@ def test_a_rename_that_one_connection_hears_of_is_known_to_the_other(siblings: S
     assert siblings.value() == 2
 
 
+@pytest.mark.slow
 def test_the_first_of_two_connections_is_removed_and_nothing_changes(siblings: Siblings) -> None:
     """The rows of the other count then."""
     siblings.apply(okrs(old="acme/checkout", new="acme/checkout", more=BOTH_RULES))

@@ -49,6 +49,7 @@ def test_a_write_whose_lease_was_lost_stores_nothing(write_back: FakeWriteBackHa
     assert (write_back.row().lease, write_back.row().memory) == ("another's", None)
 
 
+@pytest.mark.slow
 def test_an_urgent_request_while_a_slot_is_reserved_is_not_delayed_to_the_slot(
     write_back: FakeWriteBackHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -260,6 +260,7 @@ def test_a_library_stays_in_its_room(library: str, rooms: set[str] | None) -> No
         assert {one if one in rooms else _top(one) for one in inside} == rooms
 
 
+@pytest.mark.slow
 def test_only_the_command_web_loads_flask() -> None:
     """Workers and the other commands need no web framework in memory, also where they print the API's JSON."""
     names = sorted({f"sync_service.cli.{one}" for one in COMMAND_MODULES.values()} - {"sync_service.cli.serve_command"})
@@ -293,6 +294,7 @@ def test_modules_are_named_for_things() -> None:
     assert len([name for name in names if name.endswith("ing")]) < 0.05 * len(names)
 
 
+@pytest.mark.slow
 def test_every_module_says_its_duty_in_its_first_line() -> None:
     """One line that is whole: it ends as a sentence, or before a blank line."""
     wrong = []

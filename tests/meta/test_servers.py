@@ -24,7 +24,7 @@ from tests.support.servers import Databases, MailServer, PostgresDatabases, Valk
 from tests.support.skip_guard import NOT_LINUX, SkipCount
 from tests.support.wait_until import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 WAIT_TO_BE_KILLED = "TESTS_WAIT_TO_BE_KILLED"
 
@@ -216,6 +216,7 @@ def test_a_run_leaves_no_process_behind() -> None:
     until(lambda: processes_with(mark) == [], "every process is gone")
 
 
+@pytest.mark.only_in_test_all
 @pytest.mark.skipif(sys.platform != "linux", reason=NOT_LINUX)
 def test_a_run_that_is_killed_leaves_no_server_behind() -> None:
     """Somebody's patience or a time limit may end a run half-way."""
@@ -290,6 +291,7 @@ def test_that_passes():
 
 
 @pytest.mark.parametrize(("expected", "code"), [({"agreed", "no time"}, 0), ({"agreed"}, 1)])
+@pytest.mark.only_in_test_all(code=0)
 def test_a_run_with_an_unexpected_skip_fails(tmp_path: Path, expected: set[str], code: int) -> None:
     """Also when every test that ran has passed, and when workers ran them."""
     (tmp_path / "test_it.py").write_text(SKIPPING)

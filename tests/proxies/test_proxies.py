@@ -24,12 +24,13 @@ from sync_service.web.app import create_app
 from tests.notify.servers import certificate
 from tests.support.example_okrs import close_issue, find_examples, prepare_examples, sign_in_path
 from tests.support.proxies import ABSENT, Kind, PathMode, Proxy, can_be_had, free_port, running
+from tests.support.run_scope import ALL
 from tests.support.servers import SqliteDatabases
 from tests.support.services import build_services
 from tests.support.wsgi_server import serving
 from tests.web.session_client import TOKEN
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not can_be_had(), reason=ABSENT)]
+pytestmark = [pytest.mark.slow, pytest.mark.unmeasured, pytest.mark.skipif(not can_be_had(), reason=ABSENT)]
 
 ADDRESS = re.compile(r'\s(?:href|src)="([^"#]+)')
 FORM = re.compile(r'<form[^>]*method="post"[^>]*action="([^"]*)"', re.IGNORECASE)
@@ -106,7 +107,10 @@ def kind(request: pytest.FixtureRequest) -> Kind:
     return chosen
 
 
-@pytest.fixture(params=["none", "kept", "removed", "removed, with the header", "kept, with the header"])
+PATHS = ("kept", "removed, with the header", "none", "removed", "kept, with the header")
+
+
+@pytest.fixture(params=PATHS if ALL else PATHS[:2])
 def site(request: pytest.FixtureRequest, sqlite: SqliteDatabases, tmp_path: Path, kind: Kind) -> Iterator[Site]:
     """Serve the example behind each kind of proxy, without a path and below one."""
     mode, _, header = request.param.partition(", ")
@@ -183,6 +187,7 @@ def test_a_form_of_another_site_is_refused_behind_a_proxy(site: Site) -> None:
         assert origin in response.text
 
 
+@pytest.mark.only_in_test_all(mode="removed")
 @pytest.mark.parametrize("mode", ["kept", "removed"])
 def test_a_page_below_a_path_works_in_a_browser(
     sqlite: SqliteDatabases, tmp_path: Path, kind: Kind, mode: PathMode, page: Page

@@ -39,6 +39,7 @@ def test_migrating_again_changes_nothing(migrated_url: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_every_row_of_the_first_schema_survives_all_migrations(database_url: str) -> None:
     """If a later step loses a table or row, every user who upgrades loses it."""
     engine = open_database(database_url)

@@ -73,6 +73,7 @@ def written(engine: Engine) -> int:
         return versions.value(tx, versions.CHANGES)
 
 
+@pytest.mark.slow
 def test_a_process_that_writes_without_a_pause_keeps_nobody_from_writing(url: str) -> None:
     """Once somebody is at the front of the queue, nobody else begins; one that has begun already may end."""
     engine = open_database(url)
@@ -85,6 +86,7 @@ def test_a_process_that_writes_without_a_pause_keeps_nobody_from_writing(url: st
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_writer_says_which_process_it_waits_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the log while it waits, and in its error when it has waited long enough."""
     monkeypatch.setattr(write_queue, "SAY_SECONDS", 0.0)
@@ -99,6 +101,7 @@ def test_a_writer_says_which_process_it_waits_for(url: str, monkeypatch: pytest.
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_killed_leaves_the_queue(url: str) -> None:
     """The kernel ends its locks."""
     engine = open_database(url)

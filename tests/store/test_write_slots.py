@@ -53,6 +53,7 @@ def test_a_thousand_issues_stay_within_the_limits_of_an_hour_and_a_minute(engine
     assert found[-1] - found[0] <= FARTHEST + timedelta(minutes=2)
 
 
+@pytest.mark.slow
 def test_urgent_writes_do_not_wait_for_background_writes(engine: Engine) -> None:
     """Even behind a thousand of them."""
     reserve(engine, BACKGROUND, 1000)

@@ -1,4 +1,4 @@
-"""Cache the Flask set-up that all applications of a test run share: templates, routes, API schemas.
+"""Cache the set-up that all applications of a test run share: templates, routes, API schemas, entry points.
 
 The service creates one application per process; a test run creates hundreds, and each set-up costs more than most
 pages of a test.
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
+from importlib.metadata import entry_points
 from types import CodeType
 from typing import Any
 
@@ -55,10 +56,11 @@ def cached_url_builder() -> Callable[..., Any]:
 
 @contextmanager
 def cached_app_setup() -> Iterator[None]:
-    """Share compiled templates, routes and API schemas between applications, until the end of the block."""
+    """Share templates, routes, API schemas and entry points between applications, until the end of the block."""
     schemas = cache(openapi.components)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", cached_url_builder())
         patch.setitem(Flask.jinja_options, "bytecode_cache", TemplateCache())
         patch.setattr(openapi, "components", lambda: deepcopy(schemas()))
+        patch.setattr("connectors.registry.entry_points", cache(entry_points))
         yield

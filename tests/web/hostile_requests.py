@@ -13,6 +13,8 @@ from werkzeug.datastructures import Headers, ImmutableMultiDict
 from werkzeug.routing import Rule
 from werkzeug.test import EnvironBuilder
 
+from tests.support.run_scope import ALL
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
@@ -50,7 +52,7 @@ CONDITIONS = (
 )
 """Hostile conditions of rules."""
 
-MOST_FORMS = 50
+MOST_FORMS = 50 if ALL else 20
 """About how many forms a route gets."""
 
 BODIES: tuple[tuple[bytes, str], ...] = (

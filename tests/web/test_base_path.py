@@ -103,6 +103,7 @@ def visitor(request: pytest.FixtureRequest, services: Services) -> Visitor:
     return Visitor(services, removed=request.param)
 
 
+@pytest.mark.slow
 def test_every_address_on_every_page_is_below_the_path(visitor: Visitor, services: Services, example: Example) -> None:
     """Links, forms, scripts, styles, pictures and what scripts fetch."""
     visitor.sign_in(services, example.ana)

@@ -218,6 +218,7 @@ def test_an_unknown_delivery_is_not_found(ana: SessionClient) -> None:
     assert ana.submit("/deliveries/4711/replay", on="/rules/new").status_code == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [3, 900])
 def test_a_nested_body_makes_a_page_of_a_bounded_size(
     ana: SessionClient, services: Services, ids: dict[str, int], depth: int

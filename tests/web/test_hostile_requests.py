@@ -86,7 +86,7 @@ def _headers(app: Flask, services: Services, role: str, person_id: int) -> dict[
 
 
 @pytest.mark.slow
-@pytest.mark.both_databases
+@pytest.mark.unmeasured
 def test_no_request_is_answered_with_a_server_error(attack: Attack) -> None:
     """Every route, every method, every role."""
     rules = list(attack.app.url_map.iter_rules())
@@ -114,6 +114,7 @@ WEBHOOK_HEADERS: tuple[dict[str, str], ...] = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_no_delivery_is_answered_with_a_server_error_or_fails_later(attack: Attack, services: Services) -> None:
     """Signed or not, in every method. What is stored is applied or buried with a reason."""

@@ -79,6 +79,7 @@ def test_repositories_that_an_app_can_not_see_are_reported(harness: DoctorFixtur
 FINE = {"metadata": "read", "issues": "read", "pull_requests": "read", "repository_hooks": "read"}
 
 
+@pytest.mark.slow
 def test_unreadable_projects_are_reported_if_numbers_are_read(harness: DoctorFixture) -> None:
     """Once for each organization, as a warning. Without number fields there is no finding."""
     token = harness.hub.add_token("ana", permissions=FINE).text

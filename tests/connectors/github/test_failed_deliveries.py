@@ -21,6 +21,7 @@ def harness(ghes: str) -> Iterator[RedeliveryFixture]:
         yield made
 
 
+@pytest.mark.slow
 def test_a_list_is_read_page_by_page_while_it_grows(
     harness: RedeliveryFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,6 +53,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redeliver, "MOST_ASKED", 2)
 
 
+@pytest.mark.slow
 def test_rows_beyond_the_storage_limit_stay_in_the_list(
     harness: RedeliveryFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,6 +94,7 @@ def test_the_connector_fetches_three_or_more_together() -> None:
     assert (connector.min_batch, connector.max_batch) == (3, 100)
 
 
+@pytest.mark.slow
 def test_each_snapshot_equals_a_single_fetch(harness: FetchHarness) -> None:
     """For every kind of issue and pull request, on github.com and on a server whose GraphQL has fewer fields."""
     harness.add_issues()
@@ -172,6 +173,7 @@ def test_without_closing_links_from_github_the_keywords_count(harness: FetchHarn
     )
 
 
+@pytest.mark.slow
 def test_a_hundred_issues_cost_few_calls_and_points(harness: FetchHarness) -> None:
     """A repository's ids and labels are read once."""
     for number in range(100):

@@ -172,6 +172,7 @@ def test_commands_count_only_in_visible_text(body: object, wants: tuple[str, ...
     assert parse_lines(plain_lines(body)) == wants
 
 
+@pytest.mark.slow
 def test_deep_documents_and_unclosed_marks_are_parsed_fast() -> None:
     """Nesting is limited."""
     node = paragraph(words("/okr KR-1"))

@@ -96,6 +96,7 @@ def test_only_changes_since_the_cursor_are_listed(tracker: simulator.Jira, clock
     assert page.expected is None
 
 
+@pytest.mark.slow
 def test_many_changes_of_the_same_time_are_all_listed(tracker: simulator.Jira, clock: SteppedClock) -> None:
     """If the time does not advance, the next page of it is requested."""
     shop = tracker.project("SHOP")

@@ -116,6 +116,7 @@ json_values = st.recursive(
 custom_values = st.fixed_dictionaries({one["id"]: json_values for one in FIELDS if one is not SUMMARY})
 
 
+@pytest.mark.slow
 @given(custom_values, json_values, json_values)
 def test_any_field_value_can_be_stored(custom: Json, planned: Any, changed: Any) -> None:
     """Values come from plug-ins, and from any caller."""

@@ -83,6 +83,7 @@ def test_deliveries_of_a_registered_webhook_are_accepted(harness: RefreshHarness
     )
 
 
+@pytest.mark.slow
 def test_one_webhook_is_kept_for_months(harness: RefreshHarness) -> None:
     """By one run a day."""
     for _ in range(70):

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from simulator import GitHub, Jira
 from simulator.demo import github_scenario, jira_scenario
 from simulator.demo.background_activity import in_github, in_jira
@@ -21,6 +23,7 @@ STATES = {
 }
 
 
+@pytest.mark.slow
 def test_random_work_does_what_it_writes() -> None:
     """300 times in each tracker: the named issue has the named state, and every kind of change occurs."""
     hub, jira = GitHub("acme"), Jira()

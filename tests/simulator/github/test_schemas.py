@@ -126,6 +126,7 @@ def manage_an_app(hub: GitHub, url: str) -> None:
     installation.delete()
 
 
+@pytest.mark.slow
 def test_every_message_is_as_github_describes(hub: GitHub, receiver: Receiver) -> None:
     """Check against the package that GitHub's own libraries use."""
     do_everything(hub, receiver.url)
@@ -135,6 +136,7 @@ def test_every_message_is_as_github_describes(hub: GitHub, receiver: Receiver) -
         check(message.json, GITHUB_WEBHOOKS, f"{SCHEMAS}/webhook-{name}")
 
 
+@pytest.mark.slow
 def test_every_message_is_as_the_shared_description_says(hub: GitHub, receiver: Receiver) -> None:
     """A later version of it, in the older form of OpenAPI."""
     document = shared("openapi/github-rest-2026.json")

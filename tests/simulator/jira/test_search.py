@@ -276,6 +276,7 @@ def test_a_query_is_parsed_strictly_or_with_warnings(jira: Jira) -> None:
     assert post(jira, "3/jql/parse?validation=some", **payload).status_code == 400
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_issues_are_made_at_once_and_listed_by_the_page(jira: Jira, clock: SteppedClock) -> None:
     """A page costs as much as its issues; a changed issue changes its place."""
     shop = jira.project("SHOP")

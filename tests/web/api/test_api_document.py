@@ -41,6 +41,7 @@ def references(node: object) -> Iterator[str]:
             yield from references(child)
 
 
+@pytest.mark.slow
 def test_schemas_and_references_are_valid(document: dict[str, Any]) -> None:
     """OpenAPI 3.1 uses JSON Schema 2020-12 unchanged."""
     assert document["openapi"].startswith("3.1.")

@@ -50,6 +50,7 @@ def create_at_github(harness: ConnectionsHarness, action: str, manifest: Mapping
     return redirect.removeprefix("http://127.0.0.1:8080")
 
 
+@pytest.mark.slow
 def test_the_app_requests_only_read_permissions(harness: ConnectionsHarness) -> None:
     """Its webhook address is the connection's, and its installation leads to the choice of scopes."""
     action, manifest = submit_form(harness)
@@ -85,6 +86,7 @@ def test_only_the_page_with_the_manifest_may_send_a_form_to_github(harness: Conn
     assert "form-action 'self';" in harness.ana.open(APP).headers["Content-Security-Policy"]
 
 
+@pytest.mark.slow
 def test_an_app_is_stored_once_and_encrypted(harness: ConnectionsHarness) -> None:
     """Its key and webhook secret are GitHub's; a second use of the redirect is refused."""
     redirect = create_at_github(harness, *submit_form(harness))

@@ -33,6 +33,7 @@ def connected(harness: ConnectionsHarness) -> ConnectionsHarness:
     return harness
 
 
+@pytest.mark.slow
 def test_scopes_are_added_and_removed(connected: ConnectionsHarness) -> None:
     """Each is stored once, in any case of letters; removing an unknown scope changes nothing."""
     connected.send("/scopes", typed="ACME/checkout, acme/third", scope="acme/payments")
@@ -103,6 +104,7 @@ def test_after_a_rotation_both_secrets_are_accepted_until_the_older_is_removed(
     assert services.receive.receive("walk", WebhookRequest({"x-github-event": "ping"}, body)) is Receipt.FORGED
 
 
+@pytest.mark.slow
 def test_a_token_is_replaced_after_a_test_call(connected: ConnectionsHarness) -> None:
     """A refused token changes nothing, and is not shown."""
     connected.send("/credentials", token="github_pat_wrong")
@@ -140,6 +142,7 @@ def test_settings_are_changed_and_emptied(connected: ConnectionsHarness) -> None
     assert "Nothing to change." in str(connected.send("/settings", earlier="import") and connected.flash_messages())
 
 
+@pytest.mark.slow
 def test_write_back_is_enabled_and_disabled(connected: ConnectionsHarness) -> None:
     """It needs credentials; removing them disables it."""
     kept = {"earlier": "ignore", "owner": ""}
@@ -271,6 +274,7 @@ def test_a_connection_from_the_pages_is_the_same_as_one_from_a_file(
     assert connected.audit() == before
 
 
+@pytest.mark.slow
 def test_webhooks_are_created_once_and_updated_later(connected: ConnectionsHarness) -> None:
     """They get the newest secret, our events and JSON; webhooks of others stay unchanged."""
     repository = connected.hub.repository("checkout")

@@ -150,6 +150,7 @@ def test_one_client_cannot_hold_all_threads() -> None:
     run_jobs(scenario, 2)
 
 
+@pytest.mark.slow
 def test_large_bodies_run_one_after_the_other() -> None:
     """Small ones pass them."""
 
