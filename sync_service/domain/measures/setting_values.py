@@ -1,7 +1,7 @@
 """The values of a measure's settings: how each is parsed, and the error that names the nearest allowed one."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -47,6 +47,11 @@ class MeasureError(ValueError):
         super().__init__(f"measure.{'.'.join(map(str, self.path))}: found {found!r}, allowed is {allowed}")
 
 
+def one_of(words: Sequence[str]) -> str:
+    """Return the words that are allowed, as in a sentence: `count, points or Revenue`."""
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
 def parse_setting(name: str, found: Any, kind: str) -> Any:
     """Parse one setting of a kind. Raise `MeasureError` when it is invalid."""
     return _parse_choice(name, found) if name in CHOICES else _PARSERS[name](found, kind)
@@ -55,7 +60,7 @@ def parse_setting(name: str, found: Any, kind: str) -> Any:
 def _parse_choice(name: str, found: object) -> str:
     words = CHOICES[name]
     if not isinstance(found, str) or found not in words:
-        raise MeasureError(name, found, f"{', '.join(words[:-1])} or {words[-1]}{did_you_mean(found, words)}")
+        raise MeasureError(name, found, one_of(words) + did_you_mean(found, words))
     return found
 
 
@@ -92,7 +97,7 @@ def _parse_name(name: str, found: object, allowed: str, *, inside: tuple[str | i
 def _parse_take(found: object, kind: str) -> str:
     if kind == "field":
         if not isinstance(found, str) or found not in TAKES:
-            raise MeasureError("take", found, f"{', '.join(TAKES[:-1])} or {TAKES[-1]}{did_you_mean(found, TAKES)}")
+            raise MeasureError("take", found, one_of(TAKES) + did_you_mean(found, TAKES))
         return found
     percentile = re.fullmatch(r"[pP]?([0-9]{1,9})", str(found), re.ASCII)
     if found == "median" or (percentile and found == f"p{int(percentile[1])}" and 1 <= int(percentile[1]) <= 99):

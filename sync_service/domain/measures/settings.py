@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync_service.domain.measures.kinds.meets import Meets
-from sync_service.domain.measures.setting_values import REQUIRED, MeasureError, Step, parse_setting
+from sync_service.domain.measures.setting_values import REQUIRED, MeasureError, Step, one_of, parse_setting
 from sync_service.domain.text import did_you_mean, folded
 
 __all__ = ["DEFAULTS", "SETTINGS", "Measure", "MeasureError", "Step", "parse_measure"]
@@ -142,4 +142,4 @@ def _check_field(measure: Measure, number_fields: Collection[str]) -> None:
         return
     setting = "weight" if measure.kind == "done-share" else "field"
     words = ["count", *known] if setting == "weight" else list(known)
-    raise MeasureError(setting, name, "one of " + ", ".join(words) + did_you_mean(name, words))
+    raise MeasureError(setting, name, one_of(words) + did_you_mean(name, words))

@@ -5,7 +5,7 @@ from math import fsum
 
 from sync_service.domain.measures.contributions import ClosedWhen, Contribution, Tally, tally
 from sync_service.domain.measures.inputs import Inputs
-from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, note, number_words
+from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, left_out, note, number_words
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.text import counted, number
 from sync_service.domain.trackers.observations import State
@@ -77,20 +77,20 @@ def done_line(inputs: Inputs, one: Contribution) -> Line:
     """Return what one issue adds to what is done."""
     (alone,) = tally([one], inputs.span)
     reason = done_why_not(inputs.measure, one.state, alone.closed)
-    return _line(inputs.measure, alone, "done") if reason is None else (None, f"{reason}: left out")
+    return _line(inputs.measure, alone, "done") if reason is None else left_out(reason)
 
 
 def open_line(inputs: Inputs, one: Contribution) -> Line:
     """Return what one issue adds to what is still open."""
     (alone,) = tally([one], inputs.span)
-    return _line(inputs.measure, alone, one.state) if one.state in OPEN else (None, f"{one.state}: left out")
+    return _line(inputs.measure, alone, one.state) if one.state in OPEN else left_out(one.state)
 
 
 def _line(measure: Measure, alone: Tally, state: str) -> Line:
     if measure.number_field is None:
-        return 1.0, state
+        return Line(1.0, state)
     if not alone.without_number:
-        return alone.number, f"{state}: {number_words(alone.number, measure.number_field)}"
+        return Line(alone.number, f"{state}: {number_words(alone.number, measure.number_field)}")
     adds = measure.unestimated or None
     counts_as = "left out" if adds is None else f"counted as {number(measure.unestimated)}"
-    return adds, f"{state}, without {measure.number_field}: {counts_as}"
+    return Line(adds, f"{state}, without {measure.number_field}: {counts_as}")

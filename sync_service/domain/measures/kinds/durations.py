@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.inputs import Inputs
-from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, note, window_words
+from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, left_out, note, window_words
 from sync_service.domain.text import counted, number
 from sync_service.domain.trackers.observations import State
 
@@ -28,8 +28,12 @@ def duration_percentile(inputs: Inputs) -> Result:
 
 def percentile(values: Sequence[float], percent: int) -> float:
     """Return the percentile by nearest rank: the smallest value that so many percent of them do not exceed."""
-    rank = -(-percent * len(values) // 100)
-    return sorted(values)[max(rank, 1) - 1]
+    return sorted(values)[rank(len(values), percent) - 1]
+
+
+def rank(count: int, percent: int) -> int:
+    """Return the rank of a percentile among so many values, counted from 1."""
+    return max(-(-percent * count // 100), 1)
 
 
 def throughput(inputs: Inputs) -> Result:
@@ -85,15 +89,15 @@ def duration_line(inputs: Inputs, one: Contribution) -> Line:
     reason = why_not(inputs, one)
     duration = duration_of(inputs, one) if reason is None else None
     if duration is None:
-        return None, f"{reason or _unknown(inputs)}: left out"
+        return left_out(reason or _unknown(inputs))
     begin = one.created_at if inputs.measure.kind == "lead-time" else one.started_at
     first, last = (inputs.calendar.day_of(at) for at in (begin, one.closed_at) if at is not None)
-    return duration, f"{number(duration)} {_DAYS[inputs.measure.days]}, from {first} to {last}"
+    return Line(duration, f"{number(duration)} {_DAYS[inputs.measure.days]}, from {first} to {last}")
 
 
 def throughput_line(inputs: Inputs, one: Contribution) -> Line:
     """Return whether one issue counts as done in the window."""
     reason = why_not(inputs, one)
     if reason is not None or one.closed_at is None:
-        return None, f"{reason}: left out"
-    return 1.0, f"done on {inputs.calendar.day_of(one.closed_at)}"
+        return left_out(f"{reason}")
+    return Line(1.0, f"done on {inputs.calendar.day_of(one.closed_at)}")

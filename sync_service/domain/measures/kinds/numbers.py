@@ -6,7 +6,7 @@ from math import fsum
 
 from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.inputs import Inputs
-from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, note
+from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, left_out, note
 from sync_service.domain.text import counted, number
 from sync_service.domain.trackers.observations import State
 
@@ -69,12 +69,12 @@ def _words(inputs: Inputs, have: int, issues: int, without: int, *, dropped: int
 def field_line(inputs: Inputs, one: Contribution) -> Line:
     """Return the number that one issue brings."""
     if one.state is State.DROPPED:
-        return None, "dropped: left out"
+        return left_out("dropped")
     if one.number is None:
-        return None, f"without {inputs.measure.field}: left out"
+        return left_out(f"without {inputs.measure.field}")
     if inputs.measure.take != "latest":
-        return one.number, f"{inputs.measure.field} {number(one.number)}"
+        return Line(one.number, f"{inputs.measure.field} {number(one.number)}")
     if one.number_at is None:
-        return None, f"{inputs.measure.field} changed at an unknown time: left out"
+        return left_out(f"{inputs.measure.field} changed at an unknown time")
     day = inputs.calendar.day_of(one.number_at)
-    return one.number, f"{inputs.measure.field} {number(one.number)} since {day}"
+    return Line(one.number, f"{inputs.measure.field} {number(one.number)} since {day}")

@@ -7,7 +7,7 @@ from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.kinds.meets import DURATIONS, Limit, Meets, Truth
 from sync_service.domain.measures.kinds.shares import percentage
-from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, note
+from sync_service.domain.measures.kinds.words import Line, Result, dropped_words, left_out, note
 from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.text import counted, number
 from sync_service.domain.trackers.observations import State
@@ -101,8 +101,8 @@ def share_meeting_line(inputs: Inputs, one: Contribution) -> Line:
     numbers = ", ".join(_number_words(inputs, one, field) for field in sorted(condition_of(inputs).fields))
     words = f"{found}{f' ({numbers})' if numbers else ''}"
     if found not in (Answer.MET, Answer.NOT_MET):
-        return None, f"{words}: left out"
-    return (one.weight if found is Answer.MET else 0.0), f"{words}: of weight {number(one.weight)}"
+        return left_out(words)
+    return Line(one.weight if found is Answer.MET else 0.0, f"{words}: of weight {number(one.weight)}", one.weight)
 
 
 def _number_words(inputs: Inputs, one: Contribution, field: str) -> str:

@@ -5,7 +5,7 @@ from math import fsum
 
 from sync_service.domain.measures.contributions import ClosedWhen, Contribution, Tally, tally
 from sync_service.domain.measures.inputs import Inputs
-from sync_service.domain.measures.kinds.words import TIMES, Line, Result, dropped_words, note, number_words
+from sync_service.domain.measures.kinds.words import TIMES, Line, Result, dropped_words, left_out, note, number_words
 from sync_service.domain.measures.progress import ALMOST_100
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.text import counted, number
@@ -91,12 +91,12 @@ def done_share_line(inputs: Inputs, one: Contribution) -> Line:
     (alone,) = tally([one], inputs.span)
     reason = why_not(measure, one.state, alone.closed)
     if reason:
-        return None, f"{reason}: left out"
+        return left_out(reason)
     share, whole = credit(measure, one.state), size(measure, alone)
-    return share * whole, f"{one.state}: {number(share)} {TIMES} {_size_sum(measure, one)}"
+    return Line(share * whole, f"{one.state}: {number(share)} {TIMES} {_size_words_of(measure, one)}", whole)
 
 
-def _size_sum(measure: Measure, one: Contribution) -> str:
+def _size_words_of(measure: Measure, one: Contribution) -> str:
     if measure.number_field is None:
         return f"weight {number(one.weight)}"
     value = measure.unestimated if one.number is None else one.number

@@ -1,11 +1,11 @@
 """`steps` and `manual`: what people tick and check in."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from math import fsum
 
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.kinds.shares import percentage
-from sync_service.domain.measures.kinds.words import Result
+from sync_service.domain.measures.kinds.words import Line, Result
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.text import counted, number
 from sync_service.domain.trackers.observations import State
@@ -30,6 +30,14 @@ def steps(inputs: Inputs) -> Result:
     if (reached, reached + missing) != (len(done), len(every)):
         words += f", {number(reached, apart_from=[reached + missing])} of {number(reached + missing)} by weight"
     return percentage(reached, missing), words
+
+
+def step_lines(inputs: Inputs) -> Iterator[Line]:
+    """Yield the line of each step."""
+    for step in inputs.measure.steps:
+        done = step.name in inputs.steps_done
+        words = f"{step.name}: {'done' if done else 'not done'}, of weight {number(step.weight)}"
+        yield Line(step.weight if done else 0.0, words, step.weight)
 
 
 def manual(inputs: Inputs) -> Result:

@@ -1,5 +1,7 @@
 """Words that explanations of several measures share: what was left out, and numbers with the name of their field."""
 
+from dataclasses import dataclass
+
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.text import counted, number
 
@@ -8,8 +10,19 @@ TIMES = "\u00d7"
 Result = tuple[float | None, str]
 """A value before rounding (None: no data), and how it was computed, in words."""
 
-Line = tuple[float | None, str]
-"""What an issue adds (None: it is left out), and why, in words."""
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What an issue adds (None: it is left out), and why, in words. `of`: what it could add to a share at most."""
+
+    adds: float | None
+    text: str
+    of: float = 0.0
+
+
+def left_out(reason: str) -> Line:
+    """Return the line of an issue that adds nothing."""
+    return Line(None, f"{reason}: left out")
 
 
 def note(count: int, words: str) -> str:
