@@ -16,10 +16,11 @@ from tests.faults.nemesis import Nemesis
 from tests.faults.oracle_check import furnish
 from tests.faults.own_postgres import OwnPostgres
 from tests.faults.service import Service
+from tests.support import run_scope
 from tests.support.servers import Valkey
 from tests.support.services import build_services
 
-LONG = os.environ.get("FAULTS") == "long"
+LONG = run_scope.LONG
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
 
 
