@@ -137,7 +137,8 @@ def listed(names: list[str]) -> str:
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return a suggestion ("; did you mean …?") to end a sentence with; empty when nothing is similar."""
     by_folded = {one.casefold(): one for one in reversed(list(known))}
-    near = get_close_matches(str(word).casefold()[:LONGEST_COMPARED], by_folded, n=1, cutoff=0.6)
+    text = word if isinstance(word, str) else ""
+    near = get_close_matches(text.casefold()[:LONGEST_COMPARED], by_folded, n=1, cutoff=0.6)
     return f"; did you mean {by_folded[near[0]]}?" if near else ""
 
 

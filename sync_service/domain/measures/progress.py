@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isclose, isfinite
+from math import isclose
 from typing import Any
 
 from sync_service.domain.measures.setting_values import MeasureError
@@ -79,7 +79,7 @@ def _ends(ends: object) -> tuple[float, float]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and abs(value) <= 1e15
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e15
 
 
 def progress_in_range(current: float | None, stay: Stay) -> float | None:

@@ -1,13 +1,13 @@
 """The values of a measure's settings: how each is parsed, and the error that names the nearest allowed one."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from sync_service.domain.measures.kinds.meets import Meets, compile_meets
-from sync_service.domain.rules.conditions import RuleError
+from sync_service.domain.rules.conditions import RuleError, shown
 from sync_service.domain.text import did_you_mean, folded
 
 REQUIRED = None
@@ -28,6 +28,9 @@ MOST_DAYS, MOST_WEEKS = 3660, 520
 
 MOST_STEPS = 100
 
+LONGEST_NAME = 200
+"""Characters of the name of a step or number field."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -44,7 +47,7 @@ class MeasureError(ValueError):
     def __init__(self, field: str, found: object, allowed: str, *, inside: tuple[str | int, ...] = ()) -> None:
         self.field, self.found, self.allowed = field, found, allowed
         self.path = (field, *inside)
-        super().__init__(f"measure.{'.'.join(map(str, self.path))}: found {found!r}, allowed is {allowed}")
+        super().__init__(f"measure.{'.'.join(map(str, self.path))}: found {shown(found)}, allowed is {allowed}")
 
 
 def one_of(words: Sequence[str]) -> str:
@@ -73,7 +76,7 @@ def _parse_doing(found: object, kind: str) -> float:  # noqa: ARG001 - one signa
 
 
 def _parse_number(name: str, found: object, allowed: str, *, most: float) -> float:
-    if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found):
+    if isinstance(found, bool) or not isinstance(found, int | float) or found != found:  # noqa: PLR0124 - NaN
         raise MeasureError(name, found, allowed)
     if not 0 <= found <= most:
         raise MeasureError(name, found, f"{allowed}; did you mean {0 if found < 0 else f'{most:.0f}'}?")
@@ -89,9 +92,19 @@ def _parse_field(found: object, kind: str) -> str:  # noqa: ARG001 - one signatu
 
 
 def _parse_name(name: str, found: object, allowed: str, *, inside: tuple[str | int, ...] = ()) -> str:
-    if not isinstance(found, str) or not found.strip() or len(found) > 200 or not found.isprintable():
+    if not isinstance(found, str) or not found.strip() or len(found) > LONGEST_NAME or _has_controls(found):
         raise MeasureError(name, found, allowed, inside=inside)
     return found.strip()
+
+
+def _has_controls(text: str) -> bool:
+    return any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
+def _digits(pattern: str, found: object) -> re.Match[str] | None:
+    """Match a text, or a number without its unit; numbers of thousands of digits can't be written."""
+    text = str(found) if isinstance(found, int) and 0 <= found < 1e9 else found
+    return re.fullmatch(pattern, text, re.ASCII) if isinstance(text, str) else None
 
 
 def _parse_take(found: object, kind: str) -> str:
@@ -99,7 +112,7 @@ def _parse_take(found: object, kind: str) -> str:
         if not isinstance(found, str) or found not in TAKES:
             raise MeasureError("take", found, one_of(TAKES) + did_you_mean(found, TAKES))
         return found
-    percentile = re.fullmatch(r"[pP]?([0-9]{1,9})", str(found), re.ASCII)
+    percentile = _digits(r"[pP]?([0-9]{1,9})", found)
     if found == "median" or (percentile and found == f"p{int(percentile[1])}" and 1 <= int(percentile[1]) <= 99):
         return str(found)
     near = f"; did you mean p{min(max(int(percentile[1]), 1), 99)}?" if percentile else did_you_mean(found, ("median",))
@@ -108,7 +121,7 @@ def _parse_take(found: object, kind: str) -> str:
 
 def _parse_window(found: object, kind: str) -> str:
     unit, most, each = ("w", MOST_WEEKS, 7) if kind == "throughput" else ("d", MOST_DAYS, 1)
-    length = re.fullmatch(r"([0-9]{1,9})([dw]?)", str(found), re.ASCII)
+    length = _digits(r"([0-9]{1,9})([dw]?)", found)
     if found == "cycle" and unit == "d":
         return "cycle"
     if length and found == f"{int(length[1])}{unit}" and 1 <= int(length[1]) <= most:
@@ -155,7 +168,7 @@ def _parse_step(written: object, index: int) -> Step:
 
 
 def _is_reference(issue: object) -> bool:
-    return isinstance(issue, str) and issue.isprintable() and all(issue.partition(":")) and len(issue) <= 400
+    return isinstance(issue, str) and not _has_controls(issue) and all(issue.partition(":")) and len(issue) <= 400
 
 
 _STEP_SETTINGS = ("name", "weight", "issue")

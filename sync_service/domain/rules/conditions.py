@@ -76,15 +76,15 @@ class RuleError(ValueError):
     def __init__(self, path: tuple[str | int, ...], found: object, allowed: str) -> None:
         self.path, self.found, self.allowed = path, found, allowed
         where = ".".join(_step(step) for step in path) or "the condition"
-        super().__init__(f"{where}: found {_shown(found)}, allowed is {allowed}")
+        super().__init__(f"{where}: found {shown(found)}, allowed is {allowed}")
 
 
 def _step(step: object) -> str:
     """Return a step of a path as text that can be stored and sent."""
-    return step if isinstance(step, str) and step.isprintable() else _shown(step)
+    return step if isinstance(step, str) and step.isprintable() else shown(step)
 
 
-def _shown(found: object) -> str:
+def shown(found: object) -> str:
     """Return a value as text. Python refuses to write a number of more than 4,300 digits."""
     try:
         return repr(found)[:LONGEST_SHOWN]
