@@ -74,8 +74,8 @@ def _holidays_of(country: Any, subdivision: Any) -> frozenset[date]:
 def _nearest(found: object, known: Sequence[str]) -> str:
     """Return a suggestion: the similar code, or else the first that begins with the same letter."""
     alike = did_you_mean(found, known)
-    same_letter = [one for one in known if str(found)[:1].upper() == one[:1]]
-    return alike or (f"; did you mean {same_letter[0]}?" if same_letter else "")
+    same_initial = [one for one in known if str(found)[:1].upper() == one[:1]]
+    return alike or (f"; did you mean {same_initial[0]}?" if same_initial else "")
 
 
 @cache
