@@ -20,6 +20,7 @@ from flask.typing import ResponseReturnValue
 
 from bench.payloads import SECRET
 from config.gunicorn import WebServer, gunicorn_options
+from config.listening import bind
 from config.settings import read_settings
 from sync_service.web.server.site import Site
 
@@ -119,7 +120,7 @@ def create_site(store: Store, threads: int) -> Site:
 def main() -> None:
     """Serve: `python -m bench.baseline_app core|raw PORT`, with the settings of `okr-sync web`."""
     settings = read_settings()
-    options = gunicorn_options(settings, host="127.0.0.1", port=int(sys.argv[2]))
+    options = gunicorn_options(settings, bound=bind("127.0.0.1", int(sys.argv[2])).detach())
     WebServer(lambda: create_site(STORES[sys.argv[1]](settings.database_url), settings.web_threads), options).run()
 
 

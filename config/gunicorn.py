@@ -57,14 +57,16 @@ class WebServer(BaseApplication):
         return self.build()
 
 
-def gunicorn_options(settings: Settings, *, host: str, port: int) -> dict[str, Any]:
+def gunicorn_options(settings: Settings, *, bound: int) -> dict[str, Any]:
     """Return gunicorn's settings by their own names (https://gunicorn.org/reference/settings/).
+
+    `bound` is the descriptor of a bound socket: gunicorn's own IPv6 socket takes IPv4 only if the system is set so.
 
     The worker bounds what clients may hold; gunicorn's own asynchronous worker and its threads do not. The application
     runs in threads of its own.
     """
     return {
-        "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
+        "bind": [f"fd://{bound}"],
         "worker_class": WORKER,
         "workers": settings.web_workers,
         "timeout": 60,

@@ -18,13 +18,13 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config import urls
 from config.errors import InvalidSettings, unknown_names, wrong_values
+from config.listening import all_interfaces
 from config.secret_key import MIN_LENGTH, read_or_create
 from sync_service.domain.people.mail_address import host_literal, mailbox
 
 PREFIX = "OKR_SYNC_"
 ENV_FILE = Path(".env")
 _zones = cache(available_timezones)  # it reads a directory of files
-ALL_INTERFACES = "0.0.0.0"  # noqa: S104  # a platform that sets PORT connects from outside this machine
 
 
 class Settings(BaseSettings):
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
     @property
     def host(self) -> str:
         """The interface to listen on: all interfaces when a platform set PORT, else this machine only."""
-        return ALL_INTERFACES if "port" in self.model_fields_set else "127.0.0.1"
+        return all_interfaces() if "port" in self.model_fields_set else "127.0.0.1"
 
     @property
     def base_url(self) -> str:

@@ -3,10 +3,8 @@
 import importlib
 import os
 import signal
-import socket
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import FrameType
@@ -14,9 +12,17 @@ from types import FrameType
 import click
 from setproctitle import setproctitle
 
+from config.listening import local_url
 from config.settings import Settings
 from sync_service.cli.main import main
-from sync_service.cli.startup import ADDRESS, await_database, open_engine, services_for, settings_for
+from sync_service.cli.startup import (
+    ADDRESS,
+    await_database,
+    bind_or_refuse,
+    open_engine,
+    services_for,
+    settings_for,
+)
 from sync_service.runtime import scheduler as the_clock
 from sync_service.runtime import worker as jobs
 from sync_service.runtime.child_process import freeze_shared_memory
@@ -51,7 +57,7 @@ def up(host: str | None, port: int | None, workers: int) -> None:
         # After a SIGKILL the address file is still there, and the old web process may still finish its requests.
         host = host or settings.host
         port = _free_port(host, settings.port if port is None else port, patient=address_file.exists())
-        address = settings.given_base_url or f"http://127.0.0.1:{port}"
+        address = settings.given_base_url or local_url(host, port)
         redis = _redis(settings)
         _prepare_database(settings)
         environment = os.environ | {"OKR_SYNC_BASE_URL": address}
@@ -113,20 +119,8 @@ def _prepare_database(settings: Settings) -> None:
 
 def _free_port(host: str, port: int, *, patient: bool) -> int:
     """Check that the port is free, or choose one when it is 0; wait for it if `patient`."""
-    deadline = time.monotonic() + (PORT_SECONDS if patient else 0)
-    while True:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise click.ClickException(
-                        f"cannot listen on {host}, port {port} ({error.strerror}); choose another with --port"
-                    ) from error
-            else:
-                return int(probe.getsockname()[1])
-        time.sleep(0.1)
+    with bind_or_refuse(host, port, seconds=PORT_SECONDS if patient else 0) as bound:
+        return int(bound.getsockname()[1])
 
 
 def _greet(address: str) -> None:

@@ -1,6 +1,7 @@
 """Start-up of every command: the settings, the log, and services on a database with the present schema."""
 
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import structlog
 from sqlalchemy import make_url
 from sqlalchemy.engine import Engine
 
+from config.listening import bind
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
 from sync_service.runtime.child_process import return_large_blocks
@@ -87,6 +89,17 @@ def require_database(settings: Settings, *, patient: bool = False) -> None:
         if patient:
             await_database(engine)
         require_usable(engine)
+
+
+def bind_or_refuse(host: str, port: int, *, seconds: float) -> socket.socket:
+    """Bind a socket, after so many `seconds` at most; raise `ClickException` when the port can't be had."""
+    try:
+        return bind(host, port, seconds=seconds)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(
+            f"cannot listen on {host}, port {port} ({reason}); choose another with --port"
+        ) from error
 
 
 def renew_first_admin_link(settings: Settings, base_url: str) -> str | None:

@@ -2,7 +2,7 @@
 
 It knows nothing of what the processes do: each is a name and a command, or a function to run in a fork. A process that
 dies is restarted. Ctrl-C, SIGTERM and SIGHUP stop all of them within ten seconds; a second signal stops them at once.
-On Linux the processes are asked to stop even when the supervisor is killed.
+On Linux the processes are asked to stop even when the supervisor is killed. As process 1 it reaps orphans.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from types import FrameType
 import structlog
 
 from sync_service.runtime.child_process import Process, execute, fork
+from sync_service.runtime.orphans import inherits_orphans, reap_orphans
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +127,11 @@ class ManagedProcess:
         self.due_at = now + self.wait
 
     @property
+    def pid(self) -> int | None:
+        """The process id; None while it does not run."""
+        return self.process.pid if self.process else None
+
+    @property
     def healthy_at(self) -> float:
         """When the current run resets the earlier deaths."""
         return self.started_at + self.policy.counts_as_alive
@@ -142,7 +148,7 @@ class ManagedProcess:
         runs = self.process is not None
         return ProcessStatus(
             name=self.spec.name,
-            pid=self.process.pid if self.process else None,
+            pid=self.pid,
             runs_for=now - self.started_at if runs else 0.0,
             starts_in=0.0 if runs else max(0.0, self.due_at - now),
             deaths=self.deaths,
@@ -188,7 +194,10 @@ def supervise(
             report(process_statuses(processes))
             if started is not None:
                 started()
+            inherits = inherits_orphans()
             while not stop_count():
+                if inherits:
+                    reap_orphans({process.pid for process in processes if process.pid is not None})
                 sleep_until_signal(wake_fd, earliest(processes))
                 changes = [process.check(time.monotonic()) for process in processes]
                 if any(changes):

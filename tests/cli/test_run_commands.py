@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests.cli.conftest import Run
+from tests.support.skip_guard import NO_IPV6, has_ipv6
 from tests.support.wait_until import until
 
 FILE = """\
@@ -40,9 +41,9 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @contextmanager
-def service(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def service(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Yield the process and the URL of an `up` on a free port."""
-    command = [sys.executable, "-m", "sync_service.cli", "up", "--port", "0"]
+    command = [sys.executable, "-m", "sync_service.cli", "up", "--port", "0", *options]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     with (directory / "log").open("w") as log:
         process = subprocess.Popen(
@@ -50,7 +51,7 @@ def service(directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         )
     try:
         assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+        found = re.search(r"http://\S+:\d+", process.stdout.readline())
         assert found, (directory / "log").read_text()
         yield process, found[0]
     finally:
@@ -125,6 +126,26 @@ def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, direc
     assert process.returncode == 0, (directory / "log").read_text()
     assert not answers(address)
     assert json.loads(run("status", "--json").stdout)["redis"] == "away"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ((), "http://127.0.0.1:"),
+        (("--host", "127.0.0.1"), "http://127.0.0.1:"),
+        pytest.param(("--host", "::1"), "http://[::1]:", marks=pytest.mark.skipif(not has_ipv6(), reason=NO_IPV6)),
+    ],
+)
+def test_up_listens_where_its_printed_link_leads(directory: Path, options: tuple[str, ...], shown: str) -> None:
+    """On this machine only by default; on IPv6 with brackets in the link, also in the one for the first admin."""
+    with service(directory, *options) as (process, address):
+        assert address.startswith(shown)
+        until(lambda: answers(address), "the web part answers")
+        assert process.stdout is not None
+        link = process.stdout.readline().split()[-1]
+        assert link.startswith(f"{address}/first-admin/")
+        assert requests.get(link, timeout=5).status_code == 200
 
 
 def nothing_is_due(run: Run) -> bool:

@@ -15,31 +15,36 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.wsgi import create
 
 from config.gunicorn import RoutedLogger, gunicorn_options
+from config.listening import bind, local_url
 from config.settings import read_settings
 from sync_service.web.server.worker import BoundedWorker
+from tests.support.skip_guard import NO_IPV6, has_ipv6
 from tests.support.wait_until import until
 
 SERVE_GREETING = """
 import sys
 from config.gunicorn import WebServer, gunicorn_options
+from config.listening import bind
 from config.logging import set_up_logging
 from config.settings import read_settings
 
 async def application(scope, receive, send):
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": b"good day"})
+    body = f"good day, {scope['client'][0]} at {scope['server'][0]}"
+    await send({"type": "http.response.body", "body": body.encode()})
 
 set_up_logging("json")
-WebServer(lambda: application, gunicorn_options(read_settings(), host="127.0.0.1", port=int(sys.argv[1]))).run()
+bound = bind(sys.argv[1], int(sys.argv[2])).detach()
+WebServer(lambda: application, gunicorn_options(read_settings(), bound=bound)).run()
 """
 
 
 def test_every_option_is_one_that_gunicorn_knows() -> None:
     """Otherwise a misspelled option would appear only at the start."""
     config = Config()
-    for name, value in gunicorn_options(read_settings(), host="::1", port=8080).items():
+    for name, value in gunicorn_options(read_settings(), bound=7).items():
         config.set(name, value)
-    assert config.address == [("::1", 8080)]
+    assert config.address == [7]
     assert issubclass(config.worker_class, BoundedWorker)
     assert config.control_socket_disable
 
@@ -49,7 +54,7 @@ def test_no_header_of_a_request_changes_its_path_or_scheme(monkeypatch: pytest.M
     """The application believes X-Forwarded-Proto as far as it is configured; the server believes nothing."""
     monkeypatch.setenv("OKR_SYNC_PROXY_HOPS", hops)
     config = Config()
-    for name, value in gunicorn_options(read_settings(), host="127.0.0.1", port=1).items():
+    for name, value in gunicorn_options(read_settings(), bound=7).items():
         config.set(name, value)
     forwarded = "SCRIPT_NAME: /x\r\nPATH_INFO: /y\r\nX-Forwarded-Proto: https\r\nX-Forwarded-SSL: on\r\nREMOTE_ADDR: 1"
     sent = f"GET /sign-in HTTP/1.1\r\nHost: okr\r\n{forwarded}\r\n\r\n".encode()
@@ -70,18 +75,26 @@ def test_gunicorn_logs_through_the_root_logger(caplog: pytest.LogCaptureFixture)
 
 
 @pytest.mark.slow
-def test_the_server_answers_and_stops_on_sigterm(tmp_path: Path) -> None:
-    """It runs in a process of its own, as the command line starts it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        pytest.param("::1", "::1", marks=pytest.mark.skipif(not has_ipv6(), reason=NO_IPV6)),
+        # An IPv6 socket that an IPv4 client reaches, as one on "::" is, but on this machine only.
+        pytest.param("::ffff:127.0.0.1", "127.0.0.1", marks=pytest.mark.skipif(not has_ipv6(), reason=NO_IPV6)),
+    ],
+)
+def test_the_server_answers_on_either_family_and_stops_on_sigterm(tmp_path: Path, host: str, client: str) -> None:
+    """It runs in a process of its own, as the command line starts it; an IPv4 client keeps its IPv4 address."""
+    with bind(host, 0) as probe:
         port = probe.getsockname()[1]
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), "HOME": str(tmp_path)}
-    command = [sys.executable, "-c", SERVE_GREETING, str(port)]
+    command = [sys.executable, "-c", SERVE_GREETING, host, str(port)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
         try:
-            until(lambda: answers(port), "the server answers")
-            assert requests.get(f"http://127.0.0.1:{port}/", timeout=5).text == "good day"
+            until(lambda: answers(client, port), "the server answers")
+            assert requests.get(local_url(client, port), timeout=5).text == f"good day, {client} at {client}"
         finally:
             server.send_signal(signal.SIGTERM)
         _, lines = server.communicate(timeout=15)
@@ -90,7 +103,7 @@ def test_the_server_answers_and_stops_on_sigterm(tmp_path: Path) -> None:
     assert not (tmp_path / ".gunicorn").exists()
 
 
-def answers(port: int) -> bool:
+def answers(host: str, port: int) -> bool:
     """Return whether a server listens on the port."""
-    with socket.socket() as visitor:
-        return visitor.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as visitor:
+        return visitor.connect_ex((host, port)) == 0

@@ -6,6 +6,7 @@ without having tested anything.
 
 import os
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.support import proxies
 SHARED = Path(__file__).parents[3] / "shared"
 SHARED_IS_ABSENT = "the sibling folder shared is absent"
 NOT_LINUX = "only Linux can do this"
+NO_IPV6 = "this machine has no IPv6"
 PGBOUNCER_IS_ABSENT = "PgBouncer is absent, and its package can't be installed here"
 
 
@@ -24,10 +26,21 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 
 
+def has_ipv6() -> bool:
+    """Return whether this machine has IPv6's own loopback address."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 def expected_reasons() -> frozenset[str]:
     """Return the accepted reasons on this machine. `make setup-dev` tries to install Debian's packages as root."""
     reasons = {
         SHARED_IS_ABSENT: not SHARED.is_dir(),
+        NO_IPV6: not has_ipv6(),
         NOT_LINUX: sys.platform != "linux",
         proxies.ABSENT: not proxies.can_be_had(),
         PGBOUNCER_IS_ABSENT: find_program("pgbouncer") is None,

@@ -13,21 +13,36 @@ def client_address(peer: str, forwarded: str, *, hops: int) -> str:
     The last `hops` addresses in it were added by our proxies; all before them may be invented.
     """
     given = [one.strip() for one in forwarded.split(",")] if hops else []
-    return given[-hops] if len(given) >= hops > 0 and given[-hops] else peer
+    return unmapped(given[-hops] if len(given) >= hops > 0 and given[-hops] else peer)
 
 
-@lru_cache(maxsize=4096)
+def unmapped(address: str) -> str:
+    """Return the IPv4 address that a socket for both families shows as `::ffff:…` (RFC 4291); others unchanged."""
+    return _ipv4_of(address[:LONGEST_ADDRESS]) or address
+
+
 def client_network(address: str) -> str:
     """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address.
 
     One host may use every address of its /64 network (RFC 6177).
     """
+    return _network_of(address.partition("%")[0][:LONGEST_ADDRESS])
+
+
+@lru_cache(maxsize=4096)
+def _ipv4_of(address: str) -> str | None:
+    """Return the IPv4 address inside an IPv6 address, or None."""
     try:
-        parsed = ip_address(address.partition("%")[0])
+        mapped = IPv6Address(address).ipv4_mapped
     except ValueError:
-        return address[:LONGEST_ADDRESS]
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ip_network((parsed, 64), strict=False))
+        return None
+    return None if mapped is None else str(mapped)
+
+
+@lru_cache(maxsize=4096)
+def _network_of(address: str) -> str:
+    try:
+        parsed = ip_address(_ipv4_of(address) or address)
+    except ValueError:
+        return address
+    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else str(parsed)

@@ -9,7 +9,7 @@ from typing import Any, cast
 from gunicorn.asgi.parser import ParseError
 from gunicorn.asgi.protocol import ASGIProtocol
 
-from sync_service.web.server.client_address import client_network
+from sync_service.web.server.client_address import client_network, unmapped
 from sync_service.web.server.open_connections import OpenConnections
 from sync_service.web.server.site import ABORT
 
@@ -103,6 +103,9 @@ class BoundedProtocol(ASGIProtocol):
 
     def _build_http_scope(self, request: Any, sockname: Any, peername: Any) -> dict[str, Any]:
         scope: dict[str, Any] = super()._build_http_scope(request, sockname, peername)
+        for side in ("client", "server"):
+            if scope[side]:
+                scope[side] = (unmapped(scope[side][0]), scope[side][1])
         scope[ABORT] = self.abort
         return scope
 

@@ -27,11 +27,20 @@ from tests.support.wait_until import until
         ("203.0.113.7", 2, "10.0.0.1"),
         ("", 1, "10.0.0.1"),
         (" , ", 1, "10.0.0.1"),
+        ("::ffff:203.0.113.7", 1, "203.0.113.7"),
+        ("::ffff:cb00:7107", 1, "203.0.113.7"),
+        ("2001:db8::7", 1, "2001:db8::7"),
     ],
 )
 def test_the_client_is_the_one_that_trusted_proxies_name(forwarded: str, hops: int, client: str) -> None:
     """Without proxies the header is anybody's invention; too short a list means that it did not pass them all."""
     assert client_address("10.0.0.1", forwarded, hops=hops) == client
+
+
+def test_an_ipv4_client_on_a_socket_for_both_families_is_known_by_its_ipv4_address() -> None:
+    """With trusted proxies, and without."""
+    assert client_address("::ffff:10.0.0.1", "", hops=0) == "10.0.0.1"
+    assert client_address("::1", "", hops=0) == "::1"
 
 
 def test_one_ipv6_network_is_one_client() -> None:
