@@ -1,9 +1,12 @@
 """Errors in the settings: all of them at once, in words that an operator can act on."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import ValidationError
+
+_MAY_HOLD_PASSWORD = re.compile(r":.*@", re.DOTALL)
 
 SECRET_NAMES = frozenset({"DATABASE_URL", "REDIS_URL", "SMTP_URL", "OKR_SYNC_SECRET_KEY"})
 
@@ -37,7 +40,7 @@ def wrong_values(error: ValidationError, *, allowed: Mapping[str, str]) -> list[
     for problem in error.errors(include_url=False, include_context=False):
         name = str(problem["loc"][0])
         value = f"is {problem['input']!r}"
-        if name in SECRET_NAMES or ("://" in value and "@" in value):
+        if name in SECRET_NAMES or _MAY_HOLD_PASSWORD.search(value):
             value = "has a wrong value"
         reason = problem["msg"].removeprefix("Value error, ")
         lines.append(f"{name} {value} ({reason}); allowed: {allowed[name]}")

@@ -12,6 +12,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from config import passwords
 from config.log_text import cut_out_tokens, escape_fields, escape_line, write_traceback
 
 NEVER_LOGGED = frozenset(
@@ -119,5 +120,5 @@ def shorten(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
 
 
 def cut_out_passwords(_logger: WrappedLogger, _method: str, line: Any) -> str:
-    """Remove user and password from every URL in a finished line, also in tracebacks."""
-    return PASSWORD_IN_URL.sub("…@", line)
+    """Remove user and password from every URL in a finished line, also in tracebacks, and known passwords anywhere."""
+    return PASSWORD_IN_URL.sub("…@", passwords.cut_out(line))

@@ -16,7 +16,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from config import urls
+from config import passwords, urls
 from config.errors import InvalidSettings, unknown_names, wrong_values
 from config.listening import all_interfaces
 from config.secret_key import MIN_LENGTH, read_or_create
@@ -214,6 +214,7 @@ def read_settings() -> Settings:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InvalidSettings([f"{ENV_FILE}, line {line}: is not UTF-8; save the file in that encoding"]) from None
+    passwords.remember(environment)
     errors = unknown_names(environment, known=known_names(), prefix=PREFIX)
     try:
         settings = Settings()

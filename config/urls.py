@@ -66,8 +66,7 @@ def database_url(written: str) -> str:
 
 def _postgresql_url(url: str) -> str:
     parts = split(url)
-    signs = url.count("@")
-    if signs > 1 or signs > parts.netloc.count("@") or parts.fragment:
+    if url.count("@") > 1 or parts.fragment:
         raise ValueError(f"it can't be read as an address; {ESCAPES}")
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         _check_option(name, value)
@@ -144,7 +143,7 @@ def base_url(written: str) -> str:
     parts = split(written)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("it is not an http or https address")
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("it may hold no user, query or fragment")
     path = parts.path.rstrip("/")
     if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
@@ -175,6 +174,8 @@ def split(written: str) -> SplitResult:
         port = parts.port
     except ValueError:
         raise ValueError(f"it can't be read as an address with a port; {ESCAPES}") from None
+    if "@" in written.replace(parts.netloc, "", 1) and parts.scheme != "unix":  # a socket's path may have one
+        raise ValueError(f"it can't be read as an address; {ESCAPES}")
     if port == 0:
         raise ValueError("port 0 is not an address")
     return parts

@@ -17,6 +17,7 @@ import requests
 from urllib3.exceptions import HTTPError, ProtocolError, SSLError
 
 from connectors.json_fields import text
+from connectors.proxies import BY_PROXY, require_usable_proxy
 from connectors.responses import Response, host_of_url, raise_for_response, shown_host
 from sync_service.domain.trackers.connector import Refused, Rejected, Unavailable
 
@@ -73,6 +74,8 @@ class _Session(requests.Session):
         self.site = site
         # No proxy can reach a server that listens on this machine only.
         self.trust_env = host_of_url(site) not in _LOOPBACK
+        if self.trust_env:
+            require_usable_proxy(site)
         self.verify = _authorities()
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.idle_since: float | None = None
@@ -260,7 +263,7 @@ def _what_failed(error: Exception) -> str:
         why = f"its TLS certificate is not trusted: {found[1].strip()}" if found else "the TLS connection failed"
         return f"can't be reached safely: {why}; for an authority of your own, set {_CA_SETTINGS[-1]} to its file"
     if isinstance(error, requests.exceptions.ProxyError):
-        return "can't be reached by way of the proxy of HTTPS_PROXY or HTTP_PROXY"
+        return BY_PROXY
     return f"does not answer ({type(error).__name__})"
 
 

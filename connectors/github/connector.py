@@ -114,7 +114,7 @@ class GitHub:
         if rule.parse:
             check_subject(event, payload)
         found = rule.parse(payload, connection) if rule.parse else (Ignored(rule.description),)
-        found = keep_own_links(found, connection.site)
+        found = keep_own_links(found, pages_of(connection.site))
         return ParsedDelivery(name=name, observations=found, actor=account(json_object(payload.get("sender"))))
 
     def normalize_key(self, text: str, *, site: str = "") -> str:

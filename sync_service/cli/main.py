@@ -4,12 +4,15 @@ import importlib
 import io
 import os
 import sys
+import traceback
+from types import TracebackType
 from typing import Any
 
 import click
 from sqlalchemy.exc import DBAPIError
 
 import sync_service
+from config import passwords
 from config.errors import InvalidSettings
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.text import counted
@@ -66,7 +69,14 @@ class Commands(click.Group):
         return next(command for command in commands if command.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command. No error that it prints has a password of our settings."""
+        try:
+            return self._invoke(ctx)
+        except click.ClickException as error:
+            error.message = passwords.cut_out(error.message)  # type: ignore[misc]  # final for type checkers only
+            raise
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except InvalidFiles as error:
@@ -89,6 +99,11 @@ class Commands(click.Group):
             raise click.ClickException(str(error)) from error
 
 
+def print_bug(kind: type[BaseException], error: BaseException, at: TracebackType | None) -> None:
+    """Print the traceback of an unexpected error, without passwords; takes the place of `sys.excepthook`."""
+    sys.stderr.write(passwords.cut_out("".join(traceback.format_exception(kind, error, at))))
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(sync_service.__version__, prog_name="okr-sync")
 def main() -> None:
@@ -103,6 +118,7 @@ def main() -> None:
     Settings come from the environment or from .env; see docs/configuration.md.
     """  # noqa: D301 - click's mark for lines that must not be rewrapped
     os.umask(PRIVATE)
+    sys.excepthook = print_bug
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack a character
             stream.reconfigure(errors="replace")

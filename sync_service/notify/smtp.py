@@ -150,8 +150,15 @@ class _Client(smtplib.SMTP):
                 break
             code, reply = self.docmd(_base64(authobject(base64.decodebytes(reply)) or ""))
         if code not in (235, 503):
-            raise smtplib.SMTPAuthenticationError(code, reply)
+            raise smtplib.SMTPAuthenticationError(code, self._without_password(reply))
         return code, reply
+
+    def _without_password(self, reply: bytes) -> bytes:
+        """Return a reply without the password; some servers repeat a command that they refuse."""
+        plain = (self.password, f"\0{self.user}\0{self.password}")
+        for form in sorted({*map(_base64, plain), self.password} - {""}, key=len, reverse=True):
+            reply = reply.replace(form.encode(), "…".encode())
+        return reply
 
     def auth_login(self, challenge: object = None) -> str:
         """Return the user, then the password."""

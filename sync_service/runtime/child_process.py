@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from config import passwords
+
 FIRST_OF_OTHERS = 3
 """The first file descriptor that is not the standard input, output or error."""
 
@@ -107,7 +109,7 @@ def _run_child(
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001 - the child must not run the parent's code; the traceback is printed, the exit code tells
-        traceback.print_exc()
+        sys.stderr.write(passwords.cut_out(traceback.format_exc()))
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

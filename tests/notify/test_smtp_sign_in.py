@@ -1,7 +1,7 @@
 """Signing in at an SMTP server, how we name ourselves, and encryption that is offered and refused."""
 
 import socket
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -74,6 +74,19 @@ def test_cram_md5_works_with_a_password_outside_ascii() -> None:
     assert received[1] == "AUTH CRAM-MD5"
     user, digest = b64decode(received[2]).decode().split(" ")
     assert (user, len(digest)) == ("tim", 32)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_a_server_that_repeats_the_password_does_not_bring_it_into_the_error(mechanism: str) -> None:
+    """Neither as it is nor as it was sent."""
+    sent = [b64encode(text).decode() for text in (b"\0okr\0s3kr1t pass", b"s3kr1t pass")]
+    refused = f"535 what is {sent[0]} or {sent[1]} or s3kr1t pass?"
+    replies = {"PLAIN": [refused], "LOGIN": ["334 UGFzc3dvcmQ6", refused]}[mechanism]
+    with scripted(f"250-x\r\n250 AUTH {mechanism}", *replies, "221 bye") as (port, received):
+        server = Server(host="127.0.0.1", port=port, security="offered", user="okr", password="s3kr1t pass")
+        with SmtpSession(server) as session, pytest.raises(Unreachable, match="535 what is … or … or …\\?"):
+            session.open()
+    assert len(received) >= len(replies) + 1
 
 
 def test_a_server_that_challenges_without_end_is_left() -> None:

@@ -4,12 +4,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import click
 
+from config import passwords
 from config.errors import InvalidSettings
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
@@ -50,7 +51,8 @@ def doctor(*, connections: tuple[str, ...], as_json: bool) -> None:
     """
     sections: list[Found] = []
     marks = MARKS if _can_write(MARKS.values()) else ASCII_MARKS
-    for name, findings in _sections(connections):
+    for name, with_passwords in _sections(connections):
+        findings = [replace(one, says=passwords.cut_out(one.says)) for one in with_passwords]
         sections.append((name, findings))
         if not as_json:
             click.echo("\n".join(_lines(name, findings, marks)))
