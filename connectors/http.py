@@ -38,7 +38,6 @@ _MOST_IDLE = 10
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
-
 _CA_SETTINGS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """Variables that name trusted certificate authorities. requests knows the first two, Python's own TLS the last."""
 
@@ -72,8 +71,7 @@ class _Session(requests.Session):
     def __init__(self, site: str) -> None:
         super().__init__()
         self.site = site
-        # No proxy can reach a server that listens on this machine only.
-        self.trust_env = host_of_url(site) not in _LOOPBACK
+        self.trust_env = host_of_url(site) not in _LOOPBACK  # no proxy can reach a server on this machine only
         if self.trust_env:
             require_usable_proxy(site)
         self.verify = _authorities()

@@ -118,7 +118,8 @@ CONNECTORS: Mapping[str, str] = {
     "connectors.number_values": "connectors.json_fields",
     "connectors.webhook": "connectors.json_fields domain",
     "connectors.responses": "connectors.webhook connectors.json_fields domain",
-    "connectors.http": "connectors.responses connectors.webhook connectors.json_fields domain",
+    "connectors.proxies": "connectors.responses domain",
+    "connectors.http": "connectors.proxies connectors.responses connectors.webhook connectors.json_fields domain",
     **connector("github"),
     # Jira keeps no list of failed deliveries.
     **connector("jira", without=["redelivery"]),
@@ -245,12 +246,12 @@ def test_the_core_knows_only_the_standard_library() -> None:
     [
         ("flask", {"web"}),
         ("sqlalchemy", None),
-        ("requests", {"connectors.http"}),
+        ("requests", {"connectors.http", "connectors.proxies"}),
         ("markdown_it", {"connectors.markdown"}),
     ],
 )
 def test_a_library_stays_in_its_room(library: str, rooms: set[str] | None) -> None:
-    """Flask in the web, HTTP calls and CommonMark in one module each, and no connector uses the database."""
+    """Flask in the web, HTTP calls with their proxies, and CommonMark, and no connector uses the database."""
     users = [name for name, file in modules(*OURS).items() if any(_top(one) == library for one in imports(file))]
     found = {name.removeprefix("sync_service.") for name in users}
     if rooms is None:

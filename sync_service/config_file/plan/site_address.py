@@ -16,9 +16,9 @@ def site_of(form: models.Connection, connector: Connector) -> str:
 
 
 def is_web_address(site: str) -> bool:
-    """Return whether a text is an address that begins with https:// or http://."""
+    """Return whether a text is an address that begins with https:// or http://, without a user or password."""
     try:
         url = urlsplit(site)
     except ValueError:  # an unclosed bracket
         return False
-    return url.scheme in ("http", "https") and bool(url.hostname)
+    return url.scheme in ("http", "https") and bool(url.hostname) and "@" not in url.netloc

@@ -204,6 +204,7 @@ def test_keys_have_the_forms_that_people_write(written: str, key: str) -> None:
         ("https://api.github.com", "https://GitHub.com/acme/checkout/issues/12", True),
         ("https://api.acme.ghe.com", "https://acme.ghe.com/acme/checkout/issues/12", True),
         ("https://ghe.acme.example/api/v3", "https://ghe.acme.example/acme/checkout/issues/12", True),
+        ("https://api.acme.example/api/v3", "https://api.acme.example/acme/checkout/issues/12", True),
         ("https://api.github.com", "https://evil.example/acme/checkout/issues/12", False),
         ("https://api.github.com", "https://github.com@evil.example/", False),
         ("https://api.github.com", "https://github.com.evil.example/", False),
