@@ -123,3 +123,13 @@ def test_a_proxy_that_fails_is_named_without_its_password(
         client.get("http://tracker.invalid/api", authorization=None)
     assert [one for one in secret_forms() if one in str(failed.value)] == []
     assert "proxy" in str(failed.value)
+
+
+def test_a_site_with_a_password_is_refused_without_showing_it(run: Run, directory: Path) -> None:
+    """It would be on pages and in every export."""
+    assert run("migrate").exit_code == 0
+    text = (directory / "okrs.yaml").read_text().replace("site: https://", "site: https://okr:s3kr1t@")
+    (directory / "okrs.yaml").write_text(text)
+    result = run("apply", "okrs.yaml")
+    assert (result.exit_code, "s3kr1t" in text, "s3kr1t" in result.output) == (1, True, False)
+    assert "without user and password" in result.stderr

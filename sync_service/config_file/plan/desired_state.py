@@ -95,7 +95,12 @@ class DesiredStateBuilder:
             )
             site = site_of(form, self.connectors[form.kind])
             if not is_web_address(site):
-                self._add_error(part, ("site",), format_value(site), "an address that begins with https:// or http://")
+                self._add_error(
+                    part,
+                    ("site",),
+                    format_value(site),
+                    "an address that begins with https:// or http://, without user and password",
+                )
             yield (
                 form.slug,
                 {

@@ -1,5 +1,6 @@
 """File errors: where (file, line, field), what was found, what is allowed; all of them at once."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ __all__ = ["FileError", "InvalidFiles", "Path", "did_you_mean", "format_path", "
 
 Path = tuple[str | int, ...]
 """The path to a value in a file: `("connections", 0, "slug")`."""
+
+_USER_AND_PASSWORD = re.compile(r"(?<=://)\S*@")
 
 LONGEST = 80
 """How many characters of a found value are shown."""
@@ -45,7 +48,7 @@ def format_path(path: Path) -> str:
 
 
 def format_value(value: object) -> str:
-    """Format a found value, shortened."""
+    """Format a found value, shortened, without user and password of an address."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -54,5 +57,5 @@ def format_value(value: object) -> str:
         return "a mapping"
     if isinstance(value, list) and not all(isinstance(one, str) for one in value):
         return f"a list of {len(value)}"
-    text = repr(value)
+    text = _USER_AND_PASSWORD.sub("…@", repr(value))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
