@@ -22,6 +22,9 @@ from simulator.webhook_sender import WebhookSender
 _FIRST_ID = 3_387_467_460
 """GitHub's ids no longer fit into 32 bits, so ours don't either."""
 
+_FIRST_USER_ID = 200_000_000
+"""Those of accounts still do: GraphQL shows them as `databaseId`."""
+
 _PATIENCE, _PATIENCE_OF_GHES = 10.0, 30.0
 """How many seconds a receiver has to answer.
 
@@ -45,7 +48,7 @@ class Registry(BaseTracker, ABC):
         self.ghes = ghes
         patience = _PATIENCE_OF_GHES if ghes else _PATIENCE
         super().__init__(clock=clock, webhooks=WebhookSender(background=background, timeout=patience), port=port)
-        self._next_id = _FIRST_ID
+        self._next_id, self._next_user_id = _FIRST_ID, _FIRST_USER_ID
         self._acting = threading.local()
         self._users: dict[str, User] = {}
         self._types: dict[str, IssueType] = {}
@@ -86,9 +89,18 @@ class Registry(BaseTracker, ABC):
         """Return the account of that name; create it if it does not exist."""
         with self.reading():
             if login not in self._users:
-                id_, node_id = self.new_id(_KINDS.get(kind, "U"))
-                self._users[login] = User(id_, node_id, login, kind)
+                self._next_user_id += self.ID_STEP
+                node_id = self.node_id(_KINDS.get(kind, "U"), self._next_user_id)
+                self._users[login] = User(self._next_user_id, node_id, login, kind)
             return self._users[login]
+
+    def rename_user(self, login: str, new: str) -> User:
+        """Give an account another name; the old one is free for somebody else. Send nothing, as GitHub."""
+        with self.reading():
+            user = self._users.pop(login)
+            user.login = new
+            self._users[new] = user
+            return user
 
     def organization(self, login: str) -> User | None:
         """Return the organisation of that name, if there is one; case does not matter."""

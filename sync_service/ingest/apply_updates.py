@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
+from sync_service.domain.people.accounts import Login
 from sync_service.domain.trackers.connector import Connector, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
     AccountSeen,
@@ -48,7 +49,7 @@ from sync_service.store.okrs.ruleset import Ruleset, RulesetCache
 from sync_service.store.queue import due, fetch_requests, query_candidates, relink_requests
 from sync_service.store.queue.retry import Rows, bury, one_group, try_groups
 from sync_service.store.tables import delivery
-from sync_service.store.trackers import inbox, issues, scope_changes, scope_names
+from sync_service.store.trackers import accounts, inbox, issues, scope_changes, scope_names
 from sync_service.store.trackers.connections import Connections
 from sync_service.store.trackers.outcomes import ignored
 
@@ -122,13 +123,30 @@ class UpdateApplier:
 
     def _apply_once(self, updates: Sequence[Update], finish: Callable[[Transaction, Outcomes], None]) -> None:
         self._bind_scopes(updates)
-        with writing(self.engine) as tx:
-            finish(tx, self._apply_updates(tx, updates))
-            versions.bump(tx, versions.CHANGES)
+        while unpinned := self._apply_unless_unpinned(updates, finish):
+            with writing(self.engine) as tx:
+                accounts.pin(tx, unpinned, now=self.now())
 
-    def _apply_updates(self, tx: Transaction, updates: Sequence[Update]) -> Outcomes:
+    def _apply_unless_unpinned(
+        self, updates: Sequence[Update], finish: Callable[[Transaction, Outcomes], None]
+    ) -> dict[Login, str]:
+        """Apply updates, or else return the logins of people that they name for the first time, to be pinned before."""
+        with writing(self.engine) as tx:
+            ruleset = self.ruleset_cache.current(tx)
+            seen = about.accounts(ruleset, updates)
+            unpinned = ruleset.people.unpinned(seen)
+            if not unpinned:
+                finish(tx, self._apply_updates(tx, ruleset, updates))
+                self._note_strangers(tx, ruleset.people.strangers(seen))
+                versions.bump(tx, versions.CHANGES)
+        return unpinned
+
+    def _note_strangers(self, tx: Transaction, found: Mapping[Login, str]) -> None:
+        for site, login in accounts.note_strangers(tx, found, now=self.now()):
+            log.warning("login taken by another account", kind=site.kind, site=site.address, login=login)
+
+    def _apply_updates(self, tx: Transaction, ruleset: Ruleset, updates: Sequence[Update]) -> Outcomes:
         """Apply updates: issues, then links, then values with their history and notices."""
-        ruleset = self.ruleset_cache.current(tx)
         received = len(updates)
         updates = [*updates, *about.relayed(ruleset, updates)]
         batch = IssueBatch.lock(tx, ruleset, about.identities(ruleset, updates))

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
+from sync_service.domain.people.accounts import Site
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE
 from sync_service.domain.trackers.observations import (
+    Account,
     AccountSeen,
     CommentSeen,
     FetchNeeded,
@@ -162,6 +164,28 @@ def terms(batch: IssueBatch, updates: Sequence[Update]) -> set[TermKey]:
             elif isinstance(one, TermSeen):
                 keys |= {(connection_id, one.kind, one_id) for one_id in (one.id, one.merged_into) if one_id}
     return keys
+
+
+def accounts(ruleset: Ruleset, updates: Iterable[Update]) -> list[tuple[Site, Account]]:
+    """Return the accounts that the updates name, in their order: authors, assignees, and who acted."""
+    return [
+        (ruleset.trackers[update.connection_id].site, account)
+        for update in updates
+        for one in (*update.parsed.observations, update.parsed)
+        for account in _accounts_of(one)
+        if account is not None and account.stable_id is not None
+    ]
+
+
+def _accounts_of(one: Observation | ParsedDelivery) -> Iterable[Account | None]:
+    match one:
+        case Snapshot():
+            return (one.author, *one.assignees)
+        case CommentSeen():
+            return (one.author,)
+        case ParsedDelivery():
+            return (one.actor,)
+    return ()
 
 
 def is_news(outcome: str) -> bool:

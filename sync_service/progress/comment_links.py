@@ -10,17 +10,26 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from sync_service.domain.text import folded
-from sync_service.domain.trackers.observations import CommentSeen
+from sync_service.domain.trackers.observations import Account, CommentSeen
 from sync_service.store.okrs.ruleset import Ruleset
 
 
-def why_may_not_link(ruleset: Ruleset, connection_id: int, author: str) -> str | None:
+def why_may_not_link(ruleset: Ruleset, connection_id: int, author: Account | None) -> str | None:
     """Return why an account may make no links; None where it may."""
-    kind = ruleset.trackers[connection_id].kind
-    person = ruleset.people.get((kind, folded(author)))
+    if author is None:
+        return "nobody is named as its author"
+    site = ruleset.trackers[connection_id].site
+    person = ruleset.people.find(site, author)
     if person is None:
-        return f"no person has the {kind} account {author}" if author else "nobody is named as its author"
+        named = ruleset.people.named(site, author)
+        if named is None:
+            return f"no person has the {site.kind} account {author.id}"
+        return f"another {site.kind} account than that of {named.name} has the name {author.id} now"
     return None if person.may_link else f"{person.name} is a viewer, and viewers make no links"
+
+
+def _author_of(row: Row[Any]) -> Account | None:
+    return Account(row.author, row.author, row.author_id) if row.author else None
 
 
 def comment_that_counts(ruleset: Ruleset, connection_id: int, rows: Sequence[Row[Any]]) -> Row[Any] | None:
@@ -29,7 +38,7 @@ def comment_that_counts(ruleset: Ruleset, connection_id: int, rows: Sequence[Row
     `rows` are the comments on one issue, newest first.
     """
     for row in rows:
-        if not row.gone and row.wants is not None and why_may_not_link(ruleset, connection_id, row.author) is None:
+        if not row.gone and row.wants is not None and why_may_not_link(ruleset, connection_id, _author_of(row)) is None:
             return row
     return None
 
@@ -42,7 +51,8 @@ def requested_key_results(ruleset: Ruleset, row: Row[Any]) -> list[int]:
 
 def describe_comment(ruleset: Ruleset, connection_id: int, row: Row[Any]) -> str:
     """Describe the comment that made a link: `by a comment of Ana (/okr KR-1)`."""
-    person = ruleset.people.get((ruleset.trackers[connection_id].kind, row.author))
+    author = _author_of(row)
+    person = ruleset.people.find(ruleset.trackers[connection_id].site, author) if author else None
     command = f" (/okr {' '.join(row.wants) or 'none'})" if row.wants is not None and not row.gone else ""
     return f"by a comment of {person.name if person else row.author}{command}"
 
@@ -54,7 +64,7 @@ def comment_outcome(ruleset: Ruleset, connection_id: int, seen: CommentSeen) -> 
     if seen.wants is None:
         return "the comment no longer asks for links"
     command = f"/okr {' '.join(seen.wants) or 'none'}"
-    refused = why_may_not_link(ruleset, connection_id, seen.author.id if seen.author else "")
+    refused = why_may_not_link(ruleset, connection_id, seen.author)
     if refused:
         return f"{command} makes no link, because {refused}"
     if not seen.wants:

@@ -35,12 +35,12 @@ query($id: ID!) { node(id: $id) { ... on PullRequest {
 _COMMON = """
   id number title url createdAt updatedAt closedAt
   repository { id }
-  author { __typename login }
+  author { __typename login ... on User { databaseId } }
   milestone { id title }
   labels(first: 100) { nodes { id name } pageInfo { hasNextPage } }
 """
-_ASSIGNEES = "assignees(first: 20) { nodes { __typename login } }"
-_ASSIGNED = "assignedActors(first: 20) { nodes { __typename ... on User { login } } }"
+_ASSIGNEES = "assignees(first: 20) { nodes { __typename login databaseId } }"
+_ASSIGNED = "assignedActors(first: 20) { nodes { __typename ... on User { login databaseId } } }"
 _FIELDS = """issueFieldValues(first: 100) { nodes {
   ... on IssueFieldNumberValue { value field { ... on IssueFieldNumber { name %(id)s } } } %(texts)s } }"""
 _FIELD_TEXTS = """

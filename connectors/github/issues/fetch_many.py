@@ -142,8 +142,8 @@ class BatchFetcher:
             "labels": labels,
             "milestone": numbered if milestone else None,
             "type": work.get("issueType"),
-            "user": author,
-            "assignees": assigned,
+            "user": _user(author),
+            "assignees": [_user(one) for one in assigned],
             "created_at": work.get("createdAt"),
             "updated_at": work.get("updatedAt"),
             "closed_at": work.get("closedAt"),
@@ -174,6 +174,10 @@ def _works(found: Json, node: str) -> Iterator[tuple[str, Json]]:
 
 def _labels(work: Json) -> list[Json]:
     return json_objects(json_object(work.get("labels")).get("nodes"))
+
+
+def _user(shown: Json) -> Json:
+    return {"login": shown.get("login"), "id": shown.get("databaseId")}
 
 
 def _details(work: Json) -> Iterator[tuple[str, object]]:

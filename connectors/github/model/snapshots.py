@@ -60,9 +60,9 @@ def identity_and_key(issue: Json, scope: ScopeRef) -> tuple[str, str]:
 
 
 def account(user: Json) -> Account | None:
-    """Return a GitHub user. The login is the id, because it is what people write."""
+    """Return a GitHub user. The login is the id, because it is what people write; the number stays when it changes."""
     login = exact_text(user.get("login"))
-    return Account(login, login) if login else None
+    return Account(login, login, identifier(user.get("id"))) if login else None
 
 
 def read_issue(

@@ -59,9 +59,10 @@ def identity_and_key(issue: Json) -> tuple[str, str]:
 
 
 def account(user: Json) -> Account | None:
-    """Read a user: Cloud has an `accountId`, Data Center a `name`."""
-    found = exact_text(user.get("accountId")) or exact_text(user.get("name")) or exact_text(user.get("key"))
-    return Account(found, text(user.get("displayName")) or found) if found else None
+    """Read a user: Cloud has an `accountId`, Data Center a `name`, which may change, and a `key`, which stays."""
+    account_id, key = exact_text(user.get("accountId")), exact_text(user.get("key"))
+    found = account_id or exact_text(user.get("name")) or key
+    return Account(found, text(user.get("displayName")) or found, None if account_id else key) if found else None
 
 
 def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: bool = False) -> Snapshot | FetchNeeded:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class User:
-    """An account; `kind` is GitHub's `User`, `Organization` or `Bot`."""
+    """An account, which may be renamed; `kind` is GitHub's `User`, `Organization` or `Bot`."""
 
     id: int
     node_id: str

@@ -1,4 +1,4 @@
-"""Checks of the work: are there workers and a clock, late rows, buried rows."""
+"""Checks of the work: are there workers and a clock, late rows, buried rows; logins that other accounts have now."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +10,7 @@ from sync_service.runtime.instance_lock import ProcessView, read_process_status
 from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
+from sync_service.store.views.people import AccountLine, account_lines
 from sync_service.store.views.service_status import Backlog, backlogs
 
 LATE_SECONDS, FAR_TOO_LATE_SECONDS = 60, 300
@@ -17,14 +18,15 @@ _LATE = "check that a worker and the clock run; okr-sync status and their logs s
 
 
 def check_work(services: Services) -> Iterator[Finding]:
-    """Yield the findings about workers and the clock, and about late and buried rows."""
+    """Yield the findings about workers and the clock, about late and buried rows, and about people's accounts."""
     processes = read_process_status(services.settings.data_dir)
     yield _workers(services, processes)
     yield from _clock(processes)
     with reading(services.engine) as tx:
-        waiting = backlogs(tx)
+        waiting, accounts = backlogs(tx), account_lines(tx)
     yield from _late(waiting)
     yield from _buried(waiting)
+    yield from _strangers(accounts)
 
 
 def _workers(services: Services, processes: Sequence[ProcessView] | None) -> Finding:
@@ -71,3 +73,14 @@ def _buried(waiting: Sequence[Backlog]) -> Iterator[Finding]:
         yield Finding(what="buried rows", well=False, says=f"{rows.buried} of {rows.table}", mend=mend)
     if not buried:
         yield Finding(what="buried rows", well=True, says="none")
+
+
+def _strangers(accounts: Sequence[AccountLine]) -> Iterator[Finding]:
+    for one in accounts:
+        if one.stranger_id is not None:
+            says = (
+                f"the {one.kind} login {one.login} of {one.email} belongs to another account now "
+                f"(id {one.stranger_id}, before {one.stable_id}), whose /okr comments make no links"
+            )
+            mend = f"correct the file; for the same person: okr-sync people accounts {one.email} --forget"
+            yield Finding(what="accounts", well=None, says=says, mend=mend)

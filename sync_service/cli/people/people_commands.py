@@ -1,4 +1,4 @@
-"""The commands `people list`, `people remove` and `people sessions`: who may come in, and an end to it."""
+"""The commands `people list`, `remove`, `sessions` and `accounts`: who may come in, and an end to it."""
 
 import json
 from collections.abc import Sequence
@@ -18,12 +18,13 @@ from sync_service.domain.text import instant
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.people import audit, auth
 from sync_service.store.tables import person
-from sync_service.store.views.people import PersonLine, owned_by, person_lines
+from sync_service.store.trackers import accounts
+from sync_service.store.views.people import AccountLine, PersonLine, account_lines, owned_by, person_lines
 
 
 @click.group(short_help="List and remove people, and end their sessions.")
 def people() -> None:
-    """List the people who may sign in, remove one, and list or end one's sessions."""
+    """List the people who may sign in, remove one, list or end one's sessions, and list accounts at trackers."""
 
 
 @people.command("list")
@@ -101,6 +102,39 @@ def sessions(email: str, *, end: bool) -> None:
     for one in found:
         click.echo(f"since {instant(one.started_at)}, until {instant(one.expires_at)}")
     click.echo(f"ended: {len(found)}" if end else f"sessions: {len(found)}")
+
+
+@people.command("accounts")
+@click.argument("email", required=False)
+@click.option("--forget", is_flag=True, help="Forget which accounts a person's logins meant: the next ones seen count.")
+def list_accounts(email: str | None, *, forget: bool) -> None:
+    """List people's accounts at trackers: the id that each login had when it was first seen, and who has it now.
+
+    Another account with the same login is not the person, and its /okr comments make no links.
+    """
+    if forget and email is None:
+        raise click.UsageError("--forget needs the e-mail address of a person")
+    services = open_services()
+    with writing(services.engine) as tx:
+        found = account_lines(tx, None if email is None else _known(tx, email))
+        if forget:
+            accounts.forget(tx, {(one.kind, one.login) for one in found})
+            what = f"forgot which tracker accounts {email} has"
+            audit.note(tx, actor=actor("people accounts"), what=what, at=services.now())
+    for one in found:
+        click.echo(_account_text(one))
+    if forget:
+        click.echo("forgotten: the next account that is seen with a login counts")
+
+
+def _account_text(one: AccountLine) -> str:
+    text = f"{one.email}  {one.kind}  {one.login}"
+    if one.first_seen_at is None:
+        return f"{text}  no id seen"
+    text += f"  id {one.stable_id} at {one.site} since {instant(one.first_seen_at)}"
+    if one.stranger_seen_at is None:
+        return text
+    return f"{text}; another account, id {one.stranger_id}, has this login since {instant(one.stranger_seen_at)}"
 
 
 def _known(tx: Connection, email: str) -> str:

@@ -13,7 +13,7 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables as t
 from sync_service.store.okrs import key_results
 from sync_service.store.queue import relink_requests
-from sync_service.store.trackers import link_comments
+from sync_service.store.trackers import accounts, link_comments
 
 
 @dataclass(slots=True)
@@ -53,7 +53,8 @@ class FollowUps:
                 self._link(change)
 
     def make_due(self) -> None:
-        """Write what was noted as due rows."""
+        """Write what was noted as due rows, and forget the accounts that nobody is named for any more."""
+        accounts.forget_unnamed(self.tx)
         for connection_id in self._existing(t.live_connection, self._relinks):
             relink_requests.add(self.tx, [(connection_id, list(dict.fromkeys(self._relinks[connection_id])))])
         for key_result_id in self._existing(t.key_result, self._causes):
@@ -64,8 +65,7 @@ class FollowUps:
 
     def _people(self) -> None:
         """Relink where comments ask for links: a person's permission to link has changed."""
-        why = RelinkReason(what="permission to link by comments changed", origin="comment")
-        self._relink(link_comments.connections_with_any(self.tx), why)
+        self._relink(link_comments.connections_with_any(self.tx), accounts.RELINKED)
 
     def _link(self, change: Change) -> None:
         ids = self._key_results(t.key_result.c.slug == change.key[0])

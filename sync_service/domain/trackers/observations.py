@@ -5,7 +5,7 @@ unless a field says otherwise.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -53,10 +53,15 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A tracker's account: `id` as in a person's `accounts` setting (GitHub login, Jira accountId or name)."""
+    """A tracker's account: `id` as in a person's `accounts` setting (GitHub login, Jira accountId or name).
+
+    `stable_id` is the tracker's own id of an account that can be renamed: GitHub's number, the user key of Jira Data
+    Center. It is None where `id` never changes, and where the tracker says none. It is no content of an issue.
+    """
 
     id: str
     name: str
+    stable_id: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.measures.settings import parse_measure
+from sync_service.domain.people.accounts import People, Site
 from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, mentions, possible_scopes
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.okrs import query_listings
 from sync_service.store.okrs.rules import MATCHES_NOTHING
-from sync_service.store.tables import key_result, live_connection, person, rule_revision, scope
+from sync_service.store.tables import key_result, live_connection, rule_revision, scope
+from sync_service.store.trackers import accounts
 from sync_service.store.trackers.connections import has_credentials
-from sync_service.store.trackers.siblings import Groups, groups
+from sync_service.store.trackers.siblings import Groups, groups, site_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +69,9 @@ class Tracker:
 
     id: int
     slug: str
-    kind: str
+    site: Site
     can_fetch: bool
     writes_back: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person with a tracker account, and whether they may create links."""
-
-    name: str
-    may_link: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +84,7 @@ class Ruleset:
     rules: RuleIndex
     key_results: Mapping[str, int]
     partial: Mapping[int, str]
-    people: Mapping[tuple[str, str], Person]
+    people: People
     sibling_groups: Groups = field(default_factory=dict)
     conditional: frozenset[int] = frozenset()
     """Key results whose measure has a condition on issues: any change of an issue may count."""
@@ -142,14 +136,7 @@ class RulesetCache:
 
 def load_ruleset(tx: Transaction, version: int) -> Ruleset:
     """Load the ruleset from the database."""
-    columns = (
-        live_connection.c.id,
-        live_connection.c.slug,
-        live_connection.c.kind,
-        live_connection.c.write_back.label("writes_back"),
-    )
-    named = sa.select(*columns, has_credentials().label("can_fetch"))
-    trackers = {row.id: Tracker(**row._mapping) for row in tx.execute(named)}  # noqa: SLF001 - SQLAlchemy's public way
+    trackers = _trackers(tx)
     scopes = Scopes(
         Scope(
             id=row.id,
@@ -171,7 +158,7 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         rules=rules,
         key_results=key_results,
         partial=partial,
-        people=_people(tx),
+        people=accounts.people(tx),
         sibling_groups=groups(tx),
         conditional=_conditional(tx),
         step_issues=_step_issues(tx, {one.slug.lower(): one.id for one in trackers.values()}),
@@ -202,14 +189,19 @@ def with_rules(tx: Transaction, ruleset: Ruleset, rules: Iterable[CompiledRule])
     return replace(ruleset, rules=index, partial={**_partly_seen(index.rules, ruleset.scopes), **unlisted})
 
 
-def _people(tx: Transaction) -> dict[tuple[str, str], Person]:
-    """Return people by (tracker kind, account in lower case); of two with one account, the one who may link wins."""
-    found: dict[tuple[str, str], Person] = {}
-    ordered = sa.select(person.c.name, person.c.role, person.c.accounts).order_by(person.c.role.desc(), person.c.id)
-    for row in tx.execute(ordered):
-        one = Person(row.name, may_link=row.role in ("admin", "member"))
-        found |= {(kind, folded(account)): one for kind, account in row.accounts.items()}
-    return found
+def _trackers(tx: Transaction) -> dict[int, Tracker]:
+    c = live_connection.c
+    named = sa.select(c.id, c.slug, c.kind, c.site, c.write_back, has_credentials().label("can_fetch"))
+    return {
+        row.id: Tracker(
+            id=row.id,
+            slug=row.slug,
+            site=Site(row.kind, site_key(row.site)),
+            can_fetch=row.can_fetch,
+            writes_back=row.write_back,
+        )
+        for row in tx.execute(named)
+    }
 
 
 def _compiled(tx: Transaction) -> Iterable[CompiledRule]:

@@ -17,7 +17,7 @@ from sync_service.store.tables.okrs import (
     step_tick,
     team,
 )
-from sync_service.store.tables.people import api_token, audit, first_admin_link, session, sign_in_link
+from sync_service.store.tables.people import api_token, audit, first_admin_link, pinned_account, session, sign_in_link
 from sync_service.store.tables.rules import (
     counter,
     link,
@@ -78,6 +78,7 @@ __all__ = [
     "objective",
     "organisation",
     "person",
+    "pinned_account",
     "poll",
     "query_candidate",
     "query_listing",

@@ -1,4 +1,4 @@
-"""Tables for sign-in links, the first admin's link, sessions, API tokens and the audit log."""
+"""Tables for sign-in links, the first admin's link, sessions, API tokens, the audit log and pinned accounts."""
 
 import sqlalchemy as sa
 
@@ -56,4 +56,20 @@ audit = sa.Table(
     sa.Column("at", Instant, nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("what", sa.Text, nullable=False),
+)
+
+
+# A login in a person's accounts, and the tracker's id of the account that had it when it was first seen.
+pinned_account = sa.Table(
+    "pinned_account",
+    metadata,
+    row_id(),
+    sa.Column("kind", sa.String(50), nullable=False),
+    sa.Column("site", sa.Text, nullable=False),  # as `site_key` writes it
+    sa.Column("login", sa.String(200), nullable=False),  # folded
+    sa.Column("stable_id", sa.String(200), nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("stranger_id", sa.String(200)),  # another account that has the login now
+    sa.Column("stranger_seen_at", Instant),
+    sa.UniqueConstraint("kind", "site", "login"),
 )

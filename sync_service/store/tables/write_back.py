@@ -47,6 +47,7 @@ link_comment = sa.Table(
     sa.Column("external_id", sa.String(100), nullable=False),
     sa.Column("identity", sa.String(200), nullable=False),  # of the issue, which may still be unknown
     sa.Column("author", sa.String(200), nullable=False),  # account in lower case
+    sa.Column("author_id", sa.String(200)),  # the tracker's id of an account that can be renamed, if it was given
     sa.Column("at", Instant, nullable=False),  # the tracker's time of its last edit
     sa.Column("edited", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("gone", sa.Boolean, nullable=False, server_default=sa.false()),

@@ -28,6 +28,7 @@ def save(tx: Transaction, connection_id: int, seen: CommentSeen, *, identity: st
         "external_id": seen.id,
         "identity": identity,
         "author": folded(seen.author.id) if seen.author else "",
+        "author_id": seen.author.stable_id if seen.author else None,
         "at": seen.at,
         "edited": seen.edited,
         "gone": seen.gone,
@@ -56,6 +57,16 @@ def of_issues(tx: Transaction, connection_id: int, identities: Collection[str]) 
     ):
         found[row.identity].append(row)
     return found
+
+
+def by_another(tx: Transaction, connection_ids: Collection[int], *, login: str, stable_id: str) -> list[int]:
+    """Return the connections with comments of this account under another login, or of another under this login."""
+    c = link_comment.c
+    differs = sa.or_(
+        sa.and_(c.author == login, c.author_id != stable_id), sa.and_(c.author != login, c.author_id == stable_id)
+    )
+    found = sa.select(c.connection_id).where(c.connection_id.in_(connection_ids), differs)
+    return list(tx.scalars(found.distinct().order_by(c.connection_id)))
 
 
 def follow(tx: Transaction, connection_id: int, *, from_identity: str, to_identity: str) -> None:

@@ -1,12 +1,15 @@
-"""What the command line shows of people: who may come in, and what one person owns."""
+"""What the command line shows of people: who may come in, their accounts at trackers, and what one person owns."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
+from sync_service.domain.text import folded
 from sync_service.store import tables
 
 
@@ -27,6 +30,50 @@ def person_lines(tx: Transaction, now: datetime) -> list[PersonLine]:
     mine = sa.select(sa.func.count()).select_from(s).where(s.c.person_id == p.c.id, s.c.expires_at > now)
     found = sa.select(p.c.email, p.c.name, p.c.role, t.c.slug, mine.scalar_subquery())
     return [PersonLine(*row) for row in tx.execute(found.outerjoin(t, t.c.id == p.c.team_id).order_by(p.c.email))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountLine:
+    """A person's account at a tracker's site; `stranger_id` is another account that has its login now.
+
+    `site`, `stable_id` and `first_seen_at` are None until it is seen. So they stay where accounts can't be renamed.
+    """
+
+    email: str
+    kind: str
+    login: str
+    site: str | None = None
+    stable_id: str | None = None
+    first_seen_at: datetime | None = None
+    stranger_id: str | None = None
+    stranger_seen_at: datetime | None = None
+
+
+def account_lines(tx: Transaction, email: str | None = None) -> list[AccountLine]:
+    """Return the accounts of everybody, or of one person, with what is known of them at each site."""
+    a, p = tables.pinned_account, tables.person
+    pinned = list(tx.execute(sa.select(a).order_by(a.c.kind, a.c.login, a.c.site)))
+    found = []
+    for row in tx.execute(sa.select(p.c.email, p.c.accounts).order_by(p.c.email)):
+        for kind, login in sorted(row.accounts.items()) if email in (None, row.email) else ():
+            mine = [one for one in pinned if (one.kind, one.login) == (kind, folded(login))]
+            found += [_account_line(row.email, login, one) for one in mine] or [
+                AccountLine(email=row.email, kind=kind, login=login)
+            ]
+    return found
+
+
+def _account_line(email: str, login: str, row: Row[Any]) -> AccountLine:
+    return AccountLine(
+        email=email,
+        kind=row.kind,
+        login=login,
+        site=row.site,
+        stable_id=row.stable_id,
+        first_seen_at=row.first_seen_at,
+        stranger_id=row.stranger_id,
+        stranger_seen_at=row.stranger_seen_at,
+    )
 
 
 def owned_by(tx: Transaction, email: str) -> Iterator[str]:
