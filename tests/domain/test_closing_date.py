@@ -72,6 +72,16 @@ def test_a_reopened_issue_gets_a_new_closing_date() -> None:
     assert date_of(*reopened, closed(30)) == (at(30), ClosingSource.FIRST_SEEN)
 
 
+def test_a_later_date_of_a_tracker_that_dates_each_closing_says_that_it_was_reopened() -> None:
+    """In any order; a change of the closed issue leaves the date, and any other tracker's later date proves nothing."""
+    first, again = closed(10, at(10), dated_anew=True), closed(30, at(25), dated_anew=True)
+    assert date_of(first, again) == date_of(again, first) == (at(25), ClosingSource.TRACKER)
+    assert date_of(again, first, closed(40, at(25), dated_anew=True)) == (at(25), ClosingSource.TRACKER)
+    assert date_of(first, closed(40, at(10), dated_anew=True)) == (at(10), ClosingSource.TRACKER)
+    assert date_of(closed(10, at(10)), closed(30, at(25))) == (at(10), ClosingSource.TRACKER)
+    assert date_of(first, closed(30, at(31), dated_anew=True)) == (at(10), ClosingSource.TRACKER)
+
+
 def test_a_fetch_that_shows_an_issue_open_comes_after_what_was_seen_at_the_same_time() -> None:
     """GitHub's times have a resolution of a second."""
     issue = merge_snapshot(merged(closed(10, at(10))), snapshot(10), fetched=True)
@@ -89,7 +99,7 @@ def test_a_closed_issue_that_changes_often_keeps_its_date_and_few_snapshots() ->
 
 
 moments = st.integers(0, 6).map(at)
-seen = st.one_of(moments, st.builds(ClosedSeen, moments, st.lists(moments, max_size=2).map(tuple)))
+seen = st.one_of(moments, st.builds(ClosedSeen, moments, st.lists(moments, max_size=2).map(tuple), st.booleans()))
 
 
 def history_of(events: list[datetime | ClosedSeen]) -> ClosingHistory:
@@ -106,7 +116,9 @@ def test_events_in_any_order_give_the_date_of_a_plain_computation(
 ) -> None:
     """Compare with the rule written out over all events at once."""
     events, shuffled = orders
-    last_open = max((one for one in events if isinstance(one, datetime)), default=AUGUST)
+    opened = [one for one in events if isinstance(one, datetime)]
+    anew = [one for one in events if isinstance(one, ClosedSeen) and one.dated_anew and one.dates]
+    last_open = max([*opened, *(one.dates[0] for one in anew if one.dates[0] <= one.at)], default=AUGUST)
     closed_since = [one for one in events if isinstance(one, ClosedSeen) and one.at >= last_open]
     dates = [next((date for date in one.dates if last_open <= date <= one.at), one.at) for one in closed_since]
     found = history_of(shuffled).date()

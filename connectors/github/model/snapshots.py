@@ -107,6 +107,7 @@ def read_issue(
         numbers=found.numbers,
         created_at=timestamp(issue.get("created_at")),
         closed_at=_closed_at(issue),
+        dated_anew=True,
     )
 
 
@@ -153,6 +154,7 @@ def read_pull_request(pull: Json, scope: ScopeRef, repository: Json) -> Snapshot
         author=account(json_object(pull.get("user"))),
         created_at=timestamp(pull.get("created_at")),
         closed_at=timestamp(pull.get("merged_at")) or _closed_at(pull),
+        dated_anew=True,
     )
 
 

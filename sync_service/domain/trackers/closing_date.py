@@ -3,11 +3,12 @@
 A tracker's date counts when it agrees with what we saw: not before the last time at which the issue was open, and not
 after the snapshot that has it. Jira may keep the resolution of an earlier closing, and Data Center may give no date at
 all. Otherwise the first moment at which we know the issue closed counts. The earliest such date stays, whatever changes
-later.
+later, unless the tracker sets its date at each closing and never otherwise: then a later date says that the issue was
+reopened, or closed for another reason, in between.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -27,15 +28,20 @@ class ClosingSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ClosedSeen:
-    """A snapshot of a closed issue: its time `at`, and the tracker's dates of the closing, the preferred one first."""
+    """A snapshot of a closed issue: its time `at`, and the tracker's dates of the closing, the preferred one first.
+
+    `dated_anew`: the tracker sets the first date at each closing, and only then. It is not stored: what follows from it
+    is in the history.
+    """
 
     at: datetime
     dates: tuple[datetime, ...] = ()
+    dated_anew: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosingHistory:
-    """What decides the closing date: the last time at which the issue was open, and the snapshots of it closed since.
+    """What decides the closing date: until when the issue was surely open, and the snapshots of it closed since.
 
     The same snapshots in any order give the same history, as long as there are at most `MOST_KEPT`.
     """
@@ -52,6 +58,8 @@ class ClosingHistory:
     def with_closed(self, seen: ClosedSeen, *, fetched: bool = False) -> "ClosingHistory":
         """Note that the issue was closed at a time. A fetch is newer than what was seen at the same time."""
         open_at = seen.at if fetched and self.open_at == seen.at + TICK else self.open_at
+        if seen.dated_anew and seen.dates and seen.dates[0] <= seen.at:
+            open_at = seen.dates[0] if open_at is None else max(seen.dates[0], open_at)
         closed = _kept({*self.closed, seen}, open_at)
         return self if (open_at, closed) == (self.open_at, self.closed) else ClosingHistory(open_at, closed)
 

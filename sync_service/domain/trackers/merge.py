@@ -161,7 +161,8 @@ def _with_closing_date(issue: Issue, found: _Found) -> Issue:
     snapshot = found.snapshot
     if snapshot.state in CLOSED:
         dates = tuple(filter(None, (snapshot.closed_at, snapshot.entered_category_at)))
-        history = issue.closing.with_closed(ClosedSeen(snapshot.updated_at, dates), fetched=found.fetched)
+        dated_anew = snapshot.dated_anew and snapshot.closed_at is not None
+        history = issue.closing.with_closed(ClosedSeen(snapshot.updated_at, dates, dated_anew), fetched=found.fetched)
     else:
         history = issue.closing.with_open(snapshot.updated_at, fetched=found.fetched)
     date, source = history.date() or (None, None)

@@ -103,7 +103,8 @@ class Snapshot:
     `parent`, `closes`, `components`, `versions` and `sprints` None mean *unknown*, never *none*. `points` are unknown
     when `points_known` is false; a number that is missing in `numbers` is unknown too. `closed_at` is the tracker's
     date of the closing, `entered_category_at` its date of the last change of the status category; None when it says
-    none. `came_from` is the scope from which this change moved the issue.
+    none. `dated_anew`: the tracker sets `closed_at` at each closing, and only then. `came_from` is the scope from which
+    this change moved the issue.
     """
 
     identity: str
@@ -131,6 +132,7 @@ class Snapshot:
     numbers: tuple[Number, ...] = ()
     created_at: datetime | None = None
     closed_at: datetime | None = None
+    dated_anew: bool = False
     entered_category_at: datetime | None = None
     came_from: ScopeRef | None = None
 

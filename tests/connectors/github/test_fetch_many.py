@@ -301,3 +301,22 @@ def test_refused_credentials_are_an_error_once_they_are_used(harness: FetchHarne
     harness.connection = bad
     with pytest.raises(Refused):
         harness.fetch_many()
+
+
+def test_accounts_have_their_ids_in_common_fetches_as_in_single_ones(harness: FetchHarness) -> None:
+    """A login may be renamed, and taken by another person."""
+    harness.add_issues()
+    work = [harness.here.issues[1], harness.there.issues[1], harness.here.issues[2]]
+    ids = {f"{one.repository.id}#{one.number}": [one.author.id, *(who.id for who in one.assignees)] for one in work}
+    keys = {f"{one.repository.id}#{one.number}": f"{one.repository.full_name}#{one.number}" for one in work}
+    together = harness.connector.fetch_issues(harness.connection, wanted=keys)
+    alone = {one: harness.connector.fetch_issue(harness.connection, identity=one, key=key) for one, key in keys.items()}
+    for found in (together, alone):
+        assert {one: _account_ids(seen) for one, seen in found.items()} == {
+            one: {str(id_) for id_ in some} for one, some in ids.items()
+        }
+
+
+def _account_ids(seen: object) -> set[str | None]:
+    assert isinstance(seen, Snapshot)
+    return {one.stable_id for one in (seen.author, *seen.assignees) if one}

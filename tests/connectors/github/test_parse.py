@@ -73,8 +73,11 @@ def test_all_fields_of_an_open_issue_are_parsed() -> None:
             assignees=(Account("bo-lind", "bo-lind"),),
             author=Account("anaruiz", "anaruiz"),
             created_at=datetime(2026, 10, 1, 8, tzinfo=UTC),
+            dated_anew=True,
         ),
     )
+    assert reading.actor is not None
+    assert reading.actor.stable_id is not None
 
 
 @pytest.mark.parametrize(

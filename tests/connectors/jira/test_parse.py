@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS
+from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, account
 from connectors.jira.webhook.events import EVENT_RULES
 from sync_service.domain.trackers.connector import Connection, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
@@ -353,3 +353,13 @@ def test_an_archived_issue_is_dropped_until_it_is_restored() -> None:
     assert again.closed_at is None
     assert seen("jira:issue_archived", archived, status=DONE).state is State.DONE
     assert seen("jira:issue_updated", None, archiveddate="2026-10-06T11:46:40.000+0200").state is State.DROPPED
+
+
+def test_a_username_of_data_center_comes_with_its_key_and_an_account_id_alone() -> None:
+    """A username can be renamed and taken by another person; the key stays, and so does an account id of Cloud."""
+    on_data_center = account({"name": "ana", "key": "JIRAUSER10100", "displayName": "Ana Ruiz"})
+    on_cloud = account({"accountId": "5b10a2844c20165700ede21g", "displayName": "Ana Ruiz"})
+    assert on_data_center is not None
+    assert on_cloud is not None
+    assert (on_data_center.id, on_data_center.stable_id) == ("ana", "JIRAUSER10100")
+    assert (on_cloud.id, on_cloud.stable_id) == ("5b10a2844c20165700ede21g", None)
