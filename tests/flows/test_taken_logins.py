@@ -16,7 +16,6 @@ pytestmark = pytest.mark.both_databases
 def harness(services: Services) -> Iterator[GitHubWriteBackHarness]:
     """Yield a GitHub whose webhooks are received when the test says so. Ana's login is anaruiz."""
     with open_github_harness(services) as made:
-        made.hub.user("AnaRuiz")
         made.furnish(on=False)
         yield made
 
@@ -28,27 +27,27 @@ def commented(harness: GitHubWriteBackHarness) -> int:
 
 @pytest.mark.parametrize("by_poll", [False, True])
 def test_a_stranger_with_a_persons_old_login_makes_no_link(harness: GitHubWriteBackHarness, *, by_poll: bool) -> None:
-    """The person is first seen as an assignee, by a webhook or by a poll alone, and later under the new login."""
-    issue = harness.repository.create_issue("Pay", assignees=["AnaRuiz"])
+    """The person is first seen as an author, by a webhook or by a poll alone, and later under the new login."""
+    issue = harness.repository.create_issue("Pay")
     if by_poll:
         harness.receiver.forget()
         harness.poll_now()
     harness.receive_webhooks()
-    harness.hub.rename_user("AnaRuiz", "ana-new")
-    with harness.hub.acting_as("AnaRuiz"):
+    harness.hub.rename_user("anaruiz", "ana-new")
+    with harness.hub.acting_as("anaruiz"):
         issue.comment("/okr KR-2")
     harness.receive_webhooks()
     assert commented(harness) == 0
     with harness.hub.acting_as("ana-new"):
         issue.comment("/okr KR-2")
     harness.receive_webhooks()
-    assert commented(harness) == 1, [row.outcome for row in harness.rows(tables.delivery)] + [harness.rows(tables.pinned_account), harness.rows(tables.person)]
+    assert commented(harness) == 1
 
 
 def test_an_issue_closed_again_while_deliveries_were_lost_has_the_last_closing_date(
     harness: GitHubWriteBackHarness,
 ) -> None:
-    """A comment on the closed issue leaves it."""
+    """A comment on the closed issue, and a label, leave it."""
     issue = harness.repository.create_issue("Pay")
     issue.close()
     harness.receive_webhooks()
