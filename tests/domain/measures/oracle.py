@@ -232,7 +232,7 @@ def leaf(case: Case, issue: PlainIssue, condition: Mapping[str, Any]) -> float:
 
 def within(condition: Mapping[str, Any], number: Fraction) -> bool:
     """Return whether a number keeps a limit."""
-    return number <= condition["at_most"] if "at_most" in condition else number >= condition["at_least"]
+    return bool(number <= condition["at_most"] if "at_most" in condition else number >= condition["at_least"])
 
 
 def passed(case: Case, issue: PlainIssue, condition: Mapping[str, Any], *, good: float) -> bool:
