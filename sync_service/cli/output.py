@@ -7,10 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from sync_service.domain.measures.parts_text import change_text
 from sync_service.domain.measures.status import STATUS_TEXT
 from sync_service.domain.text import amount, counted, instant, number, percent
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.closing_date import ClosingSource
+from sync_service.progress.explanation import Explanation
 from sync_service.runtime.instance_lock import ProcessView
 from sync_service.store.okrs.query_listings import Listed
 from sync_service.store.views.issues import IssueView
@@ -139,16 +141,64 @@ def _seconds(lag: float) -> str:
     return f"{lag:.1f} s" if lag else "-"
 
 
-def explain_json(view: KeyResultView, issues: Sequence[IssueView], history: Sequence[HistoryView]) -> dict[str, Any]:
-    """Return a key result with its issues and its history as JSON, in the API's form."""
+def explain_json(
+    view: KeyResultView,
+    issues: Sequence[IssueView],
+    history: Sequence[HistoryView],
+    explanation: Explanation | None = None,
+) -> dict[str, Any]:
+    """Return a key result with its sum, its issues and its history as JSON, in the API's form."""
     return models.KeyResult.json_of(view) | {
+        "sum": [models.SumLine.json_of(one) for one in explanation.lines] if explanation else [],
         "issues": [models.Issue.json_of(one) for one in issues],
         "history": [models.HistoryEntry.json_of(one) for one in history],
     }
 
 
+def past_lines(view: KeyResultView, explanation: Explanation) -> Iterator[str]:
+    """Yield the lines that explain a key result's value at a past time."""
+    value = partial(amount, unit=view.unit, target=explanation.basis.target)
+    progress = "" if explanation.progress is None else f", {percent(explanation.progress)} of the way"
+    yield f"{view.slug}  {view.title}"
+    yield f"  at         {instant(explanation.at)}"
+    yield f"  value      {value(explanation.value)}{progress}, computed {instant(explanation.computed_at)}"
+    yield from _sum_lines(explanation)
+    if explanation.last_change is not None:
+        yield ""
+        yield "The change before"
+        yield from _history_lines(view, explanation.last_change)
+
+
+def _sum_lines(explanation: Explanation | None) -> Iterator[str]:
+    """Yield the whole sum as a person would do it by hand."""
+    if explanation is None or not explanation.lines:
+        return
+    yield ""
+    yield "How it is computed"
+    for line in explanation.lines:
+        adds = "" if line.adds is None else number(line.adds)
+        issue = f"{line.issue}  " if line.issue else ""
+        yield f"  {adds:>10}  {issue}{line.text}"
+
+
+def _history_lines(view: KeyResultView, entry: HistoryView) -> Iterator[str]:
+    """Yield one change: the values, the parts, the causes."""
+    value = partial(amount, unit=view.unit, target=view.target)
+    if entry.before == entry.after and entry.progress_before is not None and entry.progress_after is not None:
+        yield f"  {instant(entry.at)}  progress {percent(entry.progress_before)} → {percent(entry.progress_after)}"
+    else:
+        yield f"  {instant(entry.at)}  {value(entry.before)} → {value(entry.after)}"
+    if entry.parts:
+        yield f"    {', '.join(change_text(one) for one in entry.parts)}"
+    yield from (f"    {_cause(cause)}" for cause in entry.causes)
+
+
 def explain_lines(
-    view: KeyResultView, issues: Sequence[IssueView], history: Sequence[HistoryView], queries: Sequence[Listed] = ()
+    view: KeyResultView,
+    issues: Sequence[IssueView],
+    history: Sequence[HistoryView],
+    queries: Sequence[Listed] = (),
+    explanation: Explanation | None = None,
 ) -> Iterator[str]:
     """Yield the lines that explain a key result's value."""
     owner = f"{view.owner_name} <{view.owner}>" if view.owner else "nobody"
@@ -166,6 +216,7 @@ def explain_lines(
     for query in queries:
         yield f"  query      of rule {query.rule}: {query.query}"
         yield f"             {_listed(query)}"
+    yield from _sum_lines(explanation)
     yield ""
     yield f"Linked issues ({len(issues)})" if issues else "No issue is linked"
     for issue in issues:
@@ -173,8 +224,7 @@ def explain_lines(
     yield ""
     yield "What changed it" if history else "It has not changed yet"
     for entry in history:
-        yield f"  {instant(entry.at)}  {value(entry.before)} → {value(entry.after)}"
-        yield from (f"    {_cause(cause)}" for cause in entry.causes)
+        yield from _history_lines(view, entry)
 
 
 def _listed(query: Listed) -> str:

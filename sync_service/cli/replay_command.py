@@ -1,7 +1,6 @@
 """The command `replay`: make rows due again."""
 
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -9,14 +8,12 @@ import sqlalchemy as sa
 
 from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
+from sync_service.cli.times import moment
 from sync_service.domain.text import counted, plain
 from sync_service.store.engine.database import writing
 from sync_service.store.people import audit
 from sync_service.store.queue import due
 from sync_service.store.tables import delivery
-
-_AGO = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])", re.ASCII)
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @click.command(short_help="Make rows due again.")
@@ -50,18 +47,6 @@ def _deliveries(delivery_id: str | None, since: str | None, now: datetime, zone:
     by_name = delivery.c.delivery_id == delivery_id
     ours = delivery_id.isascii() and delivery_id.isdigit() and len(delivery_id) < 19
     return sa.or_(by_name, delivery.c.id == int(delivery_id)) if ours else by_name
-
-
-def moment(written: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """Parse a time; one without an offset is in the organisation's time zone."""
-    ago = _AGO.fullmatch(written)
-    if ago:
-        return now - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError as error:
-        raise click.UsageError(f"--since {written!r} is not a time: write 2026-10-01T12:00, or 90m, 24h, 7d") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 COMMANDS = (replay,)

@@ -1,6 +1,7 @@
 """The commands `status` and `explain`: what the service does, and why a number is what it is."""
 
 import json
+from datetime import datetime
 
 import click
 import sqlalchemy as sa
@@ -9,7 +10,9 @@ from sqlalchemy.engine import Connection
 
 from sync_service.cli import output
 from sync_service.cli.startup import open_services
-from sync_service.config_file.read.errors import did_you_mean
+from sync_service.cli.times import end_of
+from sync_service.domain.text import did_you_mean, instant
+from sync_service.progress.explanation import Explanation, explain_value
 from sync_service.runtime.instance_lock import read_process_status
 from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
@@ -17,8 +20,9 @@ from sync_service.store.engine.database import reading
 from sync_service.store.okrs import query_listings
 from sync_service.store.tables import key_result
 from sync_service.store.views.issues import issues_view
-from sync_service.store.views.key_results import history_view, key_result_view
+from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from sync_service.store.views.service_status import backlogs, connection_views
+from sync_service.web.api import models
 
 
 @click.command(short_help="Print the status of the service.")
@@ -51,19 +55,41 @@ def _count_workers(services: Services) -> int | None:
 @click.option(
     "--history", "limit", type=click.IntRange(0, 1000), default=20, show_default=True, help="How many changes to show."
 )
-def explain(slug: str, *, as_json: bool, limit: int) -> None:
-    """Explain a key result: its value, how it was computed, its issues, and what changed it."""
+@click.option(
+    "--at",
+    "written",
+    metavar="TIME",
+    help="Explain the value as it was then: 2026-11-02 (the end of the day), 2026-11-02T09:30, or 90m, 24h, 7d ago.",
+)
+def explain(slug: str, *, as_json: bool, limit: int, written: str | None) -> None:
+    """Explain a key result: its value, the sum line by line, its issues, and what changed it; at any past time."""
     services = open_services()
+    now, zone = services.now(), services.settings.zone
+    at = end_of(written, now, zone, option="--at") if written else None
     with reading(services.engine) as tx:
-        view = key_result_view(tx, slug, services.now())
+        view = key_result_view(tx, slug, now)
         if view is None:
             raise click.ClickException(f"there is no key result {slug!r}{_suggestion(tx, slug)}")
+        explanation = explain_value(tx, view.id, at or now)
+        if at is not None:
+            _print_past(view, at, explanation, as_json=as_json)
+            return
         issues, history = issues_view(tx, view.id), history_view(tx, view.id, limit=limit)
         queries = query_listings.toward(tx, view.id)
     if as_json:
-        click.echo(json.dumps(output.explain_json(view, issues, history), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(output.explain_json(view, issues, history, explanation), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(output.explain_lines(view, issues, history, queries)))
+        click.echo("\n".join(output.explain_lines(view, issues, history, queries, explanation)))
+
+
+def _print_past(view: KeyResultView, at: datetime, explanation: Explanation | None, *, as_json: bool) -> None:
+    if explanation is None:
+        raise click.ClickException(f"{view.slug} has no recorded value as early as {instant(at)}")
+    if as_json:
+        found = models.Explanation.json_of(explanation)
+        click.echo(json.dumps({"slug": view.slug, **found}, indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(output.past_lines(view, explanation)))
 
 
 def _suggestion(tx: Connection, slug: str) -> str:

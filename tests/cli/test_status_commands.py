@@ -128,6 +128,30 @@ def test_explain_shows_the_value_and_its_reasons(run: Run, engine: Engine) -> No
     assert "not listed yet, 0 members" in run("explain", "KR-2").stdout
 
 
+def test_explain_shows_the_whole_sum_of_any_past_time_and_the_parts_of_a_change(run: Run, engine: Engine) -> None:
+    """A day alone means its end. Before the first recorded value there is nothing to explain."""
+    basis = {"measure": {"kind": "done-share"}, "start": 0, "target": 100, "at": NOW.isoformat()}
+    entry = {
+        "key_result_id": 1,
+        "at": NOW,
+        "from": 0.0,
+        "to": 50.0,
+        "causes": [{"what": "closed as done", "issue": "acme/checkout#1"}],
+        "parts": [{"kind": "scope_added", "change": -16.666667}, {"kind": "done", "change": 66.666667}],
+        "contributions": [[1, None, {"state": "done"}], [999, None, {"state": "todo"}]],
+        "computed_from": basis | {"checked_in": None, "steps_done": []},
+    }
+    with writing(engine) as tx:
+        tx.execute(sa.insert(t.history).values(entry))
+    text = run("explain", "KR-1", "--at", f"{NOW:%Y-%m-%d}").stdout
+    assert "1 / 2 = 50: 1 of 2 issues done" in text
+    assert "\u221216.67 by added scope, +66.67 by work done" in text
+    assert json.loads(run("explain", "KR-1", "--at", f"{NOW:%Y-%m-%d}", "--json").stdout)["value"] == 50
+    early, wrong = run("explain", "KR-1", "--at", "2020-01-01"), run("explain", "KR-1", "--at", "soon")
+    assert "KR-1 has no recorded value as early as 2020-01-01T23:59:59" in early.stderr
+    assert (early.exit_code, wrong.exit_code) == (1, 2)
+
+
 def test_explain_shows_no_target_before_it_is_reached(run: Run, engine: Engine) -> None:
     """212 of 213 are not the whole way, and 99.9996 % is not 100 %."""
     with writing(engine) as tx:

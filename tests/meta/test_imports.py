@@ -64,7 +64,7 @@ WEB: Mapping[str, str] = {
     "web.first_run": "web.request config_file store domain",
     # The JSON of views. The command line prints it too, so it imports no Flask.
     "web.api.models": "store domain",
-    "web.api": "web.api.models web.request store domain",
+    "web.api": "web.api.models web.request progress store domain",
     # The app, its health and its webhooks.
     "web": (
         "web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "
@@ -73,12 +73,12 @@ WEB: Mapping[str, str] = {
 }
 
 CLI: Mapping[str, str] = {
-    "cli.output": "web.api.models runtime store domain",
+    "cli.output": "web.api.models runtime progress store domain",
     "cli.startup": "runtime store config",
     # It tries the mail server.
     "cli.doctor": "cli.output cli.startup runtime notify config_file store domain config",
     # `main` and the commands. `okr-sync web` serves the web application.
-    "cli": "cli.doctor cli.output cli.startup web runtime config_file store domain config",
+    "cli": "cli.doctor cli.output cli.startup web runtime config_file progress store domain config",
 }
 
 SHARED = (
@@ -150,6 +150,7 @@ MOST_MODULES = 12
 LARGER_FOLDERS: Mapping[str, str] = {
     "simulator/demo": "one program with one duty for each module; nothing else imports them",
     "simulator/github/model": "one module for each kind of object that GitHub has",
+    "sync_service/store/trackers": "one module for each thing that is stored of a tracker",
 }
 """Folders with more modules, and why."""
 

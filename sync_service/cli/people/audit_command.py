@@ -4,8 +4,8 @@ import json
 
 import click
 
-from sync_service.cli.replay_command import moment
 from sync_service.cli.startup import open_services
+from sync_service.cli.times import moment
 from sync_service.domain.text import instant, plain
 from sync_service.store.engine.database import reading
 from sync_service.store.people.audit import AuditEntry, entries

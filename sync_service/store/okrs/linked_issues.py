@@ -139,6 +139,23 @@ def by_connection(tx: Transaction, issue_ids: Collection[int]) -> dict[int, list
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class IssueName:
+    """How people name an issue: its connection's slug, its key, its title."""
+
+    connection: str
+    key: str
+    title: str
+
+
+def names(tx: Transaction, issue_ids: Collection[int]) -> dict[int, IssueName]:
+    """Return how people name issues, by id."""
+    columns = (issue.c.id, connection.c.slug, issue.c.key, issue.c.title)
+    found = sa.select(*columns).join(connection, connection.c.id == issue.c.connection_id)
+    rows = tx.execute(found.where(among(tx, issue.c.id, issue_ids)))
+    return {row.id: IssueName(row.slug, row.key, row.title or "") for row in rows}
+
+
 def counting_through(tx: Transaction, key_result_id: int) -> dict[int, list[str]]:
     """Return the pull requests (by row id) that count through issues linked to the key result: the issues' keys."""
     found: dict[int, list[str]] = defaultdict(list)

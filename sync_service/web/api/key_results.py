@@ -4,9 +4,11 @@ from difflib import get_close_matches
 
 from flask import Response
 from flask_openapi3 import Tag
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.text import instant
+from sync_service.progress.explanation import explain_value
 from sync_service.store.engine.database import reading
 from sync_service.store.views.issues import IssueView, issues_view
 from sync_service.store.views.key_results import (
@@ -16,7 +18,7 @@ from sync_service.store.views.key_results import (
     key_result_views,
 )
 from sync_service.web.api.etag import unless_unchanged
-from sync_service.web.api.models import HistoryList, IssueList, KeyResult, KeyResultList
+from sync_service.web.api.models import Explanation, HistoryList, IssueList, KeyResult, KeyResultList
 from sync_service.web.api.openapi_docs import api_blueprint, responses
 from sync_service.web.api.pagination import (
     PageQuery,
@@ -88,6 +90,24 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
 
     with reading(services().engine) as tx:
         return unless_unchanged(tx, build)
+
+
+class ExplanationQuery(BaseModel):
+    """The query parameters of an explanation."""
+
+    at: AwareDatetime | None = Field(None, description="a past time with its offset (ISO 8601); without it: now")
+
+
+@blueprint.get("/key-results/<slug>/explanation", responses=responses(Explanation, missing=True))
+@guarded(Guard.VIEWER)
+def show_explanation(path: KeyResultPath, query: ExplanationQuery) -> Response:
+    """Show how a key result's value was computed: the whole sum line by line, at any past time."""
+    at = query.at or services().now()
+    with reading(services().engine) as tx:
+        found = explain_value(tx, _find(tx, path.slug).id, at)
+    if found is None:
+        not_found(f"{path.slug} has no recorded value as early as {instant(at)}.")
+    return json_response(Explanation.json_of(found))
 
 
 @blueprint.get("/key-results/<slug>/issues", responses=responses(IssueList, list_=True, polled=True, missing=True))

@@ -6,7 +6,7 @@ This module imports no Flask, because the command line uses it too.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from sync_service.domain.measures.parts import PartKind
 from sync_service.domain.measures.status import Status
@@ -184,6 +184,28 @@ class HistoryEntry(FromView):
     progress_after: float | None = Field(
         serialization_alias="progress_to", description="the progress after, unclamped", examples=[0.625]
     )
+
+
+class SumLine(FromView):
+    """A line of the sum: of an issue, a step or a total."""
+
+    issue: str | None = Field(description="the issue's key; null: a step or a total", examples=["acme/checkout#12"])
+    connection: str | None = Field(description="the slug of the issue's connection", examples=["acme-github"])
+    adds: float | None = Field(description="what it adds; null: it is left out", examples=[1])
+    text: str = Field(description="the line in words", examples=["done: 1 of 1"])
+
+
+class Explanation(FromView):
+    """How a key result's value was computed at a time."""
+
+    at: Moment
+    computed_at: Moment = Field(description="when the value of that time was computed")
+    value: float | None = Field(description="null: there was no data", examples=[62.5])
+    progress: float | None = Field(examples=[0.625])
+    start: float | None = Field(validation_alias=AliasPath("basis", "start"))
+    target: float | None = Field(validation_alias=AliasPath("basis", "target"))
+    lines: list[SumLine] = Field(serialization_alias="sum", description="the whole sum, line by line")
+    last_change: HistoryEntry | None = Field(description="the change that led to the value, with its causes and parts")
 
 
 class KeyResultList(FromView):

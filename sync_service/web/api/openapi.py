@@ -20,6 +20,7 @@ RESPONSE_MODELS = (
     models.KeyResultList,
     models.IssueList,
     models.HistoryList,
+    models.Explanation,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,

@@ -36,6 +36,7 @@ PAGES_LIKE_ROUTES = {
     "api_key_results.list_key_results": "objectives.index",
     "api_key_results.show_key_result": "key_results.show",
     "api_key_results.list_history": "key_results.show",
+    "api_key_results.show_explanation": "key_results.show",
     "api_key_results.list_issues": "key_results.show",
     "api_lists.list_objectives": "objectives.index",
     "api_lists.list_cycles": "objectives.index",

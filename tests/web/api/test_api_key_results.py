@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+import sqlalchemy as sa
+
 from sync_service.store import tables
+from sync_service.store.engine.database import writing
 from tests.web.api.fixture import CAUSE, ENDS, NOW, ApiHarness
 
 
@@ -177,3 +180,19 @@ def test_a_cycle_that_closes_changes_the_etag(api: ApiHarness, token: str) -> No
     known = {"If-None-Match": open_still.headers["ETag"]}
     frozen = api.call("/api/v1/key-results/KR-1", token=token, headers=known)
     assert (open_still.get_json()["status"], frozen.get_json()["status"]) == ("on_track", "closed")
+
+
+def test_an_explanation_has_the_whole_sum_at_any_past_time(api: ApiHarness, token: str) -> None:
+    """Nothing is recorded before the first computation."""
+    api.entry(api.ids["KR-1"], None, 50, hours=2)
+    with writing(api.services.engine) as tx:
+        basis = {"measure": {"kind": "done-share"}, "start": 0, "target": 100, "at": NOW.isoformat()}
+        columns = {"computed_from": basis | {"checked_in": None, "steps_done": []}}
+        tx.execute(sa.update(tables.history).values(columns | {"contributions": [[1, None, {"state": "done"}]]}))
+    path = "/api/v1/key-results/KR-1/explanation"
+    body = api.call(path, token=token).get_json()
+    assert (body["value"], body["start"], body["target"]) == (50, 0, 100)
+    assert body["sum"][0] == {"issue": None, "connection": None, "adds": 1, "text": body["sum"][0]["text"]}
+    assert body["last_change"]["to"] == 50
+    assert api.call(f"{path}?at=2026-01-01T00:00:00Z", token=token).status_code == 404
+    assert api.call(f"{path}?at=yesterday", token=token).status_code == 422
