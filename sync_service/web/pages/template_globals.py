@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, Response, current_app, g, request, url_for
 
 import sync_service
+from sync_service.domain.measures.parts_text import change_text
 from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.text import amount, counted, number, percent, sentence
 from sync_service.domain.trackers.causes import Cause
@@ -55,6 +56,7 @@ def install(app: Flask) -> None:
         bucket_words=bucket_words,
         bar_length=formats.bar_length,
         counted=counted,
+        change_text=change_text,
         ago=ago,
         exact=exact,
         duration=formats.duration,
