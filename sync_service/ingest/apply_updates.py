@@ -156,14 +156,15 @@ class UpdateApplier:
             for update in updates
         ]
         batch.save(tx)
-        renamed = [*batch.new_keys(), *keys_of_children(tx, dict(batch.first_seen()))]
-        follow_new_keys(tx, renamed)
+        new_keys = [*batch.new_keys(), *keys_of_children(tx, dict(batch.first_seen()))]
+        follow_new_keys(tx, new_keys)
         issues.note_seen(tx, _shown(batch, updates))
         entries = batch.entries(names)
         touched = relink(tx, ruleset, entries, names)
         names.save(tx)
         if not all(update.defer_compute for update in updates):
             # A pull request may name the issue that it closes by an earlier key.
+            renamed = any(one.was != one.now for one in new_keys)
             changed = None if renamed else [entry.row_id for entry in entries]
             compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle, issue_ids=changed)
         relink_requests.add(tx, [*batch.followed, *((one.connection_id, [one.reason]) for one in names.renamed)])

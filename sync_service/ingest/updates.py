@@ -167,14 +167,14 @@ def terms(batch: IssueBatch, updates: Sequence[Update]) -> set[TermKey]:
 
 
 def accounts(ruleset: Ruleset, updates: Iterable[Update]) -> list[tuple[Site, Account]]:
-    """Return the accounts that the updates name, in their order: authors, assignees, and who acted."""
-    return [
-        (ruleset.trackers[update.connection_id].site, account)
-        for update in updates
-        for one in (*update.parsed.observations, update.parsed)
-        for account in _accounts_of(one)
-        if account is not None and account.stable_id is not None
-    ]
+    """Return the accounts that the updates name, each once, in their order: authors, assignees, and who acted."""
+    found: dict[tuple[int, str, str], Account] = {}
+    for update in updates:
+        for one in (*update.parsed.observations, update.parsed):
+            for account in _accounts_of(one):
+                if account is not None and account.stable_id is not None:
+                    found.setdefault((update.connection_id, account.id, account.stable_id), account)
+    return [(ruleset.trackers[connection_id].site, account) for (connection_id, _, _), account in found.items()]
 
 
 def _accounts_of(one: Observation | ParsedDelivery) -> Iterable[Account | None]:

@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from sync_service.store.engine.json_columns import from_json, to_json
+
 STALL_SECONDS = 60.0
 """How long PostgreSQL lets our transaction stay idle. A worker that stalls that long has lost its leases; it must not
 hold locks that other workers need."""
@@ -35,6 +37,8 @@ def open_postgresql(url: str) -> Engine:
         pool_size=10,
         connect_args=_arguments(address),
         hide_parameters=True,
+        json_serializer=to_json,
+        json_deserializer=from_json,
     )
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", _begin)

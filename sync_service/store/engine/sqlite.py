@@ -21,6 +21,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from sync_service.store.engine.json_columns import from_json, to_json
 from sync_service.store.engine.write_queue import WriteQueue
 
 log = structlog.get_logger(__name__)
@@ -44,7 +45,9 @@ class DatabaseBusy(OperationalError):
 def open_sqlite(url: str, *, patience: float) -> Engine:
     """Create the engine for `sqlite:///…`; connect to nothing yet. A writer waits `patience` seconds for its lock."""
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = sa.create_engine(url, connect_args=arguments, hide_parameters=True)
+    engine = sa.create_engine(
+        url, connect_args=arguments, hide_parameters=True, json_serializer=to_json, json_deserializer=from_json
+    )
     queue = WriteQueue(Path(str(make_url(url).database)))
     sa.event.listen(engine, "connect", _prepare)
     sa.event.listen(engine, "begin", partial(_begin, queue, patience))
