@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from connectors.markdown import own_lines, prose
-from sync_service.domain.trackers.comment_commands import parse_lines
+from sync_service.domain.rules.comment_commands import parse_lines
 
 COMMANDS = [
     "/okr KR-1",

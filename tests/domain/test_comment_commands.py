@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.trackers.comment_commands import MAX_KEY_RESULTS, parse_lines
+from sync_service.domain.rules.comment_commands import MAX_KEY_RESULTS, parse_lines
 
 
 @pytest.mark.parametrize(

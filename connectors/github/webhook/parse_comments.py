@@ -8,7 +8,7 @@ from connectors.github.webhook.parse_issues import repository_of
 from connectors.github.write_back.comment import is_by_app, is_marked
 from connectors.json_fields import Json, identifier, json_object, required, timestamp
 from connectors.markdown import own_lines
-from sync_service.domain.trackers.comment_commands import parse_lines
+from sync_service.domain.rules.comment_commands import parse_lines
 from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.observations import CommentSeen, Ignored, Observation
 

@@ -10,7 +10,7 @@ import re
 from connectors.jira.model.snapshots import account
 from connectors.jira.webhook.comment_text import plain_lines
 from connectors.json_fields import Json, exact_text, identifier, json_object, required, timestamp
-from sync_service.domain.trackers.comment_commands import parse_lines
+from sync_service.domain.rules.comment_commands import parse_lines
 from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.observations import CommentSeen, Ignored, Observation, ScopeRef
 

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.jira import Jira
 from connectors.jira.webhook.comment_text import plain_lines
-from sync_service.domain.trackers.comment_commands import parse_lines
+from sync_service.domain.rules.comment_commands import parse_lines
 from sync_service.domain.trackers.connector import Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
     Account,

@@ -13,7 +13,7 @@ from connectors.http import HttpClient
 from connectors.jira import Jira
 from connectors.jira.webhook.comment_text import plain_lines
 from connectors.jira.write_back.markup import MOST_LINES, escaped
-from sync_service.domain.trackers.comment_commands import parse_lines
+from sync_service.domain.rules.comment_commands import parse_lines
 from sync_service.domain.trackers.connector import Connection, Rejected, Unavailable
 from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
