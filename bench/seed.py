@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 
 from bench.payloads import SECRET
 from sync_service.domain.trackers.observations import Kind, ScopeRef, Snapshot, State, Term
-from sync_service.ingest.issue_batch import IssueBatch, Source
+from sync_service.ingest.issue_batch import IssueBatch
+from sync_service.ingest.issue_versions import Source
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import relink
 from sync_service.progress.term_names import TermNames

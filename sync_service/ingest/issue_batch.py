@@ -8,45 +8,20 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.relink_reasons import RelinkReason
-from sync_service.domain.trackers.causes import Cause, counts_differently, describe_change, was_reopened
+from sync_service.domain.trackers.causes import describe_change
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.merge import is_outdated, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
+from sync_service.ingest.issue_versions import IssueVersion, NewKey, Source, issue_change
+from sync_service.ingest.seen_states import SeenStatesOfBatch
 from sync_service.progress.comment_links import comment_outcome
-from sync_service.progress.link_issues import IssueChange, LinkInput
+from sync_service.progress.link_issues import LinkInput
 from sync_service.progress.term_names import TermNames
 from sync_service.store.okrs import links
 from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers import issues, link_comments
 from sync_service.store.trackers.issues import Identity, IssueRow
 from sync_service.store.trackers.outcomes import ignored
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The source of an observation: the delivery id (None for a fetch), the actor, and when we received it."""
-
-    delivery: str | None
-    actor: str | None
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    before: Issue | None
-    after: Issue
-    source: Source
-    what: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """An issue that has a new key."""
-
-    connection_id: int
-    identity: str
-    was: str
-    now: str
 
 
 @dataclass(slots=True)
@@ -62,8 +37,10 @@ class IssueBatch:
     followed: list[tuple[int, list[RelinkReason]]] = field(default_factory=list)
     fetch_requests: dict[Identity, tuple[FetchNeeded, str | None]] = field(default_factory=dict)
     _issues: dict[Identity, Issue] = field(default_factory=dict)
-    _changes: dict[Identity, list[_Change]] = field(default_factory=dict)
+    _changes: dict[Identity, list[IssueVersion]] = field(default_factory=dict)
     _closes_differ: set[Identity] = field(default_factory=set)
+    _states: SeenStatesOfBatch = field(default_factory=SeenStatesOfBatch)
+    _sources: dict[Identity, Source] = field(default_factory=dict)
 
     @classmethod
     def lock(cls, tx: Connection, ruleset: Ruleset, wanted: Mapping[Identity, str | None]) -> "IssueBatch":
@@ -82,6 +59,8 @@ class IssueBatch:
         after = merge_snapshot(before, snapshot, fetched=fetched, received_at=source.received_at)
         if before is not None and before.closes_fetched and not after.closes_fetched and before.closes != after.closes:
             self._closes_differ.add(identity)
+        self._states.note(identity, before, after, snapshot, fetched=fetched)
+        self._sources[identity] = source
         outcome_text = self._record_change(identity, before, after, source, names)
         older = before is not None and before.updated_at is not None and snapshot.updated_at < before.updated_at
         return outcome_text or f"{snapshot.key}: nothing new" + (", something newer is known" if older else "")
@@ -219,7 +198,7 @@ class IssueBatch:
         self, identity: Identity, before: Issue | None, after: Issue, source: Source, *, what: str | None = None
     ) -> None:
         self._issues[identity] = after
-        self._changes.setdefault(identity, []).append(_Change(before, after, source, what))
+        self._changes.setdefault(identity, []).append(IssueVersion(before, after, source, what))
 
     def touched(self) -> Iterable[tuple[int, Issue]]:
         """Yield every version of every changed issue, with the id of its connection."""
@@ -254,9 +233,20 @@ class IssueBatch:
                 yield identity, changes[-1].after.key
 
     def save(self, tx: Connection) -> None:
-        """Save the changed issues."""
+        """Save the changed issues, and their changes of state."""
+        for identity, one in self._states.save(tx, self.rows, self._issues).items():
+            self._note_past(identity, one)
         changed = sorted(self._changes)
         issues.save(tx, [(self.rows[one].id, self._scope_id(one), self._issues[one]) for one in changed])
+
+    def _note_past(self, identity: Identity, after: Issue) -> None:
+        """Note that an issue's changes of state say something new of it, with its last change or by itself."""
+        changes = self._changes.get(identity)
+        if changes:
+            self._issues[identity], changes[-1] = after, replace(changes[-1], after=after)
+        else:
+            what = "an earlier state of it came late"
+            self._record(identity, self._issues[identity], after, self._sources[identity], what=what)
 
     def _scope_id(self, identity: Identity) -> int | None:
         one = self._issues[identity]
@@ -274,7 +264,7 @@ class IssueBatch:
             connection_id=connection_id,
             issue=one,
             scope=self.ruleset.scope_of(connection_id, one.scope) if one.scope else None,
-            changes=tuple(_step(change, connection_id, names) for change in self._changes[identity]),
+            changes=tuple(issue_change(change, connection_id, names) for change in self._changes[identity]),
         )
 
 
@@ -282,17 +272,3 @@ def _with_memory_of(before: Issue, after: Issue) -> Issue:
     """Return an issue with the times of receipt, and the earlier snapshots, that another one remembers."""
     remembered = ("parent_received_at", "received_at", "closing")
     return replace(after, **{name: getattr(before, name) for name in remembered})
-
-
-def _step(change: _Change, connection_id: int, names: TermNames) -> IssueChange:
-    before, after, source = change.before, change.after, change.source
-    cause = Cause(
-        what=change.what or describe_change(before, after, name_of=partial(names.name, connection_id)),
-        issue=after.key,
-        title=after.title or None,
-        url=after.url or None,
-        delivery=source.delivery,
-        actor=source.actor,
-        reopened=was_reopened(before, after),
-    )
-    return IssueChange(cause, counts_differently(before, after))

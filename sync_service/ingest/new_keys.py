@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from sqlalchemy.engine import Connection
 
-from sync_service.ingest.issue_batch import NewKey
+from sync_service.ingest.issue_versions import NewKey
 from sync_service.store.queue import relink_requests
 from sync_service.store.trackers import issues, known_keys
 from sync_service.store.trackers.issues import Identity

@@ -22,7 +22,8 @@ from sync_service.domain.trackers.observations import (
     TermSeen,
     Tombstone,
 )
-from sync_service.ingest.issue_batch import IssueBatch, Source
+from sync_service.ingest.issue_batch import IssueBatch
+from sync_service.ingest.issue_versions import Source
 from sync_service.progress.term_names import keys_of, terms_of
 from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers.issues import Identity, TermKey

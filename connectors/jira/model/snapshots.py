@@ -108,7 +108,7 @@ def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: b
         numbers=numbers,
         created_at=timestamp(fields.get("created")),
         closed_at=(timestamp(fields.get("resolutiondate")) or archived_at) if state in CLOSED else None,
-        entered_category_at=timestamp(fields.get("statuscategorychangedate")) if state in CLOSED else None,
+        entered_category_at=timestamp(fields.get("statuscategorychangedate")),
         came_from=came_from(changelog),
     )
 

@@ -41,7 +41,18 @@ def counts_differently(before: Issue | None, after: Issue) -> bool:
     """
     return before is None or any(
         getattr(before, name) != getattr(after, name)
-        for name in ("state", "points", "numbers", "created_at", "closed_at", "gone_reason", "closes", "key")
+        for name in (
+            "state",
+            "points",
+            "numbers",
+            "created_at",
+            "closed_at",
+            "started_at",
+            "reopened",
+            "gone_reason",
+            "closes",
+            "key",
+        )
     )
 
 

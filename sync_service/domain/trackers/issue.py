@@ -35,6 +35,8 @@ class Issue:
     `closes_at`, `points_at` and so on None: its parent, what it closes, its estimate is unknown. `parent_received_at`
     is when we received the parent; it decides when the tracker's times are equal. `closes_fetched`: a fetch showed what
     it closes. `closing` decides `closed_at`, and `closed_at_source` says how; all three are about a closed issue only.
+    `started_at` and `reopened` None: unknown, or not started; all changes of the state since `states_known_since` are
+    known, and where that is None only those seen are.
     `digest` is the hash of the newest snapshot's content. `received_at` is when we received that snapshot, by our
     clock; for a fetch, when we asked. `fetched`: a fetch gave it. `in_doubt`: another snapshot had the same time and
     other content.
@@ -74,6 +76,9 @@ class Issue:
     closing: ClosingHistory = NOTHING_SEEN
     closed_at: datetime | None = None
     closed_at_source: ClosingSource | None = None
+    started_at: datetime | None = None
+    reopened: int | None = None
+    states_known_since: datetime | None = None
     updated_at: datetime | None = None
     received_at: datetime | None = None
     digest: str = ""

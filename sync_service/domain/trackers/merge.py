@@ -13,6 +13,7 @@ from sync_service.domain.trackers.closing_date import TICK, ClosedSeen
 from sync_service.domain.trackers.issue import MOVED, MULTI_VALUED_TERMS, Issue, TimedNumber
 from sync_service.domain.trackers.observations import CLOSED, Closing, Parent, ParentSeen, Snapshot, Tombstone
 from sync_service.domain.trackers.plausible_times import was_ahead
+from sync_service.domain.trackers.state_changes import known_since
 
 MAX_POINTS = 1e6
 """An estimate above this, or below zero, counts as no estimate."""
@@ -37,7 +38,13 @@ def merge_snapshot(
     found = _Found(snapshot, fetched=fetched, received_at=received_at)
     if issue is not None and _is_overruled(issue, found):
         issue = _without_later(issue, snapshot.updated_at)
-    return _with_closing_date(_with_details(_with_content(issue, found), found), found)
+    return _known_since(_with_closing_date(_with_details(_with_content(issue, found), found), found), snapshot)
+
+
+def _known_since(issue: Issue, snapshot: Snapshot) -> Issue:
+    """Note that all changes of the state are known, if the snapshot shows the issue as it was created."""
+    since, held = known_since(snapshot), issue.states_known_since
+    return issue if since is None or (held is not None and held <= since) else replace(issue, states_known_since=since)
 
 
 @dataclass(frozen=True, slots=True)

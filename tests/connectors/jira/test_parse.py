@@ -84,6 +84,7 @@ def test_all_fields_of_an_issue_are_parsed() -> None:
             priority="High",
             points=5.0,
             created_at=datetime(2026, 10, 1, 8, tzinfo=UTC),
+            entered_category_at=datetime(2026, 10, 2, 7, tzinfo=UTC),
         ),
     )
 
@@ -148,7 +149,8 @@ def test_a_closed_issue_has_the_dates_of_its_resolution_and_of_its_status_catego
     assert [getattr(snapshot(done(None)), name) for name in CLOSING_DATES] == [None, categorized]
     bare = issue(status=DONE, statuscategorychangedate=None)
     assert [getattr(snapshot(bare), name) for name in CLOSING_DATES] == [None, None]
-    assert [getattr(snapshot(issue()), name) for name in CLOSING_DATES] == [None, None]
+    started = datetime(2026, 10, 2, 7, tzinfo=UTC)
+    assert [getattr(snapshot(issue()), name) for name in CLOSING_DATES] == [None, started]
 
 
 @pytest.mark.parametrize(
