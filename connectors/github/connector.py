@@ -16,8 +16,10 @@ from connectors.github.api.node_ids import NodeIdCache
 from connectors.github.doctor.connection import ConnectionChecks
 from connectors.github.issues.fetch import fetch_issue
 from connectors.github.issues.fetch_many import LEAST, MOST, BatchFetcher
+from connectors.github.issues.histories import TOGETHER, read_histories
 from connectors.github.issues.list_changes import changes
 from connectors.github.issues.resolve_node import NodeResolver, is_node_identity, owner_prefix
+from connectors.github.model import started_by
 from connectors.github.model.own_links import keep_own_links
 from connectors.github.model.snapshots import account
 from connectors.github.query.evaluate import check_times, evaluate, not_evaluable
@@ -53,6 +55,7 @@ from sync_service.domain.trackers.connector import Connection, OAuthClient, Opti
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
 from sync_service.domain.trackers.queries import Candidate, MemberPage
+from sync_service.domain.trackers.state_changes import HistoryRef, IssueHistory
 from sync_service.domain.trackers.write_back import Note
 
 _KEY = re.compile(
@@ -72,6 +75,7 @@ class GitHub:
         Option("app", "app", "a GitHub App instead of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
         Option("points_field", "text", "Name or id of the numeric field, of issues or of a project, that holds points"),
         Option("number_fields", "texts", f"Other numeric fields to read, by name or id, {MAX_NUMBER_FIELDS} at most"),
+        Option("started_by", "start", "What shows that work on an issue has begun: {label: …} or {project_status: …}"),
     )
     min_batch = LEAST
     max_batch = MOST
@@ -114,7 +118,7 @@ class GitHub:
         if rule.parse:
             check_subject(event, payload)
         found = rule.parse(payload, connection) if rule.parse else (Ignored(rule.description),)
-        found = keep_own_links(found, pages_of(connection.site))
+        found = started_by.with_starts(keep_own_links(found, pages_of(connection.site)), connection)
         return ParsedDelivery(name=name, observations=found, actor=account(json_object(payload.get("sender"))))
 
     def normalize_key(self, text: str, *, site: str = "") -> str:
@@ -132,7 +136,7 @@ class GitHub:
         """Fetch an issue or pull request by repository id and number, or resolve its node id."""
         if is_node_identity(identity):
             raise NodeResolver(self._calls(connection), self._nodes_of(connection)).resolve([identity])[identity]
-        return fetch_issue(self._calls(connection), identity=identity, key=key)
+        return started_by.with_start(fetch_issue(self._calls(connection), identity=identity, key=key), connection)
 
     def fetch_issues(self, connection: Connection, *, wanted: Mapping[str, str]) -> Mapping[str, FetchResult]:
         """Fetch many issues and pull requests by GraphQL. With an app, all must be of one installation."""
@@ -140,11 +144,24 @@ class GitHub:
         node_ids = [identity for identity in wanted if is_node_identity(identity)]
         if node_ids:
             return NodeResolver(calls, nodes).resolve(node_ids)
-        return BatchFetcher(calls, nodes).fetch_issue(wanted)
+        return started_by.snapshots_with_start(BatchFetcher(calls, nodes).fetch_issue(wanted), connection)
 
     def list_changes(self, connection: Connection, *, asked: ChangesRequest, cursor: str | None) -> Page:
         """List the changed issues and pull requests of a repository, one page."""
-        return changes(self._calls(connection), asked=asked, cursor=cursor)
+        return started_by.page_with_starts(changes(self._calls(connection), asked=asked, cursor=cursor), connection)
+
+    def histories_together(self, connection: Connection) -> int:
+        """Return for how many issues histories are read at a time."""
+        del connection
+        return TOGETHER
+
+    def start_needs_history(self, connection: Connection) -> bool:
+        """Return whether a project's status shows the start: deliveries and fetches of issues do not have it."""
+        return started_by.started_status(connection) is not None
+
+    def read_history(self, connection: Connection, refs: Sequence[HistoryRef]) -> Iterator[IssueHistory]:
+        """Read the histories of issues and pull requests from their timelines."""
+        yield from read_histories(self._calls(connection), refs)
 
     def scheduled_tasks(self, connection: Connection) -> Mapping[str, timedelta]:
         """Return the scheduled tasks with their intervals: redeliver failed deliveries."""
@@ -188,7 +205,9 @@ class GitHub:
         self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None
     ) -> MemberPage:
         """List the members of a search, one page."""
-        return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
+        return started_by.page_with_starts(
+            members(self._calls(connection), query=query, scopes=scopes, cursor=cursor), connection
+        )
 
     def match(
         self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]

@@ -10,8 +10,10 @@ from connectors.jira.api.client import JiraClient
 from connectors.jira.api.field_catalogue import FieldCatalogueCache, add_field_catalogue
 from connectors.jira.api.oauth import OAuth
 from connectors.jira.api.rate_limits import READ_BUCKET, WRITE_BUCKET
+from connectors.jira.api.status_catalogue import StatusCatalogueCache
 from connectors.jira.doctor.connection import ConnectionChecks
 from connectors.jira.issues.fetch import MOST_TOGETHER, fetch_issue, fetch_issues
+from connectors.jira.issues.histories import HistoryCalls, histories_together
 from connectors.jira.issues.list_changes import changes
 from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, account
 from connectors.jira.model.web_address import key_in
@@ -23,11 +25,11 @@ from connectors.jira.setup import dynamic_webhooks
 from connectors.jira.setup.admin_webhook import WebhookCreator
 from connectors.jira.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
 from connectors.jira.setup.scope_name import normalize_scope
-from connectors.jira.webhook.events import event_rule_for
+from connectors.jira.webhook.events import event_rule_for, name_of
 from connectors.jira.webhook.jwt_signature import verify_jwt
 from connectors.jira.write_back.issue_client import issue_client
 from connectors.jira.write_back.write import WRITE_COMMENTS, remove_note, wants_comments, write_note
-from connectors.json_fields import MAX_NUMBER_FIELDS, Json, exact_text, json_object
+from connectors.json_fields import MAX_NUMBER_FIELDS, json_object
 from connectors.webhook import decode_object, delivery_id, verify_hmac
 from sync_service.domain.trackers.capabilities import (
     AvailableScopes,
@@ -44,6 +46,7 @@ from sync_service.domain.trackers.connector import Connection, OAuthClient, Opti
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
 from sync_service.domain.trackers.queries import Candidate, MemberPage
+from sync_service.domain.trackers.state_changes import HistoryRef, IssueHistory
 from sync_service.domain.trackers.write_back import Note
 
 
@@ -107,6 +110,7 @@ class Jira:
         self._hosts = hosts
         self._oauth = OAuth(self._http, hosts)
         self._catalogues = FieldCatalogueCache()
+        self._statuses = StatusCatalogueCache()
 
     def verify(self, post: WebhookRequest, secrets: Sequence[str], client: OAuthClient | None = None) -> bool:
         """Return whether the webhook signature is valid: `sha256` HMAC of the raw body; other methods fail.
@@ -126,7 +130,7 @@ class Jira:
         Use the field catalogue as far as earlier fetches filled it.
         """
         payload = decode_object(post.body)
-        name = _name_of(payload)
+        name = name_of(payload)
         treatment = event_rule_for(name)
         with_fields = add_field_catalogue(connection, self._catalogues.known(connection))
         observations = treatment.parse(payload, with_fields) if treatment.parse else (Ignored(treatment.description),)
@@ -151,6 +155,19 @@ class Jira:
     def list_changes(self, connection: Connection, *, asked: ChangesRequest, cursor: str | None) -> Page:
         """List the issues of a project that changed."""
         return changes(self._calls(connection), asked=asked, cursor=cursor)
+
+    def histories_together(self, connection: Connection) -> int:
+        """Return for how many issues histories are read at a time."""
+        return histories_together(self._calls(connection))
+
+    def start_needs_history(self, connection: Connection) -> bool:
+        """Return False: the category of the status shows it."""
+        del connection
+        return False
+
+    def read_history(self, connection: Connection, refs: Sequence[HistoryRef]) -> Iterator[IssueHistory]:
+        """Read the histories of issues from their changelogs."""
+        yield from HistoryCalls(self._calls(connection), self._statuses).read(refs)
 
     def check_connection(self, connection: Connection, *, scopes: Sequence[str], hooked: bool) -> Iterator[Finding]:
         """Check credentials, permissions, projects, fields and the webhook."""
@@ -278,13 +295,3 @@ class Jira:
         if connection.client:
             raise Rejected("OKR Sync registers the webhooks of an OAuth app by itself")
         return [WebhookCreator(calls=self._calls(connection), url=hook_url, secret=secret).create(scopes)]
-
-
-def _name_of(payload: Json) -> str:
-    name = exact_text(payload.get("webhookEvent"), 60)
-    if name is None and json_object(payload.get("issue")) and json_object(payload.get("changelog")):
-        # Post functions of old servers omit the name; only an update has an issue with a changelog.
-        return "jira:issue_updated"
-    if name is None:
-        raise Rejected("the body has no webhookEvent")
-    return name

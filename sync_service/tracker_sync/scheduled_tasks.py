@@ -6,18 +6,21 @@ What a task wants to remember is stored after it has run. If it is killed before
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.trackers.capabilities import HasScheduledTasks, TaskResult
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Refused, Unavailable
+from sync_service.domain.trackers.state_changes import ReadsHistory
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.queue import due, scheduled_tasks
 from sync_service.store.tables import scheduled_task
 from sync_service.store.trackers.connections import Configured, Connections
+from sync_service.tracker_sync import read_histories
 from sync_service.tracker_sync.call_policy import REFUSED_RETRY, CallPolicy, bucket_for
+from sync_service.tracker_sync.read_histories import HistoryReader
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +29,10 @@ CALL_INTERVAL = timedelta(hours=1)
 
 SHORTEST_WAIT = timedelta(seconds=1)
 """Shortest wait of a task that wants to continue at once, so that other rows run in between."""
+
+
+class _TaskConnector(Connector, HasScheduledTasks, Protocol):
+    """A connector with scheduled tasks."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +60,7 @@ class TaskRunner:
         if not connection.view.has_credentials or not isinstance(connector, HasScheduledTasks):
             self._policy.settle(row, "there are no credentials to call with, or the tracker has no scheduled tasks")
             return
-        intervals = connector.scheduled_tasks(connection.view)
+        intervals = _intervals(connector, connection)
         if row.name == scheduled_tasks.CALLER:
             self._add_tasks(row, intervals)
         elif row.name not in intervals:
@@ -72,11 +79,14 @@ class TaskRunner:
             outcome = ", ".join(sorted(intervals)) or "none"
             due.release(tx, scheduled_task, row, wait=CALL_INTERVAL, outcome=outcome, ran_at=database_now(tx))
 
-    def _call(self, row: Row[Any], connection: Configured, connector: HasScheduledTasks, interval: timedelta) -> None:
+    def _call(self, row: Row[Any], connection: Configured, connector: _TaskConnector, interval: timedelta) -> None:
         with reading(self.engine) as tx:
             scopes = scheduled_tasks.watched_scopes(tx, connection.id)
         try:
-            result = connector.run_task(connection.view, name=row.name, scopes=scopes, memory=row.memory)
+            if row.name == read_histories.TASK_NAME and isinstance(connector, ReadsHistory):
+                result = HistoryReader.of(self._policy, row, connection, connector).run(connector)
+            else:
+                result = connector.run_task(connection.view, name=row.name, scopes=scopes, memory=row.memory)
         except (Unavailable, Refused) as error:
             self._policy.handle_error(row, connection, error)
             return
@@ -100,3 +110,10 @@ class TaskRunner:
                 problem=result.problem,
                 ran_at=database_now(tx),
             )
+
+
+def _intervals(connector: HasScheduledTasks, connection: Configured) -> Mapping[str, timedelta]:
+    """Return the scheduled tasks of a connection: its connector's own, and reading histories."""
+    own = connector.scheduled_tasks(connection.view)
+    reads = isinstance(connector, ReadsHistory)
+    return {**own, read_histories.TASK_NAME: read_histories.INTERVAL} if reads else own

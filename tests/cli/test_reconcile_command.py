@@ -49,7 +49,9 @@ def test_reconcile_and_status_show_the_outcomes_of_scheduled_tasks(run: Run, con
     assert f"gh, redeliver: {outcome}" in run("reconcile", "gh").output
     assert f"    redeliver: {outcome} (2" in run("status").output
     (connection,) = json.loads(run("status", "--json").output)["connections"]
-    (task,) = connection["scheduled_tasks"]
+    tasks = {task["name"]: task for task in connection["scheduled_tasks"]}
+    task = tasks["redeliver"]
+    assert tasks.keys() == {"redeliver", "read histories"}
     assert (task["name"], task["outcome"], task["ran_at"][:2]) == ("redeliver", outcome, "20")
 
 

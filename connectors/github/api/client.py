@@ -74,6 +74,14 @@ class GitHubClient:
         """Fetch a page of a list of a repository."""
         return self._get(path, params).objects()
 
+    def list_page(self, path: str, params: Mapping[str, str]) -> tuple[builtins.list[dict[str, Any]], bool]:
+        """Fetch a page of a list of a repository; return its rows, and whether the header `Link` names a next page.
+
+        https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
+        """
+        reply = self._get(path, params)
+        return reply.objects(), 'rel="next"' in reply.header("Link")
+
     def search(self, params: Mapping[str, str], *, repository: str) -> tuple[Mapping[str, Any], str]:
         """Search for issues with the credential that can see a repository. Return the result and the bucket owner."""
         reply, bucket_owner = self._ask("GET", "/search/issues", repository=repository, params=params)

@@ -119,14 +119,22 @@ def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
     An archived issue that was not done is dropped: nobody can work on it, and it would be open for ever.
     """
     category = json_object(json_object(fields.get("status")).get("statusCategory")).get("key")
-    state = _STATES.get(category, State.TODO) if isinstance(category, str) else State.TODO
-    if state is not State.DONE:
-        return (State.DROPPED, ARCHIVED) if fields.get("archiveddate") else (state, None)
     found = json_object(fields.get("resolution"))
     resolution, number = text(found.get("name")), identifier(found.get("id"))
+    state = state_of(category if isinstance(category, str) else "", resolution, number, connection)
+    if state in CLOSED:
+        return state, resolution
+    return (State.DROPPED, ARCHIVED) if fields.get("archiveddate") else (state, None)
+
+
+def state_of(category: str, resolution: str | None, number: str | None, connection: Connection) -> State:
+    """Return the state in a category of statuses, with a resolution, given by its name and id."""
+    state = _STATES.get(category, State.TODO)
+    if state is not State.DONE:
+        return state
     dropped = _dropped_resolutions(connection)
     is_dropped = (resolution is not None and _plain(resolution) in dropped) or number in dropped
-    return (State.DROPPED if is_dropped else State.DONE), resolution
+    return State.DROPPED if is_dropped else State.DONE
 
 
 def _dropped_resolutions(connection: Connection) -> frozenset[str]:

@@ -10,9 +10,9 @@ from connectors.jira.model.snapshots import identity_and_key, read_issue
 from connectors.jira.webhook.parse_comments import comment_on, read_comment
 from connectors.jira.webhook.parse_links import NOT_USED, read_link
 from connectors.jira.webhook.parse_projects import read_project, read_sprint, read_version
-from connectors.json_fields import Json, json_object
+from connectors.json_fields import Json, exact_text, json_object
 from connectors.webhook import EventRule, EventRules
-from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Observation, Tombstone
 
 
@@ -110,3 +110,14 @@ EVENT_RULES: EventRules = {
 def event_rule_for(name: str) -> EventRule:
     """Return the rule for an event."""
     return EVENT_RULES.get(name) or EVENT_RULES["*"]
+
+
+def name_of(payload: Json) -> str:
+    """Return the name of a delivery's event; raise `Rejected` when it has none."""
+    name = exact_text(payload.get("webhookEvent"), 60)
+    if name is None and json_object(payload.get("issue")) and json_object(payload.get("changelog")):
+        # Post functions of old servers omit the name; only an update has an issue with a changelog.
+        return "jira:issue_updated"
+    if name is None:
+        raise Rejected("the body has no webhookEvent")
+    return name

@@ -120,9 +120,7 @@ class DesiredStateBuilder:
         """Return the options that only this kind has; credentials are not options."""
         options = [option for option in self.connectors[form.kind].options if option.name not in models.CREDENTIALS]
         own = {option.name: getattr(form, option.name, None) for option in options}
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in own.items() if value is not None
-        }
+        return {name: _plain(value) for name, value in own.items() if value is not None}
 
     def _scopes(self, part: FileItem, form: models.Connection, stored: Sequence[str], site: str) -> tuple[str, ...]:
         """Return the scopes by name; those already stored keep their spelling and their order."""
@@ -284,6 +282,13 @@ class DesiredStateBuilder:
         """Return a setting of a connection as the files have it, else as it is stored."""
         written = (part.raw for part in self.document.items["connections"] if part.raw.get("slug") == connection)
         return next(written, self.stored["connections"].get(connection, {})).get(name)
+
+
+def _plain(value: Any) -> Any:
+    """Return an option's value as it is stored."""
+    if isinstance(value, models.Form):
+        return value.model_dump(exclude_none=True)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _folded(key: Key) -> Key:

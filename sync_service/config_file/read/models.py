@@ -17,6 +17,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
     create_model,
+    model_validator,
 )
 
 from sync_service.domain.measures.settings import SETTINGS
@@ -140,6 +141,25 @@ class OAuth(Form):
     )
 
 
+class StartedBy(Form):
+    """What shows that work on an issue has started, where the tracker has no status for it."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"oneOf": [{"required": ["label"]}, {"required": ["project_status"]}]}
+    )
+
+    label: Text | None = Field(default=None, description="the name of a label: work starts when an issue first has it")
+    project_status: Text | None = Field(
+        default=None, description="the name of a status of a project: work starts when an issue first has it"
+    )
+
+    @model_validator(mode="after")
+    def _names_one(self) -> "StartedBy":
+        if (self.label is None) == (self.project_status is None):
+            raise ValueError("not one of the two")
+        return self
+
+
 class Connection(Form):
     """One tracker; each kind adds its own options."""
 
@@ -238,11 +258,18 @@ CREDENTIALS = ("token", "app", "oauth")
 SECRET_FIELDS = (*CREDENTIALS, "webhook_secrets")
 """Fields of a connection whose values are never shown."""
 
-NESTED_MODELS: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth}
+NESTED_MODELS: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth, "started_by": StartedBy}
 """Models of fields that have their own fields."""
 
 
-_FORMS: Mapping[str, Any] = {"text": Text, "texts": Texts, "flag": bool, "app": App, "oauth": OAuth}
+_FORMS: Mapping[str, Any] = {
+    "text": Text,
+    "texts": Texts,
+    "flag": bool,
+    "start": StartedBy,
+    "app": App,
+    "oauth": OAuth,
+}
 
 
 def connection_models(connectors: Iterable[Connector]) -> dict[str, type[Connection]]:

@@ -72,7 +72,7 @@ class Option:
     """
 
     name: str
-    form: Literal["text", "texts", "flag", "secret", "app", "oauth"]
+    form: Literal["text", "texts", "flag", "start", "secret", "app", "oauth"]
     help: str
     for_token: bool = False
     label: str = ""
@@ -111,7 +111,7 @@ class Connection:
 
     slug: str
     site: str
-    options: Mapping[str, str | bool | Sequence[str]] = field(default_factory=dict)
+    options: Mapping[str, str | bool | Sequence[str] | Mapping[str, str]] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
     app: AppKey | None = field(default=None, repr=False)
     hook_url: str = ""

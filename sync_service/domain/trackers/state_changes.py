@@ -8,10 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 from sync_service.domain.trackers.closing_date import TICK
+from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.issue import Issue
-from sync_service.domain.trackers.observations import CLOSED, Snapshot, State
+from sync_service.domain.trackers.observations import CLOSED, Kind, Snapshot, State
 
 AT_CREATION = timedelta(seconds=2)
 """A snapshot of an open issue that is not older than this shows the state with which the issue was created."""
@@ -173,3 +175,60 @@ def with_states(issue: Issue, changes: Sequence[StateChange]) -> Issue:
     if since is None or created is None or since > created:
         return replace(issue, started_at=None, reopened=None)
     return replace(issue, started_at=started_at(changes), reopened=reopened(changes))
+
+
+# The tracker's history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRef:
+    """An issue whose history is wanted, as we hold it."""
+
+    identity: str
+    key: str
+    kind: Kind
+    state: State
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueHistory:
+    """The changes of an issue's state from the first one given until now; `whole`: that one is its creation.
+
+    No changes: the tracker gave nothing that can be used. `calls` is how many calls it took.
+    """
+
+    identity: str
+    changes: tuple[StateChange, ...]
+    whole: bool
+    calls: int = 1
+
+
+@runtime_checkable
+class ReadsHistory(Protocol):
+    """Reads the changes of state that an issue had before we first saw it. Needs credentials."""
+
+    def histories_together(self, connection: Connection) -> int:
+        """Return for how many issues `read_history` is called at a time; makes no call."""
+        ...
+
+    def start_needs_history(self, connection: Connection) -> bool:
+        """Return whether only its history shows when work on an issue started; makes no call."""
+        ...
+
+    def read_history(self, connection: Connection, refs: Sequence[HistoryRef]) -> Iterable[IssueHistory]:
+        """Read the histories of issues, one after the other, with a bounded number of calls. Raise any error.
+
+        Those yielded before an error count. An issue that can't be seen has a history without changes.
+        """
+        ...
+
+
+def with_history(issue: Issue, history: IssueHistory) -> Issue:
+    """Return an issue with the time since which all its changes of state are known, after its history was read."""
+    if not history.changes:
+        return issue
+    first = min(one.at for one in history.changes)
+    since = issue.created_at if history.whole and issue.created_at is not None else first
+    held = issue.states_known_since
+    return replace(issue, states_known_since=since if held is None else min(held, since))

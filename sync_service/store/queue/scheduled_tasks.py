@@ -46,6 +46,15 @@ def hurry(tx: Transaction, connection_id: int | None = None) -> int:
     return tx.execute(waiting.values(reset)).rowcount
 
 
+def hurry_one(tx: Transaction, connection_id: int, name: str) -> None:
+    """Make one waiting scheduled task of a connection due now, if it exists."""
+    mine = sa.and_(scheduled_task.c.connection_id == connection_id, scheduled_task.c.name == name)
+    waiting = sa.update(scheduled_task).where(
+        mine, scheduled_task.c.lease.is_(None), scheduled_task.c.due_at.isnot(None)
+    )
+    tx.execute(waiting.values(due_at=DatabaseNow()))
+
+
 def watched_scopes(tx: Transaction, connection_id: int) -> list[ScopeRef]:
     """Return the scopes of a connection with their present names; an unknown id is an empty string."""
     mine = sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.name)

@@ -63,6 +63,7 @@ issue = sa.Table(
     sa.Column("started_at", Instant),  # first change into work in progress; null: unknown, or not started
     sa.Column("reopened", sa.Integer),  # how often; null: unknown
     sa.Column("states_known_since", Instant),  # all its changes of state since then are known; null: those seen
+    sa.Column("history_read_at", Instant),  # when its history was last read from the tracker, by our clock
     sa.Column("updated_at", Instant),  # the tracker's time of the newest snapshot
     sa.Column("received_at", Instant),  # when we received that snapshot
     sa.Column("digest", sa.String(64), nullable=False, server_default=""),
