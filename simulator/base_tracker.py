@@ -11,7 +11,7 @@ from werkzeug.http import http_date
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from simulator.clock import Clock
+from simulator.clock import Clock, SteppedClock
 from simulator.endless_lists import EndlessList
 from simulator.http_server import ServerThread
 from simulator.rest_server import RestServer, View
@@ -117,6 +117,20 @@ class BaseTracker(ABC):
             outermost = self._depth == 0
         if outermost:
             self.webhooks.deliver_queued()
+
+    @contextmanager
+    def past(self) -> Iterator[SteppedClock]:
+        """Make changes in the past: each happens at the time of the yielded clock, and no webhook is sent.
+
+        Begin with the oldest one: issues are listed and numbered as they are made.
+        """
+        with self._lock:
+            present, self.clock = self.clock, SteppedClock(self.clock())
+            self.webhooks.muted = True
+            try:
+                yield self.clock
+            finally:
+                self.clock, self.webhooks.muted = present, False
 
     @contextmanager
     def reading(self) -> Iterator[None]:

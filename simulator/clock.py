@@ -32,6 +32,10 @@ class SteppedClock:
         """Return the time of the clock."""
         return self._now
 
+    def set(self, at: datetime) -> None:
+        """Move to a time."""
+        self._now = at
+
     def step(self, seconds: float = 1.0) -> None:
         """Move by a number of seconds; a negative number moves back, as a corrected machine clock does."""
         self._now += timedelta(seconds=seconds)

@@ -32,6 +32,7 @@ class WebhookSender:
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.deliveries: list[Delivery] = []
+        self.muted = False
         self.background = background
         self.timeout = timeout
         self._retries = retries
@@ -65,7 +66,12 @@ class WebhookSender:
     # For the trackers
 
     def send(self, request: WebhookRequest, *, redelivery: bool = False) -> Delivery:
-        """Log a request and queue or hold it, with the next injected fault unless it is a redelivery."""
+        """Log a request and queue or hold it, with the next injected fault unless it is a redelivery.
+
+        Do nothing while `muted`.
+        """
+        if self.muted:
+            return Delivery(request=request, fault=Fault.NONE)
         with self._changed:
             fault, delay = self._faults.popleft() if self._faults and not redelivery else (Fault.NONE, 0.0)
             delivery = Delivery(request=request, fault=fault, delay=delay, redelivery=redelivery)

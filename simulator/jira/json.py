@@ -6,9 +6,11 @@ The two differ in rich text alone: a string in version 2, a document in version 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from simulator.jira.model.changelog import History
 from simulator.jira.model.host import Host
 from simulator.jira.model.issue import Comment, Issue, IssueProject
 from simulator.jira.model.site_defaults import IssueType, Named, Status, User
@@ -120,6 +122,28 @@ def document(text: str | None) -> Json | None:
         "version": 1,
         "content": [{"type": "paragraph", "content": [{"type": "text", "text": text}]}],
     }
+
+
+def changelog_json(issue: Issue, histories: Sequence[History]) -> list[Json]:
+    """Write entries of an issue's changelog."""
+    site = issue.project.site
+    return [
+        {
+            "id": one.id,
+            "author": user_json(site, one.author),
+            "created": moment(one.created),
+            "items": [
+                {name: value for name, value in item.items() if not (site.data_center and name == "fieldId")}
+                for item in one.items
+            ],
+        }
+        for one in histories
+    ]
+
+
+def status_json(site: Host, status: Status) -> Json:
+    """Write a status with its category."""
+    return _status(site, status)
 
 
 def project_json(project: IssueProject) -> Json:

@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import time
 from abc import ABC
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -50,6 +50,7 @@ class JiraSite(BaseTracker, ABC):
     Webhooks that calls make are where `version` has them, signed where it `knows_secrets`.
     `token_expired`: Cloud then answers as it answers a stranger. `names_callers`: responses name who called.
     `by_clock`: those seconds are the clock's, so that they pass as it is stepped (then call `webhooks.send_due`).
+    `changelog_limit`: as many entries of its changelog an issue shows, the newest on Cloud, the oldest on Data Center.
     `tells_epics_by_links`: Data Center sends `issuelink_…` for an Epic Link, and nothing else.
     """
 
@@ -91,6 +92,8 @@ class JiraSite(BaseTracker, ABC):
         self.unknown_events: set[str] = set()
         self.failing_ids: set[str] = set()
         self.page_limit = 0
+        self.changelog_limit = 100
+        self.lacks_bulk_changelogs = False
         self.tells_epics_by_links = False
         self.hooks: list[Hook] = []
         self.remote_links = RemoteLinks()
@@ -154,6 +157,16 @@ class JiraSite(BaseTracker, ABC):
     def status(self, name: str) -> Status:
         """Return the status of that name; raise `LookupError`."""
         return _find(self._statuses, name)
+
+    @property
+    def statuses(self) -> Sequence[Status]:
+        """All statuses of the workflow."""
+        return self._statuses
+
+    def remove_status(self, name: str) -> None:
+        """Remove a status from the workflow; changelogs still name it."""
+        with self.changing():
+            self._statuses.remove(self.status(name))
 
     def issue_type(self, name: str) -> IssueType:
         """Return the type of that name; raise `LookupError`."""

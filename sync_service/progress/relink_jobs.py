@@ -29,7 +29,7 @@ from sync_service.store.engine.database import database_now, retry_on_conflict, 
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import key_results, query_listings, query_members, rules
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
-from sync_service.store.queue import due, query_candidates
+from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.queue.retry import drain_rows
 from sync_service.store.trackers import issues, scope_changes
 from sync_service.store.trackers.issues import IssueRow
@@ -99,6 +99,7 @@ class Relinker:
         swept = {"state": "retired", "due_at": database_now(tx), "lease": None}
         tx.execute(sa.update(r).where(r.c.id.in_([one.id for one in before])).values(swept))
         due.settle(tx, r, [row], [{"state": "active", "outcome": "in force"}])
+        scheduled_tasks.hurry_one(tx, row.connection_id, scheduled_tasks.READ_HISTORIES)
         cause = Cause(what=f"rule {row.rule_slug} {_became(row, before)}", actor=row.changed_by)
         # Not from the cache: this version is not committed yet, and may never be.
         ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))

@@ -39,7 +39,6 @@ from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.tables import poll
 from sync_service.store.trackers import scope_names
 from sync_service.store.trackers.connections import Configured, Connections
-from sync_service.tracker_sync import read_histories
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
 
 log = structlog.get_logger(__name__)
@@ -193,7 +192,7 @@ class ScopePoller:
             if not scope.covered:
                 polls.cover(tx, row, scope, seen=run.seen)
                 query_listings.request_soon(tx, query_candidates.asking(tx, connection.id))
-                scheduled_tasks.hurry_one(tx, connection.id, read_histories.TASK_NAME)
+                scheduled_tasks.hurry_one(tx, connection.id, scheduled_tasks.READ_HISTORIES)
             unseen_before = run.began_at if away else run.began_at - UNSEEN
             unseen = polls.request_unseen(tx, scope, connection.id, before=unseen_before, limit=limit)
             seen = f"{counted(run.seen, 'issue')} seen, {run.changed} new or changed"

@@ -26,8 +26,6 @@ from sync_service.store.tables import scheduled_task
 from sync_service.store.trackers.connections import Configured
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
 
-TASK_NAME = "read histories"
-
 INTERVAL = timedelta(minutes=10)
 """How often we check whether a linked issue has a past that is not known."""
 

@@ -83,7 +83,7 @@ class TaskRunner:
         with reading(self.engine) as tx:
             scopes = scheduled_tasks.watched_scopes(tx, connection.id)
         try:
-            if row.name == read_histories.TASK_NAME and isinstance(connector, ReadsHistory):
+            if row.name == scheduled_tasks.READ_HISTORIES and isinstance(connector, ReadsHistory):
                 result = HistoryReader.of(self._policy, row, connection, connector).run(connector)
             else:
                 result = connector.run_task(connection.view, name=row.name, scopes=scopes, memory=row.memory)
@@ -116,4 +116,4 @@ def _intervals(connector: HasScheduledTasks, connection: Configured) -> Mapping[
     """Return the scheduled tasks of a connection: its connector's own, and reading histories."""
     own = connector.scheduled_tasks(connection.view)
     reads = isinstance(connector, ReadsHistory)
-    return {**own, read_histories.TASK_NAME: read_histories.INTERVAL} if reads else own
+    return {**own, scheduled_tasks.READ_HISTORIES: read_histories.INTERVAL} if reads else own

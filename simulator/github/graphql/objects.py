@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLError
 
 from simulator.github.graphql.execute import Info, Object, QueryContext, query_error
-from simulator.github.graphql.projects import items_of, projects_of
+from simulator.github.graphql.projects import items_of, projects_of, statuses_of
 from simulator.github.json.common import moment
 from simulator.github.json.issues import sub_issues_summary
 from simulator.github.model.accounts import User
@@ -148,6 +148,7 @@ def _issue(context: QueryContext, issue: Issue) -> Object:
         "issueFieldValues": context.connection("issueFieldValues", _field_value, lambda _: list(issue.fields.items())),
         "issueType": None if kind is None else {"id": kind.node_id, "name": kind.name},
         "projectItems": items_of(context, issue),
+        "timelineItems": statuses_of(context, issue),
         "parent": lambda _info: (
             None if parent is None or not context.can_see(parent.repository) else _work(context, parent)
         ),

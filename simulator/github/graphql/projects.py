@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from simulator.github.graphql.execute import Info, Object, QueryContext, query_error
+from simulator.github.json.common import moment
 from simulator.github.model.issue import Issue
 from simulator.github.model.projects import Project, ProjectItem
+from simulator.github.model.timeline import STATUS_CHANGED, TimelineEvent
 
 
 def projects_of(context: QueryContext) -> Callable[..., Object]:
@@ -33,6 +35,26 @@ def items_of(context: QueryContext, issue: Issue) -> Callable[..., Object]:
         return [item for item in there if arguments["includeArchived"] or item.archived is None]
 
     return context.connection("projectItems", _item, found)
+
+
+def statuses_of(context: QueryContext, issue: Issue) -> Callable[..., Object]:
+    """Return the field that lists the changes of an issue's status on boards."""
+
+    def found(_arguments: Mapping[str, Any]) -> Sequence[TimelineEvent]:
+        _allow(context)
+        return [event for event in issue.timeline if event.name == STATUS_CHANGED]
+
+    return context.connection("timelineItems", _status, found)
+
+
+def _status(event: TimelineEvent) -> Object:
+    return {
+        "__typename": "ProjectV2ItemStatusChangedEvent",
+        "id": f"PVTISC_{event.id}",
+        "createdAt": moment(event.at),
+        "previousStatus": event.former_status or "",
+        "status": event.status or "",
+    }
 
 
 def _allow(context: QueryContext) -> None:

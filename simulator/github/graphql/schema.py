@@ -85,6 +85,8 @@ type Issue implements Node {
   assignees(first: Int, after: String): UserConnection!
   assignedActors(first: Int, after: String): AssigneeConnection!  # not on Enterprise Server
   issueFieldValues(first: Int, after: String): IssueFieldValueConnection  # not on Enterprise Server
+  timelineItems(first: Int, after: String, itemTypes: [IssueTimelineItemsItemType!])  # not on Enterprise Server
+  : IssueTimelineItemsConnection!  # not on Enterprise Server
   projectItems(first: Int, after: String, includeArchived: Boolean = true): ProjectV2ItemConnection!
   subIssues(first: Int, after: String): IssueConnection!  # not on Enterprise Server
   closedByPullRequestsReferences(
@@ -112,6 +114,13 @@ type PullRequestConnection { nodes: [PullRequest] pageInfo: PageInfo! totalCount
 """
 
 NEW_TYPES = """
+enum IssueTimelineItemsItemType { PROJECT_V2_ITEM_STATUS_CHANGED_EVENT }
+type ProjectV2ItemStatusChangedEvent implements Node {
+  id: ID! createdAt: DateTime! previousStatus: String! status: String!
+}
+union IssueTimelineItems = ProjectV2ItemStatusChangedEvent
+type IssueTimelineItemsConnection { nodes: [IssueTimelineItems] pageInfo: PageInfo! totalCount: Int! }
+
 union Assignee = Bot | Organization | User
 type AssigneeConnection { nodes: [Assignee] pageInfo: PageInfo! totalCount: Int! }
 

@@ -15,6 +15,7 @@ from simulator.github.json.fields import value_json
 from simulator.github.model.comment import Comment, CommentedIssue
 from simulator.github.model.issue import Issue
 from simulator.github.model.pull_request import PullRequest
+from simulator.github.model.timeline import TimelineEvent
 
 _REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
 
@@ -49,6 +50,23 @@ def issue_json(issue: Issue) -> Json:
 def issue_api_url(issue: CommentedIssue) -> str:
     """Return an issue's address in the REST API."""
     return f"{repository_api_url(issue.repository)}/issues/{issue.number}"
+
+
+def timeline_event_json(issue: Issue, event: TimelineEvent) -> Json:
+    """Write an event of a timeline. One about a project's status does not say which."""
+    return {
+        "id": event.id,
+        "node_id": f"LE_{event.id}",
+        "url": f"{repository_api_url(issue.repository)}/issues/events/{event.id}",
+        "actor": user_json(event.actor, issue.repository.hub.site),
+        "event": event.name,
+        "commit_id": None,
+        "commit_url": None,
+        "created_at": moment(event.at),
+        "performed_via_github_app": None,
+        **({} if event.label is None else {"label": {"name": event.label.name, "color": event.label.color}}),
+        **({"state_reason": event.reason} if event.name == "closed" else {}),
+    }
 
 
 def issue_details_json(issue: Issue) -> Json:

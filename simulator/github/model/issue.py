@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from simulator.github.model.accounts import IssueType, User
 from simulator.github.model.app import App
@@ -13,6 +14,7 @@ from simulator.github.model.comment import Comment
 from simulator.github.model.fields import ChangedField, ChangedValue, FieldValue, IssueField
 from simulator.github.model.labels_and_milestones import Label, LabelledRepository, Milestone
 from simulator.github.model.sub_issues import check_can_add, emit_change
+from simulator.github.model.timeline import RECORDED, Timeline
 
 REASONS = ("completed", "not_planned", "duplicate")
 """Why an issue may be closed (https://docs.github.com/en/rest/issues/issues#update-an-issue)."""
@@ -72,6 +74,12 @@ class Issue:
     fields: dict[IssueField, FieldValue] = field(default_factory=dict)
     comments: list[Comment] = field(default_factory=list)
     locked: bool = False
+    timeline: Timeline = field(default_factory=Timeline)
+
+    def __post_init__(self) -> None:
+        """Give an issue that is made closed the event of its closing."""
+        if self.closed is not None and not self.timeline:
+            self.record("closed", self.closed, reason=self.state_reason)
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -180,10 +188,7 @@ class Issue:
         return comment
 
     def lock(self) -> None:
-        """Let nobody comment on it who may not write to the repository.
-
-        https://docs.github.com/en/communities/moderating-comments-and-conversations/locking-conversations
-        """
+        """Let only those comment on it who may write to the repository."""
         with self.repository.hub.changing() as now:
             self.locked = True
             self._change("locked", now)
@@ -257,11 +262,9 @@ class Issue:
         """Move it to another repository and return the new issue: id, node id and number change.
 
         The source sends `transferred`, the target `opened`, in either order; the old URL answers 301. Labels stay
-        where the target has one of that name, the milestone where it has one of that title and due date
-        (https://docs.github.com/en/issues/tracking-your-work-with-issues/transferring-an-issue-to-another-repository).
+        where the target has one of that name, the milestone where it has one of that title and due date.
         """
-        source = self.repository
-        with source.hub.changing():
+        with (source := self.repository).hub.changing():
             moved = target.accept_transfer(self)
             source.remove_issue(self, moved_to=moved)
             opened = {"changes": {"old_issue": self, "old_repository": source}}
@@ -282,8 +285,14 @@ class Issue:
         """Send the `issues` webhook of an action."""
         self.repository.emit("issues", action, {"issue": self, **(more or {})})
 
+    def record(self, name: str, now: datetime, **words: Any) -> None:
+        """Record an event in the timeline."""
+        self.timeline.add(self.id, name, now, actor=self.repository.hub.actor, **words)
+
     def _change(self, action: str, now: datetime, more: Mapping[str, object] | None = None) -> None:
         self.touch(now)
+        if action in RECORDED:
+            self.record(action, now, label=(more or {}).get("label"), reason=self.state_reason)
         self.emit(action, more)
 
     def _must_be(self, state: str) -> None:

@@ -13,6 +13,10 @@ from typing import Any, Literal
 from simulator.github.model.accounts import User
 from simulator.github.model.host import Host
 from simulator.github.model.issue import Issue
+from simulator.github.model.timeline import STATUS_CHANGED
+
+STATUS = "Status"
+"""The field that every board has."""
 
 ProjectFieldType = Literal["single_select", "number", "text", "date"]
 
@@ -65,6 +69,9 @@ class ProjectItem:
             former = self.values.get(name)
             self.values[name] = _value(self.project, name, value, type)
             self.updated = now
+            if name == STATUS and type == "single_select":
+                words = {"status": _name(self.values[name]), "former_status": _name(former)}
+                self.issue.record(STATUS_CHANGED, now, **words)
             change = {
                 "field_node_id": self.project.field_node_id(name),
                 "field_type": type,
@@ -102,6 +109,10 @@ class ProjectItem:
             **({} if changes is None else {"changes": changes}),
         }
         hub.emit_to_organization("projects_v2_item", message, owner=hub.owner)
+
+
+def _name(value: Any) -> str:
+    return "" if value is None else str(value["name"])
 
 
 def _value(project: Project, name: str, value: str | float | None, kind: ProjectFieldType) -> Any:

@@ -28,6 +28,13 @@ class PullRequest(Issue):
     merged_by: User | None = None
     linked: list[Issue] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Give a pull request that is made closed the events of its merge and closing."""
+        if self.merged is not None and not self.timeline:
+            self.record("merged", self.merged)
+            self.record("closed", self.merged)
+        super().__post_init__()
+
     @property
     def ids(self) -> tuple[int, ...]:
         """All ids under which it can be found."""
@@ -58,6 +65,7 @@ class PullRequest(Issue):
                 raise ValueError(f"{self.url} is a draft")
             self.merged, self.merged_by = now, self.repository.hub.actor
             self.closed, self.closed_by = now, self.repository.hub.actor
+            self.record("merged", now)
             self._change("closed", now)
             for issue in self.closes():
                 if issue.closed is None:

@@ -15,6 +15,7 @@ from simulator.github.model.issue import Issue, IssueRepository
 from simulator.github.model.issue_store import IssueStore
 from simulator.github.model.labels_and_milestones import Label, Milestone
 from simulator.github.model.pull_request import PullRequest
+from simulator.github.model.timeline import Timeline
 
 
 class RepositoryHost(AppHost, Protocol):
@@ -149,6 +150,7 @@ class Repository(IssueRepository):
             state_reason=issue.state_reason,
             closed=issue.closed,
             closed_by=issue.closed_by,
+            timeline=Timeline(issue.timeline),
         )
         self.issues[moved.number] = moved
         _hand_over(issue, moved)
@@ -178,6 +180,7 @@ class Repository(IssueRepository):
         for number in [issue.number for issue in self.issues.peek_all() if label in issue.labels]:
             issue = self.issues[number]
             issue.labels.remove(label)
+            issue.record("unlabeled", now, label=label)
             issue.touch(now)
             issue.emit("unlabeled")
 
@@ -201,6 +204,7 @@ class Repository(IssueRepository):
         self.issues[issue.number] = issue
         issue.emit("opened")
         for label in issue.labels:
+            issue.record("labeled", issue.created, label=label)
             issue.emit("labeled", {"label": label})
         for account in issue.assignees:
             issue.emit("assigned", {"assignee": account})

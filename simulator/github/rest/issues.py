@@ -10,7 +10,13 @@ from typing import Any, cast
 from werkzeug.wrappers import Request, Response
 
 from simulator.github.json.common import label_json, milestone_json
-from simulator.github.json.issues import issue_details_json, issue_json, pull_request_json
+from simulator.github.json.issues import (
+    issue_api_url,
+    issue_details_json,
+    issue_json,
+    pull_request_json,
+    timeline_event_json,
+)
 from simulator.github.model.issue import Issue
 from simulator.github.model.issue_store import ListQuery, Order, State
 from simulator.github.model.pull_request import PullRequest
@@ -56,7 +62,12 @@ def views(hub: GitHubState) -> Views:
         found = next((each for each in repo.milestones if each.number == number), None)
         return problem(404) if found is None else json_response(milestone_json(found, hub.site))
 
+    def timeline(request: Request, issue: Issue) -> Response:
+        shown, headers = paginate(issue.timeline, f"{issue_api_url(issue)}/timeline", request)
+        return json_response([timeline_event_json(issue, each) for each in shown], headers=headers)
+
     return {
+        **issue_route(hub, "GET", "/timeline", timeline, follows=False),
         **repository_route(hub, "GET", "/issues", partial(listed, hub), needs=READ_WORK),
         **issue_route(hub, "GET", "", one),
         **repository_route(hub, "GET", "/pulls/<int:number>", pull, needs=(("pull_requests", "read"),)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from simulator.jira.model.changelog import Item, Reference, changelog_item, named, number
+from simulator.jira.model.changelog import History, Item, Reference, changelog_item, named, number
 from simulator.jira.model.host import Host
 from simulator.jira.model.site_defaults import IssueType, Named, Status, User
 from simulator.jira.model.sprints_and_versions import SPRINT_ID, Sprint, Version
@@ -114,6 +114,18 @@ class Issue:
     points: float | None = None
     former_keys: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
+    histories: list[History] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Give an issue that is made in another status than To Do the change to it."""
+        first = self.project.site.status("To Do")
+        if self.status != first:
+            changes = (
+                ("resolution", (None, None), named(self.resolution)),
+                ("status", named(first), named(self.status)),
+            )
+            items = [changelog_item(name, was=was, now=now) for name, was, now in changes if was != now]
+            self._record(self.status_changed, items)
 
     @property
     def url(self) -> str:
@@ -171,8 +183,7 @@ class Issue:
 
     def set_points(self, points: float | None) -> None:
         """Estimate it, or take the estimate away."""
-        site = self.project.site
-        with site.changing() as now:
+        with (site := self.project.site).changing() as now:
             former, self.points = self.points, points
             item = changelog_item(site.points_field, was=(None, number(former)), now=(None, number(points)))
             self._update(now, [{**item, "fieldtype": "custom", "fieldId": site.points_field_id}])
@@ -273,8 +284,14 @@ class Issue:
             if items:
                 self._update(now, items, type_name=type_name)
 
+    def _record(self, now: datetime, items: list[Item]) -> None:
+        number = 1000 * int(self.id) + len(self.histories)
+        entry = History(id=str(number), author=self.project.site.actor, created=now, items=tuple(items))
+        self.histories.append(entry)
+
     def _update(self, now: datetime, items: list[Item], *, type_name: str = "issue_updated") -> None:
         self.updated = now
+        self._record(now, items)
         self.emit("jira:issue_updated", type_name=type_name, items=items)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from werkzeug.wrappers import Request, Response
 
-from simulator.jira.json import Json, moment, user_json
+from simulator.jira.json import Json, moment, status_json, user_json
 from simulator.jira.model.site_defaults import RESOLUTIONS
 from simulator.jira.query.fields import field_descriptions
 from simulator.jira.rest.problems import problem
@@ -31,6 +31,7 @@ def views(site: JiraSite) -> Mapping[tuple[str, str], View]:
     calls: dict[tuple[str, str], View] = {}
     for version in (2,) if site.data_center else (2, 3):
         calls["GET", f"/rest/api/{version}/field"] = lambda _request: json_response(field_descriptions(site))
+        calls["GET", f"/rest/api/{version}/status"] = lambda _request: _statuses(site)
         calls["GET", f"/rest/api/{version}/myself"] = lambda _request: json_response(_myself(site))
         calls["GET", f"/rest/api/{version}/serverInfo"] = lambda _request: json_response(_server(site))
         calls["GET", f"/rest/api/{version}/mypermissions"] = lambda request: _permissions(site, request)
@@ -75,6 +76,11 @@ def _permission(site: JiraSite, key: str) -> Json:
     id_, name, kind = _PERMISSIONS[key]
     has = site.is_admin if key == "ADMINISTER" else key not in site.denied
     return {"id": id_, "key": key, "name": name, "type": kind, "description": name, "havePermission": has}
+
+
+def _statuses(site: JiraSite) -> Response:
+    with site.reading():
+        return json_response([status_json(site, one) for one in site.statuses])
 
 
 def _resolutions(site: JiraSite, version: int) -> Response:

@@ -224,6 +224,15 @@ class ReadsHistory(Protocol):
         ...
 
 
+def usable(issue: Issue, history: IssueHistory) -> IssueHistory:
+    """Return a history without changes where it contradicts a newer snapshot: it lacks what we have seen."""
+    ordered = in_order(history.changes)
+    if not ordered or issue.state is None or issue.updated_at is None or ordered[-1].at > issue.updated_at:
+        return history
+    agrees = (ordered[-1].state in CLOSED) == (issue.state in CLOSED)
+    return history if agrees else replace(history, changes=(), whole=False)
+
+
 def with_history(issue: Issue, history: IssueHistory) -> Issue:
     """Return an issue with the time since which all its changes of state are known, after its history was read."""
     if not history.changes:

@@ -15,6 +15,7 @@ from sync_service.domain.trackers.state_changes import (
     HistoryRef,
     IssueHistory,
     IssueStates,
+    usable,
     with_history,
     with_states,
 )
@@ -87,7 +88,11 @@ def save(tx: Transaction, connection_id: int, histories: Iterable[IssueHistory],
     """
     by_identity = {one.identity: one for one in histories}
     rows = issues.lock(tx, {(connection_id, identity): None for identity in by_identity})
-    known = {row.id: (row.issue, by_identity[identity]) for (_, identity), row in rows.items() if row.issue}
+    known = {
+        row.id: (row.issue, usable(row.issue, by_identity[identity]))
+        for (_, identity), row in rows.items()
+        if row.issue
+    }
     held = issue_states.read(tx, known)
     after = {row_id: held[row_id].with_history(history.changes) for row_id, (_, history) in known.items()}
     issue_states.save(tx, held, after)

@@ -18,6 +18,9 @@ from sync_service.store.tables import live_connection, scheduled_task, scope
 CALLER = ""
 """The name of the row that creates the others."""
 
+READ_HISTORIES = "read histories"
+"""The name of the task that reads the histories of linked issues."""
+
 
 def ensure(tx: Transaction, connection_id: int) -> None:
     """Make all scheduled tasks of a connection due now; create those that are missing."""
