@@ -424,6 +424,21 @@ def test_an_issue_that_can_not_be_seen_stays_as_it_is(jira_harness: HistoryHarne
     assert jira_harness.only().history_read_at is not None
 
 
+def test_key_results_that_depend_on_the_past_are_computed_again(github_harness: HistoryHarness, hub: GitHub) -> None:
+    """Once for all pages; others are not touched."""
+    _many(hub, 15)
+    github_harness.furnish()
+    github_harness.drain("rule_revision", "recompute", "poll", "recompute")
+    run_task(github_harness)
+    assert github_harness.rows(tables.recompute)[0].causes == []
+    with writing(github_harness.services.engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(measure={"kind": "cycle-time"}))
+        tx.execute(sa.update(tables.issue).values(history_read_at=None, states_known_since=None))
+    run_task(github_harness)
+    causes = [one["what"] for one in github_harness.rows(tables.recompute)[0].causes]
+    assert causes == ["the past of its issues was read from the tracker"]
+
+
 def _many(hub: GitHub, count: int) -> None:
     with hub.past() as clock:
         clock.set(day(1))

@@ -137,6 +137,13 @@ def test_a_scope_moves_to_another_connection_with_its_issues_links_and_history(s
     assert siblings.value() == 2
     assert len(siblings.linked()) == 3
     assert len(siblings.rows(tables.history, is_shown)) == before
+    ids = {(row.connection_id, row.identity): row.id for row in siblings.rows(tables.issue)}
+    (old, _), (new, _) = min(ids), max(ids)
+    states = [
+        sorted((row.at, row.state) for row in siblings.rows(tables.issue_state) if row.issue_id == ids[one, "501#1"])
+        for one in (old, new)
+    ]
+    assert states[0] == states[1] != []
     siblings.hear("new", done(2, 9))
     assert siblings.value() == 3
     furnish(siblings.services, okrs(old="acme/other", new="acme/checkout", rule="new"))

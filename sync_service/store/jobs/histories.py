@@ -7,7 +7,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.text import counted
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Kind, State
@@ -27,6 +26,9 @@ from sync_service.store.trackers import issue_states, issues
 
 READ_AGAIN = timedelta(days=7)
 """How soon a history that the tracker did not give whole is read again."""
+
+OF_THE_PAST = frozenset({"cycle-time", "share-meeting"})
+"""The kinds of measures whose value may depend on when work started, and on reopenings."""
 
 ENDED_LATELY = timedelta(days=7)
 """Cycles that ended no longer ago than this count as running: their values may still change."""
@@ -100,6 +102,7 @@ def save(tx: Transaction, connection_id: int, histories: Iterable[IssueHistory],
     _save_columns(tx, found, read_at)
     changed = [one for one in known if found[one] != known[one][0] or after[one] != held[one]]
     if changed:
+        versions.bump(tx, versions.CHANGES)
         _recompute(tx, changed)
     return len(changed)
 
@@ -119,7 +122,8 @@ def _save_columns(tx: Transaction, found: Mapping[int, Issue], read_at: datetime
 
 
 def _recompute(tx: Transaction, issue_ids: list[int]) -> None:
-    reached = tx.scalars(sa.select(link.c.key_result_id).where(link.c.issue_id.in_(issue_ids)).distinct()).all()
-    cause = Cause(what=f"read the history of {counted(len(issue_ids), 'issue')}")
-    key_results.recompute(tx, reached, causes=[cause])
-    versions.bump(tx, versions.CHANGES)
+    """Request to compute the key results of issues whose measures depend on their past."""
+    mine = sa.select(link.c.key_result_id).where(link.c.issue_id.in_(issue_ids))
+    reached = sa.select(key_result.c.id, key_result.c.measure).where(key_result.c.id.in_(mine))
+    concerned = [row.id for row in tx.execute(reached) if row.measure.get("kind") in OF_THE_PAST]
+    key_results.recompute(tx, concerned, causes=[Cause(what="the past of its issues was read from the tracker")])

@@ -258,7 +258,8 @@ def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = 
     insert_or_skip(tx, r, rows, unique=("key_result_id",))
     waiting = sa.select(r).where(r.c.key_result_id.in_(ordered)).order_by(r.c.id).with_for_update()
     for row in tx.execute(waiting).all():
-        all_causes = [*row.causes, *(to_columns(cause) for cause in causes)]
+        new = (to_columns(cause) for cause in causes)
+        all_causes = [*row.causes, *(cause for cause in new if cause not in row.causes)]
         # This ends the lease of a computation under way on purpose: its result may be out of date.
         columns = {"due_at": now, "lease": None, "attempts": 0, "causes": all_causes, "buried_at": None}
         tx.execute(sa.update(r).where(r.c.id == row.id).values(columns))

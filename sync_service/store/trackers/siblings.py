@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.store.engine.database import insert_or_skip
-from sync_service.store.tables import closing_link, issue, link_comment, live_connection, scope, term
+from sync_service.store.tables import closing_link, issue, issue_state, link_comment, live_connection, scope, term
 
 Groups = Mapping[int, int]
 """The id of each connection that has siblings, with the lowest id among them."""
@@ -102,11 +102,12 @@ def _copy_issues(tx: Transaction, theirs: Row[tuple[int]], *, connection_id: int
     copied = sa.select(*values).where(issue.c.scope_id == theirs.id, ~known)
     tx.execute(sa.insert(issue).from_select(names, copied))
     _copy_rows(tx, closing_link, theirs.id, connection_id)
+    _copy_rows(tx, issue_state, theirs.id, connection_id)
     _copy_comments(tx, theirs, connection_id)
 
 
 def _copy_rows(tx: Transaction, table: sa.Table, scope_id: int, connection_id: int) -> None:
-    """Copy the closing links of a scope's issues to the rows of the same issues, where these have none."""
+    """Copy rows about a scope's issues, such as closing links, to the same issues, where these have none."""
     mine, have = issue.alias("mine"), table.alias("have")
     names = [column.name for column in table.columns if column.name != "id"]
     replaced = {"connection_id": sa.literal(connection_id), "issue_id": mine.c.id}
