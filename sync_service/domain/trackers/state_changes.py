@@ -125,9 +125,15 @@ def seen_states(before: Issue | None, after: Issue, snapshot: Snapshot, *, fetch
     if after.updated_at is not None and after.updated_at < before.updated_at:
         return SeenStates(_found_in(snapshot, held, fetched=fetched), forget_after=snapshot.updated_at)
     is_late = snapshot.updated_at < before.updated_at
-    if not is_late and snapshot.state is before.state:
+    if not is_late and snapshot.state is before.state and not _entered_again(snapshot, held):
         return None
     return SeenStates((held, *_found_in(snapshot, held, fetched=fetched)))
+
+
+def _entered_again(snapshot: Snapshot, held: StateChange) -> bool:
+    """Return whether the tracker dates the state of a snapshot later than we saw the same state: it left it between."""
+    change = _change_in(snapshot, fetched=False)
+    return change.at > held.at and change.at in (snapshot.closed_at, snapshot.entered_category_at)
 
 
 def _found_in(snapshot: Snapshot, held: StateChange, *, fetched: bool) -> tuple[StateChange, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.measures.settings import parse_measure
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Kind, State
@@ -20,15 +21,15 @@ from sync_service.domain.trackers.state_changes import (
 )
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results
-from sync_service.store.okrs.links import counts
+from sync_service.store.okrs.linked_issues import counts
 from sync_service.store.tables import cycle, issue, key_result, link, objective
 from sync_service.store.trackers import issue_states, issues
 
 READ_AGAIN = timedelta(days=7)
 """How soon a history that the tracker did not give whole is read again."""
 
-OF_THE_PAST = frozenset({"cycle-time", "share-meeting"})
-"""The kinds of measures whose value may depend on when work started, and on reopenings."""
+OF_THE_PAST = frozenset({"started_at", "reopened"})
+"""What measures read of an issue's past."""
 
 ENDED_LATELY = timedelta(days=7)
 """Cycles that ended no longer ago than this count as running: their values may still change."""
@@ -125,5 +126,5 @@ def _recompute(tx: Transaction, issue_ids: list[int]) -> None:
     """Request to compute the key results of issues whose measures depend on their past."""
     mine = sa.select(link.c.key_result_id).where(link.c.issue_id.in_(issue_ids))
     reached = sa.select(key_result.c.id, key_result.c.measure).where(key_result.c.id.in_(mine))
-    concerned = [row.id for row in tx.execute(reached) if row.measure.get("kind") in OF_THE_PAST]
+    concerned = [row.id for row in tx.execute(reached) if parse_measure(row.measure).reads & OF_THE_PAST]
     key_results.recompute(tx, concerned, causes=[Cause(what="the past of its issues was read from the tracker")])
