@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sync_service.domain.trackers.issue import Issue
@@ -226,6 +226,7 @@ def _state_by_hand(seen: list[StateChange], history: list[StateChange], moment: 
     return state
 
 
+@example([change(1, TODO)], [change(0, DOING), change(1, DOING)], 1)
 @given(changes, changes, st.integers(-1, 31))
 def test_the_history_wins_for_its_span_and_what_was_seen_after_it_stays(
     seen: list[StateChange], history: list[StateChange], second: int

@@ -78,11 +78,11 @@ class IssueStates:
 
     def with_history(self, history: Iterable[StateChange]) -> "IssueStates":
         """Add a history read from the tracker; it replaces all that is known of its span."""
-        new = in_order(history)
+        new = _one_each_time(history)
         if not new:
             return self
         outside = [one for one in self.history if not new[0].at <= one.at <= new[-1].at]
-        found = IssueStates(history=in_order((*outside, *new)))
+        found = IssueStates(history=tuple(_one_each_time((*outside, *new))))
         return found.with_seen(self.seen)
 
     def until(self, at: datetime) -> "IssueStates":
