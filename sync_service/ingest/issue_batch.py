@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import describe_change
-from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.issue import Issue, with_fields
 from sync_service.domain.trackers.merge import is_outdated, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
 from sync_service.ingest.issue_versions import IssueVersion, NewKey, Source, issue_change
@@ -91,7 +91,7 @@ class IssueBatch:
         self._record(identity, before, after, source)
         if before is not None and _with_memory_of(before, after) == before:
             return None
-        if before is not None and replace(before, in_doubt=after.in_doubt) == after:
+        if before is not None and with_fields(before, in_doubt=after.in_doubt) == after:
             return f"{after.key}: another change has the same time"
         what = describe_change(before, after, name_of=partial(names.name, identity[0]))
         return f"{after.key}: applied, {what}"
@@ -271,4 +271,4 @@ class IssueBatch:
 def _with_memory_of(before: Issue, after: Issue) -> Issue:
     """Return an issue with the times of receipt, and the earlier snapshots, that another one remembers."""
     remembered = ("parent_received_at", "received_at", "closing")
-    return replace(after, **{name: getattr(before, name) for name in remembered})
+    return with_fields(after, **{name: getattr(before, name) for name in remembered})

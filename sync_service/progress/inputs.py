@@ -20,6 +20,8 @@ from sync_service.store.okrs.key_results import KeyResult
 from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.ruleset import Ruleset
 
+_UTC = Calendar(ZoneInfo("UTC"))
+
 Changes = dict[int, ContributionChange]
 """The changed contributions of one key result, by issue id."""
 
@@ -48,7 +50,7 @@ class InputReader:
                 self._read_contributions(some, ids, changes, present)
         if self.supposed is None:
             contributions.save(self.tx, changes)
-        read = _Read.of(self.tx, {one.id: one.measure for one in found})
+        read = _Read.of(self.tx, found)
         return {one.id: self._change(one, changes[one.id], present.get(one.id, {}), read) for one in found}
 
     def _read_contributions(
@@ -114,7 +116,7 @@ class InputReader:
 
 def calendar_of(tx: Connection, one: KeyResult) -> Calendar:  # noqa: ARG001 - the calendars of teams come next
     """Return the calendar that decides the days of a key result."""
-    return Calendar(ZoneInfo("UTC"))
+    return _UTC
 
 
 def _reads_anew(one: KeyResult) -> bool:
@@ -132,11 +134,12 @@ class _Read:
     known_since: Mapping[int, datetime]
 
     @classmethod
-    def of(cls, tx: Connection, measures: Mapping[int, Measure]) -> "_Read":
+    def of(cls, tx: Connection, found: Sequence[KeyResult]) -> "_Read":
         """Read what the measures of key results need."""
+        measures = {one.id: one.measure for one in found}
         ticked = steps.read(tx, {id_: one for id_, one in measures.items() if one.kind == "steps"})
         return cls(
-            tallies=contributions.tallies(tx, [id_ for id_, one in measures.items() if one.tallied]),
+            tallies=contributions.tallies(tx, {one.id: one.span for one in found if one.measure.tallied}),
             checked_in=check_ins.latest_values(tx, [id_ for id_, one in measures.items() if one.kind == "manual"]),
             steps_done={
                 id_: done_steps(measures[id_], ticked=names, states=states) for id_, (names, states) in ticked.items()

@@ -1,7 +1,9 @@
 """The issue we hold: what the core knows of one issue of a tracker."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
+from typing import Any
 
 from sync_service.domain.trackers.closing_date import NOTHING_SEEN, ClosingHistory, ClosingSource
 from sync_service.domain.trackers.observations import (
@@ -91,6 +93,24 @@ class Issue:
     def moved_to(self) -> tuple[str, str] | None:
         """Return the identity and key that a transfer gave the issue; None when they are unknown."""
         return transfer_target(self.gone_reason, self.successor)
+
+
+_SLOTS = {one.name: Issue.__dict__[one.name] for one in fields(Issue)}
+_STORE = tuple(slot.__set__ for slot in _SLOTS.values())
+_read = attrgetter(*_SLOTS)
+
+
+def with_fields(one: Issue, **changed: Any) -> Issue:
+    """Return an issue with other values of some fields: as `dataclasses.replace`, in less than half the time.
+
+    Each delivery does it several times.
+    """
+    found = object.__new__(Issue)
+    for store, value in zip(_STORE, _read(one), strict=True):
+        store(found, value)
+    for name, value in changed.items():
+        _SLOTS[name].__set__(found, value)
+    return found
 
 
 def transfer_target(gone: str | None, successor: str | None) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sync_service.domain.trackers.closing_date import TICK, ClosedSeen
-from sync_service.domain.trackers.issue import MOVED, MULTI_VALUED_TERMS, Issue, TimedNumber
+from sync_service.domain.trackers.issue import MOVED, MULTI_VALUED_TERMS, Issue, TimedNumber, with_fields
 from sync_service.domain.trackers.observations import CLOSED, Closing, Parent, ParentSeen, Snapshot, Tombstone
 from sync_service.domain.trackers.plausible_times import was_ahead
 from sync_service.domain.trackers.state_changes import known_since
@@ -44,7 +44,9 @@ def merge_snapshot(
 def _known_since(issue: Issue, snapshot: Snapshot) -> Issue:
     """Note that all changes of the state are known, if the snapshot shows the issue as it was created."""
     since, held = known_since(snapshot), issue.states_known_since
-    return issue if since is None or (held is not None and held <= since) else replace(issue, states_known_since=since)
+    return (
+        issue if since is None or (held is not None and held <= since) else with_fields(issue, states_known_since=since)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def _without_later(issue: Issue, at: datetime) -> Issue:
         name: min(held, before) for name in _DETAIL_TIMES if (held := getattr(issue, name)) is not None
     }
     numbers = tuple(replace(one, at=min(one.at, before)) for one in issue.numbers)
-    return replace(issue, **times, numbers=numbers, updated_at=None, closing=issue.closing.until(before))
+    return with_fields(issue, **times, numbers=numbers, updated_at=None, closing=issue.closing.until(before))
 
 
 _DETAIL_TIMES = ("parent_at", "closes_at", "points_at", *(f"{name}_at" for name in MULTI_VALUED_TERMS))
@@ -94,7 +96,7 @@ def _with_content(issue: Issue | None, found: _Found) -> Issue:
     if issue is None:
         return _replace_content(Issue(identity=snapshot.identity, key=snapshot.key), found)
     if issue.gone_reason is not None and found.fetched:
-        return _replace_content(replace(issue, gone_reason=None, successor=None), found)
+        return _replace_content(with_fields(issue, gone_reason=None, successor=None), found)
     if issue.updated_at is None or snapshot.updated_at > issue.updated_at:
         return _replace_content(issue, found)
     if snapshot.updated_at < issue.updated_at:
@@ -108,13 +110,13 @@ def _at_equal_times(issue: Issue, found: _Found) -> Issue:
         return _replace_content(issue, found)
     if snapshot.digest() == issue.digest:
         first = min(filter(None, (issue.received_at, found.received_at)), default=None)
-        return issue if first == issue.received_at else replace(issue, received_at=first)
+        return issue if first == issue.received_at else with_fields(issue, received_at=first)
     if issue.fetched:
         # It is older than the fetch, or the issue changed again within one tick of the tracker: fetch once more.
-        return replace(issue, in_doubt=True)
+        return with_fields(issue, in_doubt=True)
     if snapshot.order() > (issue.updated_at, issue.state in CLOSED, issue.digest):
-        return replace(_replace_content(issue, found), in_doubt=True)
-    return replace(issue, in_doubt=True)
+        return with_fields(_replace_content(issue, found), in_doubt=True)
+    return with_fields(issue, in_doubt=True)
 
 
 def merge_parent(issue: Issue | None, seen: ParentSeen, *, received_at: datetime | None = None) -> Issue:
@@ -134,12 +136,12 @@ def merge_tombstone(issue: Issue | None, tombstone: Tombstone) -> Issue:
     if held.gone_reason is not None and (held.successor is not None or tombstone.successor is None):
         return held
     gone = f"{MOVED}{tombstone.moved_to}" if tombstone.moved_to else "deleted"
-    return replace(held, gone_reason=gone, successor=tombstone.successor)
+    return with_fields(held, gone_reason=gone, successor=tombstone.successor)
 
 
 def _replace_content(issue: Issue, found: _Found) -> Issue:
     snapshot = found.snapshot
-    return replace(
+    return with_fields(
         issue,
         key=snapshot.key,
         scope=snapshot.scope,
@@ -177,7 +179,7 @@ def _with_closing_date(issue: Issue, found: _Found) -> Issue:
         date, source = None, None
     if (history, date, source) == (issue.closing, issue.closed_at, issue.closed_at_source):
         return issue
-    return replace(issue, closing=history, closed_at=date, closed_at_source=source)
+    return with_fields(issue, closing=history, closed_at=date, closed_at_source=source)
 
 
 def _with_details(issue: Issue, found: _Found) -> Issue:
@@ -212,7 +214,7 @@ def _with_points(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
         return issue
     if not _is_newer(issue, at, issue.points_at, fetched=fetched, greater=greater):
         return issue
-    return replace(issue, points=points, points_at=at)
+    return with_fields(issue, points=points, points_at=at)
 
 
 def _with_terms(issue: Issue, snapshot: Snapshot, name: str, *, fetched: bool) -> Issue:
@@ -226,7 +228,7 @@ def _with_terms(issue: Issue, snapshot: Snapshot, name: str, *, fetched: bool) -
     if (ids, at) == (held, held_at) or not _is_newer(issue, at, held_at, fetched=fetched, greater=ids > held):
         return issue
     changes: dict[str, Any] = {name: ids, f"{name}_at": at}
-    return replace(issue, **changes)
+    return with_fields(issue, **changes)
 
 
 def _with_numbers(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
@@ -241,7 +243,7 @@ def _with_numbers(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
         if _is_newer(issue, at, ours.at if ours else None, fetched=fetched, greater=greater):
             held[number.name] = TimedNumber(number.name, number.value, at)
     numbers = tuple(held[name] for name in sorted(held))
-    return issue if numbers == issue.numbers else replace(issue, numbers=numbers)
+    return issue if numbers == issue.numbers else with_fields(issue, numbers=numbers)
 
 
 def _with_parent(issue: Issue, parent: Parent | None, at: datetime, received_at: datetime | None) -> Issue:
@@ -260,7 +262,7 @@ def _with_parent(issue: Issue, parent: Parent | None, at: datetime, received_at:
         )
         if (at, received_at or _NEVER, parent.key or "", parent.identity or "") <= ours:
             return issue
-    return replace(
+    return with_fields(
         issue, parent_key=parent.key, parent_identity=parent.identity, parent_at=at, parent_received_at=received_at
     )
 
@@ -277,7 +279,7 @@ def _with_closes(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
     theirs = (snapshot.updated_at, fetched, [_by_key(one) for one in closes])
     if ours[0] is not None and theirs <= (ours[0], *ours[1:]) and not (fetched and snapshot.updated_at == ours[0]):
         return issue
-    return replace(issue, closes=closes, closes_at=snapshot.updated_at, closes_fetched=fetched)
+    return with_fields(issue, closes=closes, closes_at=snapshot.updated_at, closes_fetched=fetched)
 
 
 def _by_key(one: Closing) -> tuple[str, str]:

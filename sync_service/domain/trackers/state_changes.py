@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from sync_service.domain.trackers.closing_date import TICK
 from sync_service.domain.trackers.connector import Connection
-from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.issue import Issue, with_fields
 from sync_service.domain.trackers.observations import CLOSED, Kind, Snapshot, State
 
 AT_CREATION = timedelta(seconds=2)
@@ -179,8 +179,8 @@ def with_states(issue: Issue, changes: Sequence[StateChange]) -> Issue:
     """
     since, created = issue.states_known_since, issue.created_at
     if since is None or created is None or since > created:
-        return replace(issue, started_at=None, reopened=None)
-    return replace(issue, started_at=started_at(changes), reopened=reopened(changes))
+        return with_fields(issue, started_at=None, reopened=None)
+    return with_fields(issue, started_at=started_at(changes), reopened=reopened(changes))
 
 
 # The tracker's history
@@ -246,4 +246,4 @@ def with_history(issue: Issue, history: IssueHistory) -> Issue:
     first = min(one.at for one in history.changes)
     since = issue.created_at if history.whole and issue.created_at is not None else first
     held = issue.states_known_since
-    return replace(issue, states_known_since=since if held is None else min(held, since))
+    return with_fields(issue, states_known_since=since if held is None else min(held, since))

@@ -1,7 +1,7 @@
 """Contributions: what each linked issue brings to a key result's value, as it is now and as it was last computed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -13,10 +13,11 @@ from sqlalchemy.engine import Row
 from sync_service.domain.measures.contributions import ClosedWhen, Contribution, Tally
 from sync_service.domain.measures.parts import ContributionChange
 from sync_service.domain.measures.settings import Measure
+from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.store.engine.database import among
-from sync_service.store.okrs.linked_issues import PreviewLinks, linked, through, weighed
-from sync_service.store.tables import connection, contribution, cycle, issue, key_result, objective, scope
+from sync_service.store.okrs.linked_issues import PreviewLinks, close_something, linked, through, weighed
+from sync_service.store.tables import connection, contribution, issue, scope
 
 Contributions = dict[int, Contribution]
 """The contributions of one key result, by issue id."""
@@ -43,10 +44,14 @@ def present(
     pairs, rarely any, are read first: inside the main statement they would be its most expensive part.
     """
     found: dict[int, Contributions] = {one: {} for one in measures}
-    beside = {
-        (row.key_result_id, row.issue_id)
-        for row in tx.execute(through(tx, measures, supposed=supposed, issue_ids=issue_ids))
-    }
+    beside = (
+        {
+            (row.key_result_id, row.issue_id)
+            for row in tx.execute(through(tx, measures, supposed=supposed, issue_ids=issue_ids))
+        }
+        if issue_ids is None or close_something(tx, issue_ids)
+        else set()
+    )
     own = weighed(linked(tx, measures, supposed=supposed, issue_ids=issue_ids)).subquery()
     for row in tx.execute(_with_issues(tx, own)):
         if (row.key_result_id, row.issue_id) not in beside:
@@ -122,58 +127,76 @@ def changes(
 
 
 def save(tx: Transaction, changed: Mapping[int, Mapping[int, ContributionChange]]) -> None:
-    """Store changed contributions, by key result id and issue id."""
+    """Store changed contributions, by key result id and issue id.
+
+    A changed row stays where it is: the rows of a key result lie beside each other, and are read together.
+    """
     each = [(key_result_id, id_, one) for key_result_id, some in changed.items() for id_, one in some.items()]
-    removed = [{"of": key_result_id, "from_issue": id_} for key_result_id, id_, one in each if one.before is not None]
+    c = contribution.c
+    same = (c.key_result_id == sa.bindparam("of"), c.issue_id == sa.bindparam("from_issue"))
+    removed = [{"of": key_result_id, "from_issue": id_} for key_result_id, id_, one in each if one.after is None]
     if removed:
-        same = (
-            contribution.c.key_result_id == sa.bindparam("of"),
-            contribution.c.issue_id == sa.bindparam("from_issue"),
-        )
         tx.execute(sa.delete(contribution).where(*same), removed)
-    added = [
-        {"key_result_id": key_result_id, "issue_id": id_, **{name: getattr(one.after, name) for name in _FIELDS}}
+    updated = [
+        {"of": key_result_id, "from_issue": id_, **_values(one.after)}
         for key_result_id, id_, one in each
-        if one.after is not None
+        if one.before is not None and one.after is not None
+    ]
+    if updated:
+        values = {name: sa.bindparam(f"new_{name}", type_=c[name].type) for name in _FIELDS}
+        tx.execute(sa.update(contribution).where(*same).values(values), updated)
+    added = [
+        {"key_result_id": key_result_id, "issue_id": id_, **_values(one.after, prefix="")}
+        for key_result_id, id_, one in each
+        if one.before is None and one.after is not None
     ]
     if added:
         tx.execute(sa.insert(contribution), added)
 
 
-def tallies(tx: Transaction, key_result_ids: Collection[int]) -> dict[int, list[Tally]]:
-    """Return the sums of the stored contributions of key results."""
-    if not key_result_ids:
-        return {}
+def _values(one: Contribution, *, prefix: str = "new_") -> dict[str, Any]:
+    return {f"{prefix}{name}": getattr(one, name) for name in _FIELDS}
+
+
+def tallies(tx: Transaction, spans: Mapping[int, Span]) -> dict[int, list[Tally]]:
+    """Return the sums of the stored contributions of key results, by id, with the spans of their cycles."""
+    by_span: dict[Span, list[int]] = defaultdict(list)
+    for key_result_id, span in spans.items():
+        by_span[span].append(key_result_id)
+    found: dict[int, list[Tally]] = defaultdict(list)
+    for span, ids in by_span.items():
+        for row in tx.execute(_summed(tx, ids, span)):
+            when = ClosedWhen(row.closed) if row.closed else None
+            sums = {name: getattr(row, name) for name in _SUMS}
+            found[row.key_result_id].append(Tally(state=State(row.state), closed=when, **sums))
+    return found
+
+
+_WITHOUT = sa.case((contribution.c.number.is_(None), 1), else_=0)
+_SUMS = {
+    "issues": sa.func.count(),
+    "weight": sa.func.sum(contribution.c.weight),
+    "number": sa.func.coalesce(sa.func.sum(contribution.c.number), 0.0),
+    "weighted_number": sa.func.coalesce(sa.func.sum(contribution.c.weight * contribution.c.number), 0.0),
+    "without_number": sa.func.sum(_WITHOUT),
+    "weight_without_number": sa.func.sum(_WITHOUT * contribution.c.weight),
+}
+
+
+def _summed(tx: Transaction, key_result_ids: Sequence[int], span: Span) -> sa.Select[Any]:
     c = contribution.c
     closed = sa.case(
         (sa.or_(c.closed_at.is_(None), c.state.notin_(CLOSED)), None),
-        (c.closed_at < cycle.c.starts_at, ClosedWhen.BEFORE.value),
-        (c.closed_at < cycle.c.ends_at, ClosedWhen.DURING.value),
+        (c.closed_at < span.starts_at, ClosedWhen.BEFORE.value),
+        (c.closed_at < span.ends_at, ClosedWhen.DURING.value),
         else_=ClosedWhen.AFTER.value,
     ).label("closed")
-    without = sa.case((c.number.is_(None), 1), else_=0)
-    columns = {
-        "issues": sa.func.count(),
-        "weight": sa.func.sum(c.weight),
-        "number": sa.func.coalesce(sa.func.sum(c.number), 0.0),
-        "weighted_number": sa.func.coalesce(sa.func.sum(c.weight * c.number), 0.0),
-        "without_number": sa.func.sum(without),
-        "weight_without_number": sa.func.sum(without * c.weight),
-    }
-    statement = (
-        sa.select(c.key_result_id, c.state, closed, *(column.label(name) for name, column in columns.items()))
-        .join(key_result, key_result.c.id == c.key_result_id)
-        .join(objective, objective.c.id == key_result.c.objective_id)
-        .join(cycle, cycle.c.id == objective.c.cycle_id)
+    sums = (column.label(name) for name, column in _SUMS.items())
+    return (
+        sa.select(c.key_result_id, c.state, closed, *sums)
         .where(among(tx, c.key_result_id, key_result_ids))
         .group_by(c.key_result_id, c.state, closed)
     )
-    found: dict[int, list[Tally]] = defaultdict(list)
-    for row in tx.execute(statement):
-        sums = {name: getattr(row, name) for name in columns}
-        when = ClosedWhen(row.closed) if row.closed else None
-        found[row.key_result_id].append(Tally(state=State(row.state), closed=when, **sums))
-    return found
 
 
 def known_since(tx: Transaction, key_result_ids: Collection[int]) -> dict[int, datetime]:

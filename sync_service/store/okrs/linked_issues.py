@@ -119,6 +119,11 @@ def through(
     return closing_links.through(pulls, also, siblings.pairs(groups) if groups else None)
 
 
+def close_something(tx: Transaction, issue_ids: Collection[int]) -> bool:
+    """Return whether one of the issues is a pull request that closes something."""
+    return tx.scalar(sa.select(sa.exists().where(among(tx, closing_link.c.issue_id, issue_ids)))) is True
+
+
 def closed_by_pulls(tx: Transaction, issue_ids: Collection[int]) -> set[int]:
     """Return the pull requests that close some of the issues."""
     same = sa.or_(

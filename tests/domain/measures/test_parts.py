@@ -151,7 +151,7 @@ def test_parts_add_up_and_follow_the_order(
     before, after = inputs_of(measure, had), inputs_of(measure, has, start=start)
     first, last = compute(before).current, compute(after).current
     parts = split_between(before, had, after, has)
-    if first is None or last is None:
+    if first is None or last is None or first == last:
         assert parts == {}
         return
     assert sum(parts.values()) == pytest.approx(last - first, abs=1e-5)
