@@ -19,14 +19,13 @@ from sync_service.domain.measures.status import Span
 from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.trackers.observations import State
 from tests.domain.measures import oracle
-from tests.domain.measures.cases import cases
+from tests.domain.measures.cases import case_of
 from tests.domain.measures.oracle import Case, PlainIssue
 from tests.support.run_scope import LONG
 
-pytestmark = pytest.mark.slow
-
 examples = settings(max_examples=500 if LONG else 50, suppress_health_check=list(HealthCheck))
-fewer = settings(max_examples=500 if LONG else 15, suppress_health_check=list(HealthCheck))
+fewer = settings(max_examples=500 if LONG else 25, suppress_health_check=list(HealthCheck))
+seeds = st.integers(0, 2**64)
 kinds = pytest.mark.parametrize("kind", SETTINGS)
 
 
@@ -76,10 +75,10 @@ def inputs_of(case: Case, measure: Measure, *, target: float, all_fields: bool =
 
 @kinds
 @examples
-@given(st.data())
-def test_a_value_is_what_a_person_would_compute(kind: str, data: st.DataObject) -> None:
+@given(seeds, st.data())
+def test_a_value_is_what_a_person_would_compute(kind: str, seed: int, data: st.DataObject) -> None:
     """To six decimals, and on the right side of the target: rounding never reaches it."""
-    case = data.draw(cases(kind))
+    case = case_of(kind, seed)
     expected = oracle.value(case)
     near = [] if expected is None else [float(expected), float(expected) + 1e-7, float(expected) - 1e-7]
     target = data.draw(st.sampled_from([100.0, 0.0, 12.5, *near]))
@@ -103,10 +102,10 @@ def test_a_value_is_what_a_person_would_compute(kind: str, data: st.DataObject) 
 
 @kinds
 @fewer
-@given(st.data())
-def test_a_value_follows_only_from_what_its_measure_reads(kind: str, data: st.DataObject) -> None:
+@given(seeds, st.data())
+def test_a_value_follows_only_from_what_its_measure_reads(kind: str, seed: int, data: st.DataObject) -> None:
     """Not from other fields, nor from the order of the issues."""
-    case = data.draw(cases(kind))
+    case = case_of(kind, seed)
     measure = parsed(case)
     whole = inputs_of(case, measure, target=100, all_fields=True)
     read = inputs_of(case, measure, target=100)
@@ -122,10 +121,10 @@ def with_contributions(inputs: Inputs, contributions: list[Contribution]) -> Inp
 
 @pytest.mark.parametrize("kind", ["done-share", "done-count", "done-sum", "open-count", "open-sum", "field"])
 @fewer
-@given(st.data())
-def test_tallies_and_contributions_give_the_same_value(kind: str, data: st.DataObject) -> None:
+@given(seeds)
+def test_tallies_and_contributions_give_the_same_value(kind: str, seed: int) -> None:
     """Whether the database sums them or we do, and however alike ones are grouped."""
-    case = data.draw(cases(kind))
+    case = case_of(kind, seed)
     measure = parsed(case)
     assume(measure.tallied)
     inputs = inputs_of(case, measure, target=100)
@@ -138,10 +137,10 @@ def test_tallies_and_contributions_give_the_same_value(kind: str, data: st.DataO
 
 @kinds
 @fewer
-@given(st.data())
-def test_the_sum_line_by_line_gives_the_value(kind: str, data: st.DataObject) -> None:
+@given(seeds)
+def test_the_sum_line_by_line_gives_the_value(kind: str, seed: int) -> None:
     """Each issue once, in order; a line without a number says that it is left out; the last line is the value."""
-    case = data.draw(cases(kind))
+    case = case_of(kind, seed)
     measure = parsed(case)
     inputs = inputs_of(case, measure, target=100)
     contributions = dict(enumerate(inputs.contributions))

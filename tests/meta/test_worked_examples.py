@@ -1,0 +1,77 @@
+"""Every worked example of docs/measures.md comes out as it is written there, and every setting has one."""
+
+from collections import defaultdict
+from datetime import datetime
+
+import pytest
+
+from sync_service.domain.measures.progress import STAYS, parse_stay, progress, progress_in_range, round_value
+from sync_service.domain.measures.setting_values import CHOICES, TAKES
+from sync_service.domain.measures.settings import SETTINGS
+from sync_service.progress.calendars import build_calendar
+from tests.meta.import_graph import ROOT
+from tests.meta.worked_examples import MADRID, Row, Table, compute_example, moment, number, tables, written
+
+TABLES = list(tables((ROOT / "docs" / "measures.md").read_text(encoding="utf-8")))
+
+
+def rows(*columns: str) -> list[tuple[Table, Row]]:
+    """Return the rows of the tables that have these columns, each with its table."""
+    return [(table, row) for table in TABLES if set(columns) <= set(table.columns) for row in table.rows]
+
+
+MEASURES = [(table, row) for table, row in rows("measure", "value") if row["measure"].startswith("`{")]
+
+
+@pytest.mark.parametrize(
+    ("table", "row"), MEASURES, ids=[f"{table.heading}: {row['measure']}" for table, row in MEASURES]
+)
+def test_a_measure_has_the_value_on_the_page(table: Table, row: Row) -> None:
+    """With the issues of the table above it."""
+    value = compute_example(table, row)
+    assert value.current == number(row["value"]), value.explanation
+
+
+@pytest.mark.parametrize(("table", "row"), rows("from", "to", "duration"))
+def test_a_duration_is_that_on_the_page(table: Table, row: Row) -> None:
+    """With the calendar of its row."""
+    begin, end = moment(row["from"]), moment(row["to"])
+    assert isinstance(begin, datetime)
+    assert isinstance(end, datetime)
+    calendar = build_calendar(written(row["calendar"]), MADRID)
+    assert round_value(calendar.duration(begin, end, row["days"])) == number(row["duration"])
+
+
+@pytest.mark.parametrize(("table", "row"), rows("start", "target", "progress"))
+def test_progress_is_that_on_the_page(table: Table, row: Row) -> None:
+    """Of rising and falling values."""
+    start, target = float(row["start"]), float(row["target"])
+    assert progress(number(row["current"]), start=start, target=target) == number(row["progress"])
+
+
+@pytest.mark.parametrize(("table", "row"), rows("stay", "progress"))
+def test_progress_in_a_range_is_that_on_the_page(table: Table, row: Row) -> None:
+    """Bounds included."""
+    assert progress_in_range(number(row["current"]), parse_stay(written(row["stay"]))) == number(row["progress"])
+
+
+def test_every_setting_has_a_worked_example() -> None:
+    """Each kind, each of its settings, and each word that a setting may be."""
+    used: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for _, row in MEASURES:
+        settings = written(row["measure"])
+        for name, value in settings.items():
+            used[settings["kind"], name].add(str(value))
+    assert {(kind, name) for kind, names in SETTINGS.items() for name in ("kind", *names)} - set(used) == set()
+    words = {name: frozenset(choices) for name, choices in CHOICES.items()}
+    missing = {name: words[name] - set().union(*(used[key] for key in used if key[1] == name)) for name in words}
+    assert missing == dict.fromkeys(words, frozenset())
+    assert used["field", "take"] == set(TAKES)
+    stays = {name for _, row in rows("stay", "progress") for name in written(row["stay"])}
+    assert stays == set(STAYS)
+
+
+def test_every_measure_shows_when_it_has_no_data() -> None:
+    """But `steps`, which always has."""
+    without = {written(row["measure"])["kind"] for _, row in MEASURES if number(row["value"]) is None}
+    assert without == set(SETTINGS) - {"steps"}

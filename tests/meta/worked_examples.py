@@ -1,0 +1,101 @@
+"""The worked examples of docs/measures.md: tables of issues, and tables of what follows from them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from sync_service.domain.measures.calendar import Calendar
+from sync_service.domain.measures.compute import Inputs, Value, compute
+from sync_service.domain.measures.contributions import Contribution
+from sync_service.domain.measures.kinds.steps import done_steps
+from sync_service.domain.measures.settings import Measure, parse_measure
+from sync_service.domain.measures.status import Span
+from sync_service.domain.rules.conditions import Subject
+from sync_service.domain.trackers.observations import State
+
+MADRID = ZoneInfo("Europe/Madrid")
+CALENDAR = Calendar(MADRID)
+SPAN = Span(datetime(2026, 10, 1, tzinfo=MADRID), datetime(2027, 1, 1, tzinfo=MADRID))
+NOW = datetime(2026, 11, 15, 12, tzinfo=MADRID)
+TIMES = {"created": "created_at", "started": "started_at", "closed": "closed_at", "changed": "number_at"}
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a page: its heading, its columns, its rows, and the issues of the last table of issues before it."""
+
+    heading: str
+    columns: Sequence[str]
+    rows: list[Row] = field(default_factory=list)
+    issues: Sequence[Row] = ()
+
+
+def tables(text: str) -> Iterator[Table]:
+    """Yield the tables of a page. Issues belong to the tables below them, until the next heading."""
+    heading, issues = "", Table("", ())
+    for block in re.split(r"\n\s*\n", text):
+        if block.startswith("#"):
+            heading, issues = block.lstrip("# "), Table("", ())
+        if not block.startswith("| "):
+            continue
+        columns, _, *cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
+        rows = [dict(zip(columns, row, strict=True)) for row in cells]
+        table = Table(heading, columns, rows, issues.rows)
+        issues = table if columns[0] == "issue" else issues
+        yield table
+
+
+def written(cell: str) -> Any:
+    """Return the YAML of a cell."""
+    return yaml.safe_load(cell.strip("`"))
+
+
+def moment(cell: str) -> datetime | None:
+    """Return the time of a cell in Madrid; a day alone is its first moment."""
+    return datetime.fromisoformat(cell).replace(tzinfo=MADRID).astimezone(UTC) if cell else None
+
+
+def number(cell: str) -> float | None:
+    """Return the number of a cell; None where there is no data."""
+    return None if cell == "no data" else float(cell)
+
+
+def contribution_of(measure: Measure, row: Row) -> Contribution:
+    """Return what an issue of a table brings to a key result."""
+    subject = Subject(scope="", kind="issue", state=row["state"], labels=frozenset(row.get("labels", "").split()))
+    met = measure.meets.other(subject) if measure.meets and measure.meets.other else None
+    fields: dict[str, Any] = {name: moment(row[column]) for column, name in TIMES.items() if column in row}
+    if row.get(measure.number_field or ""):
+        fields["number"] = float(row[measure.number_field or ""])
+    if row.get("reopened"):
+        fields["reopened"] = int(row["reopened"])
+    return Contribution(State(row["state"]), weight=float(row.get("weight", 1)), met=met, **fields)
+
+
+def compute_example(table: Table, row: Row) -> Value:
+    """Compute the example in a row of a table."""
+    measure = parse_measure(written(row["measure"]))
+    states = {issue["issue"]: State(issue["state"]) for issue in table.issues}
+    ticked = [name for name in row.get("ticked", "").split(", ") if name]
+    return compute(
+        Inputs(
+            measure=measure,
+            start=float(row.get("start") or 0),
+            target=100,
+            span=SPAN,
+            at=NOW,
+            calendar=CALENDAR,
+            contributions=[contribution_of(measure, issue) for issue in table.issues],
+            checked_in=float(row["checked in"]) if row.get("checked in") else None,
+            steps_done=done_steps(measure, ticked=ticked, states=states),
+            ever_linked=row.get("linked before", "yes") == "yes",
+            known_since=moment(row.get("known since", "")),
+        )
+    )
