@@ -29,6 +29,8 @@ def at(day: int, hour: int = 12, month: int = 10) -> datetime:
         (MADRID, at(3), at(4), "working", 1),  # Saturday and Sunday: at least 1
         (MADRID, at(9), at(13), "working", 3),
         (SHOP, at(9), at(13), "working", 3),  # Friday, Saturday, Tuesday
+        (SHOP, at(9), at(12), "working", 2),  # the holiday is the last day
+        (SHOP, at(12), at(13), "working", 1),  # and the first
         (SHOP, at(12), at(12), "working", 1),  # a holiday alone
         (MADRID, at(5), at(6), "elapsed", 1),
         (MADRID, at(5), at(5, 18), "elapsed", 0.25),

@@ -100,5 +100,5 @@ def _size_words_of(measure: Measure, one: Contribution) -> str:
     if measure.number_field is None:
         return f"weight {number(one.weight)}"
     value = measure.unestimated if one.number is None else one.number
-    unknown = ", which it has not" if one.number is None else ""
+    unknown = ", as it has none" if one.number is None else ""
     return f"weight {number(one.weight)} {TIMES} {number_words(value, measure.number_field)}{unknown}"

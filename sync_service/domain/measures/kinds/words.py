@@ -46,5 +46,9 @@ def window_words(inputs: Inputs) -> str:
     if days is None:
         return "in the cycle"
     if inputs.measure.window.endswith("w"):
-        return f"in the last {counted(days // 7, 'week')}"
-    return f"in the last {counted(days, 'day')}"
+        return _last(days // 7, "week")
+    return _last(days, "day")
+
+
+def _last(count: int, unit: str) -> str:
+    return f"in the last {unit if count == 1 else counted(count, unit)}"
