@@ -121,6 +121,19 @@ MakeHarness = Callable[[], ConfigHarness]
             "51: rules[1]: found both when*",
         ),
         ("slug: payment-bugs", "slug: payment-bugs\n    enabled: maybe", "52: rules[1].enabled: found 'maybe'*"),
+        (
+            "measure: {kind: done-share, weight: points, unestimated: 1}",
+            (
+                "measure:\n          kind: steps\n          steps:\n            - {name: Contract signed}\n"
+                "            - {name: Pilot live, weight: 0}"
+            ),
+            "43: objectives[0].key_results[0].measure.steps[1].weight: found 0; allowed: a number greater than 0*",
+        ),
+        (
+            "measure: {kind: done-share, weight: points, unestimated: 1}",
+            "measure: {kind: share-meeting, meets: {field: leadtime, at_most: 3}}",
+            "39: objectives[0].key_results[0].measure.meets.field: found 'leadtime'*did you mean lead_time?",
+        ),
         ("acme-github:acme", "acme-gitub:acme", "57: links[0].issue: found*did you mean acme-github?"),
         ("checkout#12", "checkout", "57: links[0].issue: found*allowed: a key that GitHub knows*"),
         ("links:", "link:", "56: link: found the unknown field 'link'; allowed: teams,*did you mean links?"),

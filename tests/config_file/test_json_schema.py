@@ -1,6 +1,7 @@
 """The JSON Schema accepts and refuses the same files as `apply`."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 import yaml
@@ -9,6 +10,8 @@ from jsonschema import Draft202012Validator
 from connectors.registry import load_connectors
 from sync_service.config_file.read.json_schema import schema
 from tests.config_file.files import EXAMPLE, RICH, replace
+from tests.meta.import_graph import ROOT
+from tests.meta.worked_examples import tables, written
 
 
 @cache
@@ -56,3 +59,43 @@ def test_every_field_is_described() -> None:
     for name, definition in schema(load_connectors().values())["$defs"].items():
         for field, described in definition.get("properties", {}).items():
             assert described.get("description") or name in ("Condition", "Meets", "Measure"), f"{name}.{field}"
+
+
+def fits(measure: dict[str, Any]) -> bool:
+    """Return whether a measure fits the schema."""
+    text = replace(EXAMPLE, ("starts: 2026-10-01, ends: 2026-12-31", "starts: '2026-10-01', ends: '2026-12-31'"))
+    document = yaml.safe_load(text)
+    document["objectives"][0]["key_results"][0]["measure"] = measure
+    return not list(validator().iter_errors(document))
+
+
+def test_every_worked_example_of_a_measure_fits_the_schema() -> None:
+    """With all settings of every kind."""
+    page = tables((ROOT / "docs" / "measures.md").read_text(encoding="utf-8"))
+    cells = [row["measure"] for table in page if "value" in table.columns for row in table.rows if "measure" in row]
+    measures = [written(cell) for cell in cells if cell.startswith("`{")]
+    assert len(measures) > 50
+    assert [measure for measure in measures if not fits(measure)] == []
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        {"kind": "done-share", "window": "30d"},
+        {"kind": "done-share", "doing": 2},
+        {"kind": "lead-time", "take": "p0"},
+        {"kind": "lead-time", "take": "p100"},
+        {"kind": "lead-time", "window": "0d"},
+        {"kind": "throughput", "window": "30d"},
+        {"kind": "field", "take": "sum"},
+        {"kind": "field", "field": "Revenue", "take": "mean"},
+        {"kind": "steps", "steps": []},
+        {"kind": "steps", "steps": [{"name": "A", "weight": 0}]},
+        {"kind": "share-meeting"},
+        {"kind": "share-meeting", "meets": {"field": "lead_time", "has": 3}},
+        {"kind": "share-meeting", "meets": {"field": "labels", "at_most": 3}},
+    ],
+)
+def test_an_invalid_measure_does_not_fit_the_schema(measure: dict[str, Any]) -> None:
+    """As `apply` refuses it."""
+    assert not fits(measure)

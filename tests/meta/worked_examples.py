@@ -46,7 +46,7 @@ def tables(text: str) -> Iterator[Table]:
         if not block.startswith("| "):
             continue
         columns, _, *cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
-        rows = [dict(zip(columns, row, strict=True)) for row in cells]
+        rows: list[Row] = [dict(zip(columns, row, strict=True)) for row in cells]
         table = Table(heading, columns, rows, issues.rows)
         issues = table if columns[0] == "issue" else issues
         yield table

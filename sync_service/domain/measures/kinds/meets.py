@@ -175,7 +175,7 @@ def _joined(name: str, nodes: Sequence[Node]) -> Node:
 
 
 def _members(node: Node, name: str) -> tuple[Node, ...]:
-    return node.members if isinstance(node, Group) and node.name == name and name != "none" else (node,)
+    return node.members if isinstance(node, Group) and node.name == name else (node,)
 
 
 def _limit(leaf: Mapping[str, Any], path: Path) -> Limit:
