@@ -14,8 +14,8 @@ _DAYS = {"calendar": "days", "working": "working days", "elapsed": "days of 24 h
 
 def duration_percentile(inputs: Inputs) -> Result:
     """Return the percentile of the durations of the issues done in the window."""
-    contributions = list(inputs.contributions)
-    inside = [one for one in contributions if why_not(inputs, one) is None]
+    contributions, since = list(inputs.contributions), window_starts_at(inputs)
+    inside = [one for one in contributions if why_not(inputs, one, since) is None]
     durations = [duration for one in inside if (duration := duration_of(inputs, one)) is not None]
     taken = inputs.measure.take
     words = f"the {taken if taken == 'median' else taken[1:] + 'th percentile'} in {_DAYS[inputs.measure.days]}"
@@ -38,11 +38,12 @@ def rank(count: int, percent: int) -> int:
 
 def throughput(inputs: Inputs) -> Result:
     """Return how many issues were done a week in the window; None when it is longer than the known time."""
-    contributions, weeks = list(inputs.contributions), (inputs.measure.window_days or 7) // 7
-    done = sum(why_not(inputs, one) is None for one in contributions)
+    contributions, since = list(inputs.contributions), window_starts_at(inputs)
+    weeks = (inputs.measure.window_days or 7) // 7
+    done = sum(why_not(inputs, one, since) is None for one in contributions)
     if not contributions and not inputs.ever_linked:
         return None, "no issue is linked"
-    if inputs.known_since is not None and inputs.known_since > window_starts_at(inputs):
+    if inputs.known_since is not None and inputs.known_since > since:
         day = inputs.calendar.day_of(inputs.known_since)
         return None, f"known only since {day}, not for the whole of {counted(weeks, 'week')}"
     return done / weeks, f"{counted(done, 'issue')} done {window_words(inputs)}{_notes(contributions)}"
@@ -54,13 +55,13 @@ def window_starts_at(inputs: Inputs) -> datetime:
     return inputs.span.starts_at if days is None else inputs.calendar.window_starts_at(inputs.at, days)
 
 
-def why_not(inputs: Inputs, one: Contribution) -> str | None:
-    """Return why an issue was not done in the window; None when it was. Only the cycle has an end."""
+def why_not(inputs: Inputs, one: Contribution, since: datetime) -> str | None:
+    """Return why an issue was not done in the window that begins then; None when it was. Only the cycle has an end."""
     if one.state is not State.DONE:
         return "dropped" if one.state is State.DROPPED else "not done"
     if one.closed_at is None:
         return "done at an unknown time"
-    if one.closed_at < window_starts_at(inputs):
+    if one.closed_at < since:
         return "done before the window"
     late = inputs.measure.window_days is None and one.closed_at >= inputs.span.ends_at
     return "done after the cycle" if late else None
@@ -86,7 +87,7 @@ def _notes(contributions: Sequence[Contribution]) -> str:
 
 def duration_line(inputs: Inputs, one: Contribution) -> Line:
     """Return how long one issue took."""
-    reason = why_not(inputs, one)
+    reason = why_not(inputs, one, window_starts_at(inputs))
     duration = duration_of(inputs, one) if reason is None else None
     if duration is None:
         return left_out(reason or _unknown(inputs))
@@ -97,7 +98,7 @@ def duration_line(inputs: Inputs, one: Contribution) -> Line:
 
 def throughput_line(inputs: Inputs, one: Contribution) -> Line:
     """Return whether one issue counts as done in the window."""
-    reason = why_not(inputs, one)
+    reason = why_not(inputs, one, window_starts_at(inputs))
     if reason is not None or one.closed_at is None:
         return left_out(f"{reason}")
     return Line(1.0, f"done on {inputs.calendar.day_of(one.closed_at)}")

@@ -53,16 +53,15 @@ Truth = bool | None
 
 @dataclass(frozen=True, slots=True)
 class Meets:
-    """A compiled condition of `share-meeting`. `other` tests its conditions on the fields of rules, if it has any."""
+    """A compiled condition of `share-meeting`. `other` tests its conditions on the fields of rules, if it has any.
+
+    `fields` are the numbers that it is about.
+    """
 
     condition: Mapping[str, Any]
     tree: Node = field(compare=False, repr=False)
     other: Predicate | None = field(compare=False, repr=False)
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """Return the numbers that it is about."""
-        return frozenset(limit.field for limit, _ in _limits(self.tree))
+    fields: frozenset[str] = field(compare=False, repr=False)
 
     @property
     def has_duration(self) -> bool:
@@ -114,7 +113,8 @@ def compile_meets(condition: object) -> Meets:
         allowed = f"conditions on other fields than {', '.join(NUMBERS)} side by side in one group"
         raise RuleError((), "such conditions in several groups", allowed)
     assert isinstance(condition, Mapping)
-    return Meets(condition, tree, compile_condition(others[0].condition) if others else None)
+    other = compile_condition(others[0].condition) if others else None
+    return Meets(condition, tree, other, frozenset(limit.field for limit, _ in _limits(tree)))
 
 
 def _others(node: Node) -> Iterator[Other]:

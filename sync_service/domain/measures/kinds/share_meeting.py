@@ -1,6 +1,7 @@
 """`share-meeting`: which share of the issues meets a condition, in percent."""
 
 from enum import StrEnum
+from functools import cache
 from math import fsum
 
 from sync_service.domain.measures.contributions import Contribution
@@ -59,6 +60,7 @@ def answer(inputs: Inputs, one: Contribution) -> Answer:
     if one.state is State.DROPPED:
         return Answer.DROPPED
 
+    @cache
     def of_limit(limit: Limit) -> Truth:
         return limit_truth(inputs, one, limit)
 
