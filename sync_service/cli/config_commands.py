@@ -8,11 +8,12 @@ import click
 from config.settings import read_environment
 from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
-from sync_service.config_file.plan.apply import ConfigApplier
+from sync_service.config_file.plan.apply import ConfigApplier, Files, Plan, RevertsPageEdits
 from sync_service.config_file.plan.export import as_json, as_yaml, export_state
 from sync_service.config_file.read.json_schema import schema as make_schema
 from sync_service.config_file.read.state import read_state
 from sync_service.config_file.read.yaml_lines import MAX_FILE_BYTES
+from sync_service.domain.text import counted
 from sync_service.runtime.wiring import Services, load_connectors
 from sync_service.store.engine.database import reading
 from sync_service.store.trackers import connection_removal
@@ -21,8 +22,9 @@ from sync_service.store.trackers import connection_removal
 @click.command(short_help="Make the database match YAML files.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.File("rb"))
 @click.option("--dry-run", is_flag=True, help="Only print what would change.")
-@click.option("--prune", is_flag=True, help="Also remove what is not in the files, with its history.")
-def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool) -> None:
+@click.option("--prune", is_flag=True, help="Also remove what files made and these no longer have, with its history.")
+@click.option("--overwrite", is_flag=True, help="Also undo what people wrote on pages, where the files differ.")
+def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool, overwrite: bool) -> None:
     """Make the database match YAML files: all of it, or nothing when they have an error.
 
     The files define the people, the cycles, the connections to GitHub and Jira, the objectives with their key results,
@@ -30,14 +32,24 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool) -> None:
     written env:NAME (a setting), file:PATH (a file beside this one), kept (what is already stored), or in full; they
     are stored encrypted. '-' reads standard input; okr-sync schema prints everything that may be written.
 
-    Output: + is created, ~ is changed, - is removed.
+    What people wrote on pages stays: files that would undo it are refused, with a line for each field, unless you add
+    --overwrite. --prune leaves what was made on a page.
+
+    Output: + is created, ~ is changed, - is removed, ! is undone of what people wrote on pages.
     """
     services = open_services()
     contents = [(file.name, file.read(MAX_FILE_BYTES + 1)) for file in files]
     applying = _applying(services)
-    plan = applying.plan(contents, prune=prune) if dry_run else applying.apply(contents, prune=prune)
+    if dry_run:
+        plan = applying.plan(contents, prune=prune)
+    else:
+        plan = _apply(applying, contents, prune=prune, overwrite=overwrite)
     for line in plan.lines():
         click.echo(line)
+    for line in plan.reverts:
+        click.echo(f"! {line}")
+    if dry_run and plan.reverts and not overwrite:
+        click.echo("applying needs --overwrite: it would undo what people wrote on pages")
     if dry_run and plan.changes:
         click.echo("dry run: nothing was changed")
     for warning in plan.warnings:
@@ -52,6 +64,18 @@ def _finish_removals(services: Services) -> None:
             "deleting the issues and deliveries of removed connections; nothing of them counts any more", err=True
         )
         connection_removal.go_on(services.engine)
+
+
+def _apply(applying: ConfigApplier, files: Files, *, prune: bool, overwrite: bool) -> Plan:
+    try:
+        return applying.apply(files, prune=prune, overwrite=overwrite)
+    except RevertsPageEdits as error:
+        count = counted(len(error.lines), "edit")
+        lines = "\n".join(f"! {line}" for line in error.lines)
+        raise click.ClickException(
+            f"nothing was applied: {count} on pages would be undone; write them in the files (okr-sync export has "
+            f"them), or add --overwrite:\n{lines}"
+        ) from error
 
 
 def _applying(services: Services) -> ConfigApplier:

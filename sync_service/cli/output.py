@@ -203,11 +203,10 @@ def explain_lines(
     """Yield the lines that explain a key result's value."""
     owner = f"{view.owner_name} <{view.owner}>" if view.owner else "nobody"
     value = partial(amount, unit=view.unit, target=view.target)
-    bounds = " to ".join(number(one, apart_from=[view.target]) for one in (view.start, view.target))
     yield f"{view.slug}  {view.title}"
     yield f"  objective  {view.objective_title} ({view.objective}, cycle {view.cycle})"
     yield f"  owner      {owner}"
-    yield f"  value      {value(view.current)}, from {bounds}"
+    yield f"  value      {value(view.current)}, {_wanted(view)}"
     progress = "" if view.progress is None else f", {percent(view.progress)} of the way"
     yield f"  status     {STATUS_TEXT[view.status]}{progress}"
     yield f"  because    {view.reason}"
@@ -225,6 +224,13 @@ def explain_lines(
     yield "What changed it" if history else "It has not changed yet"
     for entry in history:
         yield from _history_lines(view, entry)
+
+
+def _wanted(view: KeyResultView) -> str:
+    """Return from where to where the value goes, or the range to stay in."""
+    if view.start is None or view.target is None:
+        return f"to {view.goal}"
+    return "from " + " to ".join(number(one, apart_from=[view.target]) for one in (view.start, view.target))
 
 
 def _listed(query: Listed) -> str:

@@ -10,7 +10,8 @@ from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
 from sync_service.cli.times import moment
 from sync_service.domain.text import counted, plain
-from sync_service.store.engine.database import writing
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs.team_settings import organisation_zone
 from sync_service.store.people import audit
 from sync_service.store.queue import due
 from sync_service.store.tables import delivery
@@ -28,7 +29,9 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
     if sum((buried, delivery_id is not None, since is not None)) != 1:
         raise click.UsageError("give exactly one of --buried, --delivery and --since")
     services = open_services()
-    chosen = {} if buried else {"delivery": _deliveries(delivery_id, since, services.now(), services.settings.zone)}
+    with reading(services.engine) as tx:
+        zone = organisation_zone(tx)
+    chosen = {} if buried else {"delivery": _deliveries(delivery_id, since, services.now(), zone)}
     if buried:
         chosen = {name: table.c.buried_at.isnot(None) for name, table in due.TABLES.items()}
     with writing(services.engine) as tx:

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from typing import Any
 
 NO_DATA = "no data"
 NARROW_SPACE = "\u202f"
@@ -127,6 +128,20 @@ def amount(value: float | None, unit: str = "", target: float | None = None) -> 
     whole = [100.0] if unit == "%" else []
     digits = number(value, apart_from=whole if target is None else [target, *whole])
     return f"{digits}{NARROW_SPACE}{_unit_of(digits, unit)}" if unit.strip() else digits
+
+
+def range_words(stay: Mapping[str, Any], unit: str = "") -> str:
+    """Return the range that a value has to stay in: `above 99.5 %`, `below 5 days`, `within 1 and 2`."""
+    if "within" in stay:
+        low, high = stay["within"]
+        return f"within {in_full(low)} and {amount(high, unit, high)}"
+    ((side, bound),) = stay.items()
+    return f"{side} {amount(bound, unit, bound)}"
+
+
+def goal(target: float | None, stay: Mapping[str, Any] | None, unit: str = "") -> str:
+    """Return what a value has to reach, `12 bugs`, or where it has to stay, `stay above 99.5 %`."""
+    return f"stay {range_words(stay, unit)}" if stay else amount(target, unit, target)
 
 
 def listed(names: list[str]) -> str:

@@ -91,6 +91,7 @@ def _notice_item(row: Row[Any]) -> NoticeItem:
         objective=row.objective,
         unit=row.unit or ("%" if percents else ""),
         target=row.target,
+        stay=row.stay,
         owned=row.owned,
         change=change_of(row),
     )

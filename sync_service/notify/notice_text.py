@@ -1,14 +1,14 @@
 """Subject and view model of a key result mail: the most important change first, then what moved, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.people.notices import Change, KeyResultState, NoticeKind, kind_of
-from sync_service.domain.text import amount, clipped, listed, percent, plain, whole_percents
+from sync_service.domain.text import amount, clipped, goal, listed, percent, plain, whole_percents
 from sync_service.domain.trackers.causes import SEEN_WITH, UNSPECIFIED_CHANGE, Cause
 
 MOST_REASONS = 10
@@ -39,7 +39,8 @@ class NoticeItem:
     title: str
     objective: str
     unit: str
-    target: float
+    target: float | None
+    stay: Mapping[str, Any] | None
     owned: bool
     change: Change
 
@@ -133,8 +134,8 @@ def _section(item: NoticeItem, base_url: str) -> Section:
         headline=_headline(change, value(after.value)),
         tone=_tone(change),
         value=(value(before.value), value(after.value)),
-        progress=None if is_share else (percent(before.progress), percent(after.progress)),
-        target=None if is_share else value(item.target),
+        progress=None if is_share or item.stay else (percent(before.progress), percent(after.progress)),
+        target=None if is_share else goal(item.target, item.stay, unit),
         status=(_badge(before.status), _badge(after.status)),
         bar=_bar(before.progress, after.progress),
         reasons=tuple(reasons[:MOST_REASONS]),

@@ -84,7 +84,7 @@ def utc_now() -> datetime:
 def build(settings: Settings, *, now: Now = utc_now, patience: float = BUSY_SECONDS) -> Services:
     """Wire all services. Opens no connection yet. On SQLite a writer waits up to `patience` seconds for others."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_database(settings.database_url, patience=patience)
+    engine = open_database(settings.database_url, patience=patience, zone=settings.zone)
     sealer = Sealer(settings.secret_keys())
     connections = Connections(engine=engine, sealer=sealer, base_url=settings.base_url)
     parts = _Common(engine=engine, connectors=load_connectors(), connections=connections, now=now)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from sqlalchemy.engine import Row
 
 from sync_service.domain.measures.status import STATUS_TEXT, Status
-from sync_service.domain.text import amount, percent, plain
+from sync_service.domain.text import amount, goal, percent, plain
 from sync_service.domain.trackers.write_back import Note, ServedKeyResult
 
 
@@ -28,8 +28,9 @@ def _serving(row: Row[Any], base_url: str) -> ServedKeyResult:
         url=f"{base_url}/key-results/{quote(row.slug, safe='')}",
         objective=plain(row.objective),
         value=amount(row.current, plain(row.unit), row.target),
-        target=amount(row.target, plain(row.unit), row.target),
+        target=goal(row.target, row.stay, plain(row.unit)),
         progress=percent(row.progress),
         status=STATUS_TEXT[Status(row.status)],
+        stays=row.stay is not None,
         completed=Status(row.status) is Status.COMPLETED,
     )

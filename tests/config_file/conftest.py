@@ -18,13 +18,14 @@ from tests.config_file.files import SECRETS
 from tests.support.migrated_database import prepare
 from tests.support.servers import Databases
 
+MADRID = ZoneInfo("Europe/Madrid")
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 
 @pytest.fixture
 def engine(migrated_url: str) -> Iterator[Engine]:
     """Yield a migrated database of each kind."""
-    opened = open_database(migrated_url)
+    opened = open_database(migrated_url, zone=MADRID)
     yield opened
     opened.dispose()
 
@@ -46,7 +47,7 @@ class ConfigHarness:
             sealer=sealer,
             connectors=load_connectors(),
             environment=environment,
-            zone=ZoneInfo("Europe/Madrid"),
+            zone=MADRID,
             now=lambda: NOW,
             actor="the tests",
         )
@@ -85,7 +86,7 @@ def harness(engine: Engine, sealer: Sealer) -> ConfigHarness:
 @pytest.fixture
 def sqlite_harness(sqlite: Databases, sealer: Sealer) -> Iterator[Callable[[], ConfigHarness]]:
     """Yield a harness factory on SQLite alone, for tests that do not depend on the database."""
-    opened = open_database(sqlite.prepared(prepare))
+    opened = open_database(sqlite.prepared(prepare), zone=MADRID)
     yield lambda: ConfigHarness(opened, sealer, SECRETS)
     opened.dispose()
     sqlite.drop()

@@ -136,7 +136,11 @@ MakeHarness = Callable[[], ConfigHarness]
         ),
         ("acme-github:acme", "acme-gitub:acme", "57: links[0].issue: found*did you mean acme-github?"),
         ("checkout#12", "checkout", "57: links[0].issue: found*allowed: a key that GitHub knows*"),
-        ("links:", "link:", "56: link: found the unknown field 'link'; allowed: teams,*did you mean links?"),
+        (
+            "links:",
+            "link:",
+            "56: link: found the unknown field 'link'; allowed: organisation, teams,*did you mean links?",
+        ),
         ("role: admin", "name: Ana", "4: people[0].name: found 'name' a second time; allowed: each key once"),
     ],
 )
@@ -183,7 +187,7 @@ def test_an_error_causes_no_errors_in_items_that_refer_to_it(sqlite_harness: Mak
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "1: found an empty file; allowed: at least one of teams,"),
+        (b"", "1: found an empty file; allowed: at least one of organisation, teams,"),
         (b"- teams\n", "1: found ['teams']; allowed: a mapping with"),
         (b"teams: nobody", "1: teams: found 'nobody'; allowed: a list"),
         (b"teams:\n  - nobody", "2: teams[0]: found 'nobody'; allowed: a mapping"),

@@ -19,7 +19,8 @@ from connectors.jira.webhook.events import EVENT_RULES as JIRA
 from connectors.registry import load_connectors
 from connectors.webhook import EventRules
 from sync_service.cli import main
-from sync_service.config_file.read.models import SECTIONS, Form, KeyResult, connection_models
+from sync_service.config_file.read.field_types import Form
+from sync_service.config_file.read.models import SECTIONS, KeyResult, connection_models
 from sync_service.domain.measures.settings import SETTINGS, parse_measure
 from sync_service.domain.measures.status import STATUS_TEXT
 from sync_service.domain.rules.conditions import FIELDS, compile_condition

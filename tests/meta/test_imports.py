@@ -49,6 +49,7 @@ SERVICE: Mapping[str, str] = {
     "write_back": "tracker_sync store domain",
     "config_file.read": "store domain",
     "config_file.plan": "config_file.read store domain",
+    "config_file.edit": "config_file.plan config_file.read store domain",
     "runtime": "write_back tracker_sync ingest progress notify store domain connectors config",
 }
 

@@ -31,6 +31,7 @@ KR_1 = NoticeItem(
     title="Ship the new checkout",
     objective="Paying is effortless",
     unit="%",
+    stay=None,
     target=100.0,
     owned=True,
     change=FELL_BACK,

@@ -23,6 +23,7 @@ VIEW = KeyResultView(
     weight=1.0,
     measure={"kind": "done-share"},
     start=0.0,
+    stay=None,
     target=100.0,
     unit="%",
     current=60.0,

@@ -78,7 +78,7 @@ def _name(one: ServedKeyResult) -> str:
 
 
 def _state_text(one: ServedKeyResult) -> str:
-    return _clipped(f"{one.progress} ({one.value} of {one.target}), {one.status} · {one.objective}")
+    return _clipped(f"{one.progress} ({one.value_of_target}), {one.status} · {one.objective}")
 
 
 def _clipped(text: str) -> str:

@@ -77,7 +77,7 @@ def _link(client: IssueClient, one: ServedKeyResult) -> dict[str, Any]:
         "object": {
             "url": one.url,
             "title": _clipped(f"{one.slug} {one.title}"),
-            "summary": _clipped(f"{one.progress} ({one.value} of {one.target}), {one.status} · {one.objective}"),
+            "summary": _clipped(f"{one.progress} ({one.value_of_target}), {one.status} · {one.objective}"),
             "icon": {"title": "Key result"},
             "status": {"resolved": one.completed, "icon": {"title": one.status, "link": one.url}},
         },

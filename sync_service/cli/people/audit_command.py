@@ -8,6 +8,7 @@ from sync_service.cli.startup import open_services
 from sync_service.cli.times import moment
 from sync_service.domain.text import instant, plain
 from sync_service.store.engine.database import reading
+from sync_service.store.okrs.team_settings import organisation_zone
 from sync_service.store.people.audit import AuditEntry, entries
 
 
@@ -17,8 +18,8 @@ from sync_service.store.people.audit import AuditEntry, entries
 def audit(*, since: str | None, as_json: bool) -> None:
     """Print the audit log, oldest first: who did what and when."""
     services = open_services()
-    start = moment(since, services.now(), services.settings.zone) if since else None
     with reading(services.engine) as tx:
+        start = moment(since, services.now(), organisation_zone(tx)) if since else None
         found = entries(tx, since=start)[::-1]
     if as_json:
         items = [{"at": instant(one.at), "actor": one.actor, "what": one.what} for one in found]

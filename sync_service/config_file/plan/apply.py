@@ -1,8 +1,9 @@
 """Apply configuration files: plan what would change, or change it, all or nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -10,15 +11,23 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
 from sync_service.config_file.plan.desired_state import DesiredStateBuilder
-from sync_service.config_file.plan.diff import Change, diff, summarize
+from sync_service.config_file.plan.diff import Change, diff, format_item, reverted, summarize
 from sync_service.config_file.plan.follow_ups import FollowUps
-from sync_service.config_file.plan.save import ChangeWriter
+from sync_service.config_file.plan.page_edits import Origins, read_origins, staying
+from sync_service.config_file.plan.save import ChangeWriter, forget_page_edits
 from sync_service.config_file.plan.warnings import unnamed_people, warnings
-from sync_service.config_file.read.cross_checks import dangling_references, duplicate_names, known_names
+from sync_service.config_file.read.countries import CheckCountry, known_country
+from sync_service.config_file.read.cross_checks import (
+    circles,
+    dangling_references,
+    duplicate_names,
+    known_names,
+    mixed_sums,
+)
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.models import connection_models
 from sync_service.config_file.read.parse import Document, read_document
-from sync_service.config_file.read.state import ORDER, State, read_state
+from sync_service.config_file.read.state import ORDER, Key, State, read_state
 from sync_service.domain.trackers.connector import Connector
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
@@ -34,16 +43,30 @@ Files = Sequence[tuple[str, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What files would change, and the warnings."""
+    """What files would change, and the warnings.
+
+    `reverts` names what they would undo of what people wrote on pages; `agreed` are the items that people edited on
+    pages and that the files name.
+    """
 
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
+    reverts: tuple[str, ...] = ()
+    agreed: tuple[tuple[str, Key], ...] = ()
 
     def lines(self) -> list[str]:
         """Return the changes, one per line, and their number."""
         if not self.changes:
             return ["nothing to change"]
         return [*(str(change) for change in self.changes), summarize(self.changes)]
+
+
+class RevertsPageEdits(Exception):
+    """Files that would undo what people wrote on pages, and may not. `lines` name each field."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(lines))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +81,35 @@ class ConfigApplier:
     now: Callable[[], datetime]
     actor: str
     audit_text: str = "applied configuration files"
+    check_country: CheckCountry = known_country
 
     def plan(self, files: Files, *, prune: bool) -> Plan:
         """Compute what would change. Raise `InvalidFiles` with every error, or `DecryptionError`."""
         with reading(self.engine) as tx:
             return self._plan(tx, self._read(files), prune=prune)
 
-    def apply(self, files: Files, *, prune: bool) -> Plan:
-        """Change the database and return what changed. Raise as `plan` does; then nothing was changed."""
+    def apply(self, files: Files, *, prune: bool, overwrite: bool = False) -> Plan:
+        """Change the database and return what changed; `overwrite` what people wrote on pages, too.
+
+        Raise as `plan` does, or `RevertsPageEdits`; then nothing was changed.
+        """
         document = self._read(files)  # outside of the transaction: it takes long
         with reading(self.engine) as tx:
             plan = self._plan(tx, document, prune=prune)
-        if not plan.changes:
+        _refuse_reverts(plan, overwrite=overwrite)
+        if not plan.changes and not plan.agreed:
             return plan
         with writing(self.engine) as tx:
-            versions.bump(tx, versions.RULES)  # first: this row lock stops linking and other applies until the end
+            if plan.changes:
+                versions.bump(tx, versions.RULES)  # first: this row lock stops linking and other applies until the end
+            else:
+                versions.lock_rules(tx)
             plan = self._plan(tx, document, prune=prune)
-            self._carry_out(tx, plan)
+            _refuse_reverts(plan, overwrite=overwrite)
+            if plan.changes:
+                self._carry_out(tx, plan, made_by="file")
+            for section, key in plan.agreed:
+                forget_page_edits(tx, section, key)
         return plan
 
     def edit(self, write: Callable[[State], Files], *, before: Callable[[Transaction], None] | None = None) -> Plan:
@@ -90,7 +125,7 @@ class ConfigApplier:
             stored = read_state(tx, self.sealer)
             plan = self._plan(tx, self._read(write(stored)), prune=False, stored=stored)
             if plan.changes:
-                self._carry_out(tx, plan)
+                self._carry_out(tx, plan, made_by="page")
         return plan
 
     def apply_changes(self, choose: Callable[[State], Sequence[Change]]) -> Plan:
@@ -99,7 +134,7 @@ class ConfigApplier:
             versions.bump(tx, versions.RULES)  # first, as above
             plan = Plan(tuple(choose(read_state(tx, self.sealer))), ())
             if plan.changes:
-                self._carry_out(tx, plan)
+                self._carry_out(tx, plan, made_by="page")
         return plan
 
     def _read(self, files: Files) -> Document:
@@ -108,7 +143,9 @@ class ConfigApplier:
     def _plan(self, tx: Transaction, document: Document, *, prune: bool, stored: State | None = None) -> Plan:
         if stored is None:
             stored = read_state(tx, self.sealer)
-        known = known_names(document, stored, prune=prune)
+        origins = read_origins(tx)
+        kept = staying(document, stored, origins, prune=prune)
+        known = known_names(document, kept)
         wanting = DesiredStateBuilder(
             document=document,
             stored=stored,
@@ -116,27 +153,33 @@ class ConfigApplier:
             connectors=self.connectors,
             environment=self.environment,
             zone=self.zone,
+            staying=kept,
+            check_country=self.check_country,
         )
         wanted = wanting.state()
+        after = _after(kept, wanted)
         errors = [
             *document.errors,
             *wanting.errors,
             *duplicate_names(document, stored),
             *dangling_references(document, known),
+            *circles(document, after),
+            *mixed_sums(document, after),
         ]
         if errors:
             raise InvalidFiles(errors)
-        changes = diff(stored, wanted, prune=prune)
-        after = _after(stored, wanted, prune=prune)
+        changes = diff(stored, wanted, staying=kept)
         never_named = scope_names.never_named(tx)
-        found = [] if prune else list(unnamed_people(stored, wanted))
+        found = list(_kept(kept, wanted, origins)) if prune else list(unnamed_people(stored, wanted))
         found += warnings(after, changes, connectors=self.connectors, never_named=never_named)
-        return Plan(tuple(changes), tuple(found))
+        edited = (item for item, origin in origins.items() if origin.edits and item[1] in wanted[item[0]])
+        return Plan(tuple(changes), tuple(found), tuple(reverted(changes, origins)), tuple(edited))
 
-    def _carry_out(self, tx: Transaction, plan: Plan) -> None:
+    def _carry_out(self, tx: Transaction, plan: Plan, *, made_by: Literal["file", "page"]) -> None:
         now = self.now()
-        saving = ChangeWriter(tx=tx, sealer=self.sealer, actor=self.actor, now=now)
-        consequences = FollowUps(tx, self.actor)
+        origins = read_origins(tx)
+        saving = ChangeWriter(tx=tx, sealer=self.sealer, actor=self.actor, now=now, made_by=made_by, origins=origins)
+        consequences = FollowUps(tx, self.actor, now)
         rules = [change for change in plan.changes if change.section == "rules"]
         other_changes = [change for change in plan.changes if change.section != "rules"]
         removed = sorted((one for one in other_changes if one.after is None), key=lambda one: -ORDER.index(one.section))
@@ -146,6 +189,7 @@ class ConfigApplier:
         for change in saved:
             saving.save(change)
             consequences.after_saving(change)
+        saving.set_parents()
         for change in saved:  # a scope that moves to another connection was copied before
             saving.stop_watching(change)
         for change in removed:
@@ -164,6 +208,22 @@ class ConfigApplier:
         versions.bump(tx, versions.CHANGES)
 
 
-def _after(stored: State, wanted: State, *, prune: bool) -> State:
+def _refuse_reverts(plan: Plan, *, overwrite: bool) -> None:
+    if plan.reverts and not overwrite:
+        raise RevertsPageEdits(plan.reverts)
+
+
+def _after(kept: State, wanted: State) -> State:
     """Return the state after applying."""
-    return wanted if prune else {section: {**stored[section], **wanted[section]} for section in ORDER}
+    return {section: {**kept[section], **wanted[section]} for section in ORDER}
+
+
+def _kept(kept: State, wanted: State, origins: Origins) -> Iterator[str]:
+    """Yield which items pruning leaves, and why."""
+    for section in ORDER:
+        for key in kept[section]:
+            if key not in wanted[section]:
+                origin = origins[section, key]
+                made = f"was made on a page by {origin.changed_by or 'somebody'}"
+                why = made if origin.made_by == "page" else "is needed by what was made on a page"
+                yield f"{format_item(section, key)} {why}; it is kept"

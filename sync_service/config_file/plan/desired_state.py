@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sync_service.config_file.plan.default_numbers import default_numbers
+from sync_service.config_file.plan.desired_key_results import KeyResultsReader
+from sync_service.config_file.plan.desired_settings import SettingsReader
 from sync_service.config_file.plan.diff import positions
 from sync_service.config_file.plan.site_address import is_web_address, site_of
 from sync_service.config_file.read import models
+from sync_service.config_file.read.countries import CheckCountry, known_country
 from sync_service.config_file.read.credentials import CredentialsResolver
 from sync_service.config_file.read.errors import FileError, did_you_mean, format_value
 from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.state import Fields, Key, State
-from sync_service.domain.measures.settings import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.rules.conditions import RuleError, compile_condition
-from sync_service.domain.text import in_full
 from sync_service.domain.trackers.connector import Connection, Connector, Rejected, read_scope
 from sync_service.domain.trackers.queries import EvaluatesQueries
 
@@ -31,20 +30,26 @@ class DesiredStateBuilder:
     connectors: Mapping[str, Connector]
     environment: Mapping[str, str]
     zone: ZoneInfo
+    staying: State
+    check_country: CheckCountry = known_country
     errors: list[FileError] = field(default_factory=list)
 
     def state(self) -> State:
         """Return the desired state; it is complete only when there are no errors."""
-        return {
-            "teams": {form.slug: {"name": form.name} for form in self.document.valid_items("teams")},
+        settings = SettingsReader(self.document, self.stored, self.staying, self.zone, self.check_country)
+        found: State = {
+            "organisation": dict(settings.organisation()),
+            "teams": dict(settings.teams()),
             "people": dict(self._people()),
-            "cycles": dict(self._cycles()),
+            "cycles": dict(settings.cycles()),
             "connections": dict(self._connections()),
             "objectives": dict(self._objectives()),
             "key_results": dict(self._key_results()),
             "rules": dict(self._rules()),
             "links": dict(self._links()),
         }
+        self.errors += settings.errors
+        return found
 
     def _add_error(self, part: FileItem, path: tuple[str | int, ...], found: str, allowed: str) -> None:
         self.errors.append(part.error_at(path, found, allowed))
@@ -60,27 +65,6 @@ class DesiredStateBuilder:
             if form:
                 fields = {"name": form.name, "role": form.role, "accounts": dict(form.accounts), "team": form.team}
                 yield form.email, fields | {"timezone": form.timezone or ""}
-
-    def _cycles(self) -> Iterator[tuple[Key, Fields]]:
-        for part in self.document.items["cycles"]:
-            form: models.Cycle | None = part.form
-            if form is None:
-                continue
-            if form.ends < form.starts:
-                self._add_error(part, ("ends",), str(form.ends), f"the first day ({form.starts}) or a later one")
-            yield (
-                form.slug,
-                {
-                    "name": form.name,
-                    "starts": form.starts,
-                    "ends": form.ends,
-                    "starts_at": self._midnight(form.starts),
-                    "ends_at": self._midnight(form.ends + timedelta(days=1)),
-                },
-            )
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
 
     def _connections(self) -> Iterator[tuple[Key, Fields]]:
         for part in self.document.items["connections"]:
@@ -143,59 +127,13 @@ class DesiredStateBuilder:
         stored = {str(key): fields["position"] for key, fields in self.stored["objectives"].items()}
         order = positions([form.slug for form in forms], stored)
         for form in forms:
-            fields = {"title": form.title, "cycle": form.cycle, "team": form.team, "owner": form.owner}
-            yield form.slug, fields | {"position": order[form.slug]}
+            names = ("title", "cycle", "team", "owner", "parent", "counts", "weight", "roll_up")
+            yield form.slug, {name: getattr(form, name) for name in names} | {"position": order[form.slug]}
 
     def _key_results(self) -> Iterator[tuple[Key, Fields]]:
-        by_objective: dict[str, list[FileItem]] = {}
-        for part in self.document.items["key_results"]:
-            self._check_measure(part)
-            objective = part.written.value["objectives"][part.path[1]].get("slug")
-            if part.form and isinstance(objective, str):
-                by_objective.setdefault(objective, []).append(part)
-        for objective, parts in by_objective.items():
-            stored = {
-                str(k): f["position"] for k, f in self.stored["key_results"].items() if f["objective"] == objective
-            }
-            order = positions([part.form.slug for part in parts], stored)
-            for part in parts:
-                yield part.form.slug, self._key_result(part, objective, order[part.form.slug])
-
-    def _check_measure(self, part: FileItem) -> None:
-        settings = part.raw.get("measure")
-        if isinstance(settings, dict):
-            try:
-                parse_measure(settings, self._number_fields())
-            except MeasureError as error:
-                self._add_error(part, ("measure", *error.path), format_value(error.found), error.allowed)
-
-    def _number_fields(self) -> set[str]:
-        """Return the number fields that connections read, as the files have them or as they are stored."""
-        written = [part.raw for part in self.document.items["connections"]]
-        stored = [fields["options"] for fields in self.stored["connections"].values()]
-        named = [options.get("number_fields") for options in (*written, *stored)]
-        return {name for names in named if isinstance(names, list | tuple) for name in names if isinstance(name, str)}
-
-    def _key_result(self, part: FileItem, objective: str, position: int) -> Fields:
-        form: models.KeyResult = part.form
-        start, target, unit = default_numbers(form)
-        kind = form.measure.get("kind")
-        for name, value in (("start", start), ("target", target)):
-            if value is None and str(kind) in SETTINGS:
-                self._add_error(part, (name,), "nothing", f"a number; {kind} has no default for it")
-        if start is not None and start == target:
-            self._add_error(part, ("target",), at := in_full(start), f"a number other than the start, which is {at}")
-        return {
-            "objective": objective,
-            "title": form.title,
-            "owner": form.owner,
-            "weight": form.weight,
-            "position": position,
-            "unit": unit,
-            "start": start,
-            "target": target,
-            "measure": dict(form.measure),
-        }
+        reading = KeyResultsReader(self.document, self.stored, self._issue)
+        yield from reading.items()
+        self.errors += reading.errors
 
     def _rules(self) -> Iterator[tuple[Key, Fields]]:
         for part in self.document.items["rules"]:
@@ -258,25 +196,27 @@ class DesiredStateBuilder:
             yield stored.get(_folded(key), key), {"weight": part.form.weight}
 
     def _link_key(self, part: FileItem) -> tuple[str, str, str] | None:
-        connection, colon, issue = part.form.issue.partition(":")
+        found = self._issue(part, ("issue",), part.form.issue)
+        return (part.form.key_result, *found) if found else None
+
+    def _issue(self, part: FileItem, path: tuple[str | int, ...], text: str) -> tuple[str, str] | None:
+        """Return the connection and the key in a reference to an issue; None with an error when there is none."""
+        connection, colon, issue = text.partition(":")
         known = self.known["connections"]
         if not colon or connection not in known:
             allowed = "CONNECTION:KEY, where CONNECTION is one of " + ", ".join(sorted(known))
-            self._add_error(
-                part, ("issue",), format_value(part.form.issue), allowed + did_you_mean(connection, sorted(known))
-            )
+            self._add_error(part, path, format_value(text), allowed + did_you_mean(connection, sorted(known)))
             return None
         connector = self.connectors.get(str(self._setting(connection, "kind")))
         if connector is None:
             return None  # the wrong kind is an error of the connection
         site = str(self._setting(connection, "site") or connector.default_site or "")
         try:
-            key = connector.normalize_key(issue, site=site if is_web_address(site) else "")
+            return connection, connector.normalize_key(issue, site=site if is_web_address(site) else "")
         except ValueError as error:
             allowed = f"a key that {connector.title} knows ({error})"
-            self._add_error(part, ("issue",), format_value(part.form.issue), allowed)
+            self._add_error(part, path, format_value(text), allowed)
             return None
-        return part.form.key_result, connection, key
 
     def _setting(self, connection: str, name: str) -> object:
         """Return a setting of a connection as the files have it, else as it is stored."""

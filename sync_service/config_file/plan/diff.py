@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from sync_service.config_file.plan.page_edits import MAPPINGS, Origin, Origins, at_path, differing_paths
 from sync_service.config_file.read.errors import format_value
 from sync_service.config_file.read.models import SECRET_FIELDS
-from sync_service.config_file.read.state import ORDER, Fields, Key, State
+from sync_service.config_file.read.state import ORDER, ORGANISATION, Fields, Key, State
 from sync_service.domain.rules.condition_text import describe
-from sync_service.domain.text import in_full
+from sync_service.domain.text import in_full, range_words
 
 SINGULAR: Mapping[str, str] = {
+    "organisation": "organisation",
     "teams": "team",
     "people": "person",
     "cycles": "cycle",
@@ -49,7 +51,7 @@ class Change:
 
     def __str__(self) -> str:
         """Describe the change in one line: `~ key result KR-1: target 100 → 90`."""
-        what = f"{SINGULAR[self.section]} {format_key(self.key)}"
+        what = format_item(self.section, self.key)
         if self.before is None:
             return f"+ {what}"
         return f"- {what}" if self.after is None else f"~ {what}: {', '.join(self.words())}"
@@ -71,22 +73,45 @@ def _scope_words(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[
     yield from ((one, f"scope {one} no longer watched") for one in before if one not in after)
 
 
+def format_item(section: str, key: Key) -> str:
+    """Format an item: `key result KR-1`, `organisation`."""
+    return SINGULAR[section] if key == ORGANISATION == section else f"{SINGULAR[section]} {format_key(key)}"
+
+
 def format_key(key: Key) -> str:
     """Format a key; a link's as `KR-1 ← acme-github:acme/checkout#12`."""
     return key if isinstance(key, str) else f"{key[0]} ← {key[1]}:{key[2]}"
 
 
-def diff(stored: State, wanted: State, *, prune: bool) -> list[Change]:
-    """Return the changes from the stored to the desired state; extra items stay unless `prune`."""
+def diff(stored: State, wanted: State, *, staying: State) -> list[Change]:
+    """Return the changes from the stored to the desired state; items in neither it nor `staying` are removed."""
     found: list[Change] = []
     for section in ORDER:
         before, after = stored[section], wanted[section]
         for key, fields in after.items():
             if key not in before or before[key] != fields:
                 found.append(Change(section, key, before.get(key), fields))
-        if prune:
-            found += [Change(section, key, fields, None) for key, fields in before.items() if key not in after]
+        extra = (key for key in before if key not in after and key not in staying[section])
+        found += [Change(section, key, before[key], None) for key in extra]
     return found
+
+
+def reverted(changes: Iterable[Change], origins: Origins) -> Iterator[str]:
+    """Yield what changes would undo of what people wrote on pages, one line for each field."""
+    for change in changes:
+        edits = origins.get((change.section, change.key), Origin()).edits
+        what = format_item(change.section, change.key)
+        if change.before is None or not edits:
+            continue
+        if change.after is None:
+            for path, who in sorted(edits.items()):
+                yield f"{what}: removed with its {path.partition('.')[0]}, which {who} wrote on a page"
+            continue
+        for path in sorted(differing_paths(change.before, change.after) & set(edits)):
+            name, was = at_path(change.before, path)
+            _, becomes = at_path(change.after, path)
+            words = ", ".join(_field_words(name, was, becomes))
+            yield f"{what}: {words}, which {edits[path]} wrote on a page"
 
 
 def summarize(changes: Iterable[Change]) -> str:
@@ -106,10 +131,13 @@ def _field_words(name: str, before: Any, after: Any) -> Iterator[str]:
         yield "position in the list"
     elif name == "when":
         yield f"when {_condition(before)} → {_condition(after)}"
-    elif name in ("accounts", "options", "measure"):
-        for one in sorted({*before, *after}):
-            if before.get(one) != after.get(one):
-                yield f"{name}.{one} {_value(before.get(one))} → {_value(after.get(one))}"
+    elif name == "stay":
+        yield f"stay {_range(before)} → {_range(after)}"
+    elif name in MAPPINGS:
+        old, new = before or {}, after or {}
+        for one in sorted({*old, *new}):
+            if old.get(one) != new.get(one):
+                yield f"{name}.{one} {_value(old.get(one))} → {_value(new.get(one))}"
     else:
         yield f"{name} {_value(before)} → {_value(after)}"
 
@@ -124,6 +152,10 @@ def _condition(condition: Any) -> str:
     return describe(condition) if condition else "none"
 
 
+def _range(stay: Any) -> str:
+    return range_words(stay) if stay else "none"
+
+
 def _value(value: Any) -> str:
     if value is None or value in ("", []):
         return "none"
@@ -133,7 +165,11 @@ def _value(value: Any) -> str:
         return in_full(value)
     if isinstance(value, date):
         return str(value)
-    return ", ".join(map(str, value)) if isinstance(value, list) else format_value(value)
+    return ", ".join(map(_element, value)) if isinstance(value, list) else format_value(value)
+
+
+def _element(value: Any) -> str:
+    return in_full(value) if isinstance(value, float) else str(value)
 
 
 def positions(wanted: Sequence[str], stored: Mapping[str, int]) -> dict[str, int]:

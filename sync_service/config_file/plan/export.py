@@ -2,30 +2,35 @@
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from sync_service.config_file.read.models import SECTIONS
 from sync_service.config_file.read.secret_refs import KEPT
-from sync_service.config_file.read.state import Fields, Key, State
+from sync_service.config_file.read.state import ORGANISATION, Fields, Key, State
 
-Exported = dict[str, list[dict[str, Any]]]
+Exported = dict[str, Any]
 
 
 def export_state(state: State) -> Exported:
     """Return a state in the form of the file, without empty fields but with empty sections."""
     key_results: dict[str, list[dict[str, Any]]] = {}
     for key, fields in state["key_results"].items():
-        own = {name: fields[name] for name in ("title", "owner", "weight", "start", "target", "unit", "measure")}
-        key_results.setdefault(fields["objective"], []).append(_tidy({"slug": key, **own}, keep=("unit",)))
-    return {
-        "teams": [{"slug": key, **fields} for key, fields in state["teams"].items()],
+        own = _without(fields, "objective", "position")
+        written = _tidy({"slug": key, **own}, keep=("unit",), defaults={"apply": "apply", "rolls_up": True})
+        key_results.setdefault(fields["objective"], []).append(written)
+    return _organisation(state) | {
+        "teams": [_tidy({"slug": key, **fields}) for key, fields in state["teams"].items()],
         "people": [_tidy({"email": key, **fields}) for key, fields in state["people"].items()],
         "cycles": [_cycle(key, fields) for key, fields in state["cycles"].items()],
         "connections": [_connection(key, fields) for key, fields in state["connections"].items()],
         "objectives": [
-            _tidy({"slug": key, **_without(fields, "position"), "key_results": key_results.get(str(key))})
+            _tidy(
+                {"slug": key, **_without(fields, "position"), "key_results": key_results.get(str(key))},
+                defaults={"counts": False, "weight": 1, "roll_up": "weighted"},
+            )
             for key, fields in state["objectives"].items()
         ],
         "rules": [_rule(key, fields) for key, fields in state["rules"].items()],
@@ -34,6 +39,13 @@ def export_state(state: State) -> Exported:
             for key, fields in state["links"].items()
         ],
     }
+
+
+def _organisation(state: State) -> Exported:
+    """Return the section of the organisation, if there is one."""
+    defaults = {"week_starts": "mon", "grace_days": 3}
+    fields = state["organisation"].get(ORGANISATION)
+    return {} if fields is None else {"organisation": _tidy(fields, defaults=defaults)}
 
 
 def _cycle(key: Key, fields: Fields) -> dict[str, Any]:
@@ -68,17 +80,27 @@ def _rule(key: Key, fields: Fields) -> dict[str, Any]:
     return _tidy(_without(rule, "enabled") if fields["enabled"] else rule)
 
 
-def _without(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {one: value for one, value in fields.items() if one != name}
+def _without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {one: value for one, value in fields.items() if one not in names}
 
 
-def _tidy(fields: Mapping[str, Any], *, keep: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Remove empty fields, and write whole numbers without a decimal point."""
+def _tidy(
+    fields: Mapping[str, Any], *, keep: tuple[str, ...] = (), defaults: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Remove empty fields and defaults, and write whole numbers without a decimal point."""
     return {
-        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        name: _whole(value)
         for name, value in fields.items()
-        if name in keep or value not in (None, "", [], {})
+        if name in keep or (value not in (None, "", [], {}) and not (name in defaults and value == defaults[name]))
     }
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _whole(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def as_yaml(exported_: Exported) -> str:
@@ -86,6 +108,7 @@ def as_yaml(exported_: Exported) -> str:
     sections = (
         yaml.dump({name: exported_[name]}, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
         for name in SECTIONS
+        if name in exported_
     )
     return "\n".join(sections)
 

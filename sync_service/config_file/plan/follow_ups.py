@@ -1,19 +1,59 @@
 """Follow-ups of changed settings: which key results to recompute, and which connections' issues to relink."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
 from sync_service.domain.rules.relink_reasons import RelinkReason
+from sync_service.domain.text import in_full
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables as t
-from sync_service.store.okrs import key_results
+from sync_service.store.okrs import key_results, team_settings
+from sync_service.store.okrs.team_settings import WEEKDAYS, CalendarSettings, Settings, Thresholds
 from sync_service.store.queue import relink_requests
 from sync_service.store.trackers import accounts, link_comments
+
+_OF_OBJECTIVES = ("cycle", "owner", "roll_up")
+_OF_KEY_RESULTS = ("start", "target", "stay", "measure", "apply", "rolls_up", "objective", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a team and the organisation decide for a key result. `calendar` is None where its measure has none."""
+
+    zone: str
+    thresholds: Thresholds
+    calendar: CalendarSettings | None
+
+    def differences(self, before: "Decided") -> Iterator[str]:
+        """Yield what differs from before, as causes."""
+        if self.zone != before.zone:
+            yield f"time zone changed from {before.zone} to {self.zone}"
+        if self.thresholds != before.thresholds:
+            yield f"thresholds changed from {_thresholds(before.thresholds)} to {_thresholds(self.thresholds)}"
+        if self.calendar != before.calendar and self.calendar and before.calendar:
+            yield f"working days changed from {_calendar(before.calendar)} to {_calendar(self.calendar)}"
+
+
+def _thresholds(one: Thresholds) -> str:
+    return f"{in_full(one.at_risk)} and {in_full(one.behind)} points"
+
+
+def _calendar(one: CalendarSettings) -> str:
+    days = ", ".join(WEEKDAYS[day] for day in sorted(one.days))
+    place = "-".join(filter(None, (one.country, one.subdivision)))
+    return f"{days} with the holidays of {place}" if place else days
+
+
+def _decided(settings: Settings, measure: Mapping[str, Any]) -> Decided:
+    counts_days = measure.get("days") == "working"
+    return Decided(settings.zone.key, settings.thresholds, settings.calendar if counts_days else None)
 
 
 @dataclass(slots=True)
@@ -22,8 +62,13 @@ class FollowUps:
 
     tx: Transaction
     actor: str
+    now: datetime
+    _before: dict[int, Decided] = field(init=False)
     _causes: dict[int, list[Cause]] = field(default_factory=lambda: defaultdict(list))
     _relinks: dict[int, list[RelinkReason]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self._before = self._decided()
 
     def before_removal(self, change: Change) -> None:
         """Note what a removal affects, while the rows still exist."""
@@ -43,9 +88,11 @@ class FollowUps:
                 self._cycle(change)
             case "connections" if change.before:
                 self._connection(change)
-            case "objectives" if change.differs("cycle", "owner"):
+            case "organisation" if change.differs("grace_days"):
+                self._recompute(self._key_results(t.cycle.c.ends_at <= self.now), _changed_fields(change, "grace_days"))
+            case "objectives" if change.differs(*_OF_OBJECTIVES):
                 self._recompute(
-                    self._key_results(t.objective.c.slug == change.key), _changed_fields(change, "cycle", "owner")
+                    self._key_results(t.objective.c.slug == change.key), _changed_fields(change, *_OF_OBJECTIVES)
                 )
             case "key_results":
                 self._key_result(change)
@@ -55,6 +102,7 @@ class FollowUps:
     def make_due(self) -> None:
         """Write what was noted as due rows, and forget the accounts that nobody is named for any more."""
         accounts.forget_unnamed(self.tx)
+        self._settings()
         for connection_id in self._existing(t.live_connection, self._relinks):
             relink_requests.add(self.tx, [(connection_id, list(dict.fromkeys(self._relinks[connection_id])))])
         for key_result_id in self._existing(t.key_result, self._causes):
@@ -97,8 +145,22 @@ class FollowUps:
             for one in ids:
                 why = RelinkReason(what=f"key result {change.key} added", key_result=one)
                 self._relink(self.tx.scalars(sa.select(t.live_connection.c.id)), why)
-        elif change.differs("start", "target", "measure", "objective", "owner"):
-            self._recompute(ids, _changed_fields(change, "start", "target", "measure", "objective", "owner"))
+        elif change.differs(*_OF_KEY_RESULTS):
+            self._recompute(ids, _changed_fields(change, *_OF_KEY_RESULTS))
+
+    def _settings(self) -> None:
+        """Recompute key results whose time zone, thresholds or calendar changed, wherever they have them from."""
+        for key_result_id, after in self._decided().items():
+            for words in after.differences(self._before.get(key_result_id, after)):
+                self._recompute([key_result_id], words)
+
+    def _decided(self) -> dict[int, Decided]:
+        """Return what teams and the organisation decide for each key result, as it is now."""
+        k, o = t.key_result, t.objective
+        team_settings.forget(self.tx)
+        settings = team_settings.team_settings(self.tx)
+        found = sa.select(k.c.id, k.c.measure, o.c.team_id).join(o, o.c.id == k.c.objective_id)
+        return {row.id: _decided(settings.of(row.team_id), row.measure) for row in self.tx.execute(found)}
 
     def _recompute(self, key_result_ids: Iterable[int], what: str) -> None:
         for one in key_result_ids:

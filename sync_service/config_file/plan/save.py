@@ -3,22 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
+from sync_service.config_file.plan.page_edits import Origin, Origins, written_paths
 from sync_service.config_file.read.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.config_file.read.state import Fields, Key
 from sync_service.store import tables as t
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
-from sync_service.store.okrs import query_listings, rules
+from sync_service.store.okrs import query_listings, rules, team_settings
 from sync_service.store.queue import rate_limits, scheduled_tasks
 from sync_service.store.trackers import connection_removal, connections, scope_names, siblings
 
 _TABLES: Mapping[str, sa.Table] = {
+    "organisation": t.organisation,
     "teams": t.team,
     "people": t.person,
     "cycles": t.cycle,
@@ -30,12 +32,18 @@ _TABLES: Mapping[str, sa.Table] = {
 
 @dataclass(slots=True, kw_only=True)
 class ChangeWriter:
-    """Writes changes inside one transaction, in the order they come; resolves names to row ids."""
+    """Writes changes inside one transaction, in the order they come; resolves names to row ids.
+
+    `origins` are those before; what a page writes is added to them, and what a file writes ends them.
+    """
 
     tx: Transaction
     sealer: Sealer
     actor: str
     now: datetime
+    made_by: Literal["file", "page"]
+    origins: Origins
+    _parents: list[Change] = field(default_factory=list)
     _ids: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def save(self, change: Change) -> None:
@@ -47,18 +55,42 @@ class ChangeWriter:
             self._save_link(change.key, change.after)
         else:
             self._save_named(change, change.after)
+        self._save_origin(change, change.after)
+
+    def _save_origin(self, change: Change, fields: Fields) -> None:
+        """Remember who changed the item, where it was made, and what a page wrote."""
+        columns: dict[str, Any] = {"changed_by": self.actor, "page_edits": {}}
+        if self.made_by == "page":
+            edits = self.origins.get((change.section, change.key), Origin()).edits
+            columns["page_edits"] = {**edits, **dict.fromkeys(written_paths(change.before, fields), self.actor)}
+        if change.before is None:
+            columns["origin"] = self.made_by
+        _update(self.tx, change.section, change.key, columns)
 
     def remove(self, change: Change) -> None:
         """Remove one item; rows that refer to it follow the tables' foreign keys."""
         if change.section == "rules":
             rules.remove(self.tx, str(change.key), changed_by=self.actor, now=self.now)
         elif change.section == "links":
-            self.tx.execute(sa.delete(t.manual_link).where(*self._link_row(change.key)))
+            self.tx.execute(sa.delete(t.manual_link).where(_named(t.manual_link, change.key)))
         elif change.section == "connections":
             connection_removal.begin(self.tx, str(change.key))
         else:
             table = _TABLES[change.section]
-            self.tx.execute(sa.delete(table).where(_name_column(table) == change.key))
+            if change.section in ("teams", "objectives"):
+                below = table.c.parent_id == self.id_of(change.section, str(change.key))
+                self.tx.execute(sa.update(table).where(below).values(parent_id=None))
+            self.tx.execute(sa.delete(table).where(_named(table, change.key)))
+        team_settings.forget(self.tx)
+
+    def set_parents(self) -> None:
+        """Set the parents of teams and objectives, which may have been saved after their children."""
+        for change in self._parents:
+            parent = None if change.after is None else change.after["parent"]
+            table = _TABLES[change.section]
+            columns = {"parent_id": self.id_of(change.section, parent)}
+            self.tx.execute(sa.update(table).where(_named(table, change.key)).values(columns))
+        team_settings.forget(self.tx)
 
     def stop_watching(self, change: Change) -> None:
         """Stop watching the scopes that a connection no longer names."""
@@ -74,19 +106,21 @@ class ChangeWriter:
             return None
         if (section, name) not in self._ids:
             table = _TABLES[section]
-            found = self.tx.execute(sa.select(table.c.id).where(_name_column(table) == name)).scalar_one()
+            found = self.tx.execute(sa.select(table.c.id).where(_named(table, name))).scalar_one()
             self._ids[section, name] = found
         return self._ids[section, name]
 
     def _save_named(self, change: Change, fields: Fields) -> None:
         table, name = _TABLES[change.section], str(change.key)
         columns = self._columns(change.section, fields)
+        if change.section in ("teams", "objectives"):
+            self._parents.append(change)
         if change.before is None:
-            columns |= {_name_column(table).name: name}
+            columns |= {} if table is t.organisation else {_name_column(table).name: name}
             row_id = self.tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
             self._ids[change.section, name] = row_id
         else:
-            self.tx.execute(sa.update(table).where(_name_column(table) == name).values(columns))
+            self.tx.execute(sa.update(table).where(_named(table, name)).values(columns))
         if change.section == "connections":
             self._finish_connection(change, fields)
 
@@ -102,7 +136,10 @@ class ChangeWriter:
                     "cycle_id": self.id_of("cycles", fields["cycle"]),
                     "team_id": self.id_of("teams", fields["team"]),
                     "owner_id": self.id_of("people", fields["owner"]),
+                    "parent_id": None,  # see set_parents
                 }
+            case "teams":
+                references = {"parent_id": None}
             case "key_results":
                 references = {
                     "objective_id": self.id_of("objectives", fields["objective"]),
@@ -110,7 +147,8 @@ class ChangeWriter:
                 }
             case _:
                 references = {}
-        return {name: value for name, value in fields.items() if f"{name}_id" not in references} | references
+        own = {name: value for name, value in fields.items() if f"{name}_id" not in references}
+        return {name: _column(_TABLES[section].c[name], value) for name, value in own.items()} | references
 
     def _connection(self, fields: Fields) -> dict[str, Any]:
         return {
@@ -180,7 +218,7 @@ class ChangeWriter:
         rules.write(self.tx, wanted, changed_by=self.actor, now=self.now)
 
     def _save_link(self, key: Key, fields: Fields) -> None:
-        changed = sa.update(t.manual_link).where(*self._link_row(key)).values(weight=fields["weight"])
+        changed = sa.update(t.manual_link).where(_named(t.manual_link, key)).values(weight=fields["weight"])
         if self.tx.execute(changed).rowcount == 0:
             columns = {
                 "key_result_id": self.id_of("key_results", key[0]),
@@ -190,11 +228,32 @@ class ChangeWriter:
             }
             self.tx.execute(sa.insert(t.manual_link).values(columns))
 
-    def _link_row(self, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
-        m = t.manual_link.c
-        key_result_id, connection_id = self.id_of("key_results", key[0]), self.id_of("connections", key[1])
-        return (m.key_result_id == key_result_id, m.connection_id == connection_id, m.key == key[2])
+
+def forget_page_edits(tx: Transaction, section: str, key: Key) -> None:
+    """Forget what pages wrote in an item: a file says the same."""
+    _update(tx, section, key, {"page_edits": {}})
+
+
+def _update(tx: Transaction, section: str, key: Key, columns: Mapping[str, Any]) -> None:
+    table = t.manual_link if section == "links" else t.rule if section == "rules" else _TABLES[section]
+    tx.execute(sa.update(table).where(_named(table, key)).values(columns))
+
+
+def _named(table: sa.Table, key: Key) -> sa.ColumnElement[bool]:
+    """Return the condition that a row is the item with this key."""
+    if table is t.organisation:
+        return sa.true()
+    if isinstance(key, str):
+        return _name_column(table) == key
+    m = t.manual_link.c
+    key_result = sa.select(t.key_result.c.id).where(t.key_result.c.slug == key[0]).scalar_subquery()
+    connection = sa.select(t.connection.c.id).where(t.connection.c.slug == key[1]).scalar_subquery()
+    return sa.and_(m.key_result_id == key_result, m.connection_id == connection, m.key == key[2])
 
 
 def _name_column(table: sa.Table) -> sa.Column[Any]:
     return table.c.email if table is t.person else table.c.slug
+
+
+def _column(column: sa.Column[Any], value: Any) -> Any:
+    return sa.null() if value is None and isinstance(column.type, sa.JSON) else value

@@ -7,9 +7,10 @@ from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.state import State
 
 REFERENCES: Mapping[str, Mapping[str, str]] = {
+    "teams": {"parent": "teams"},
     "people": {"team": "teams"},
     "connections": {"owner": "people"},
-    "objectives": {"cycle": "cycles", "team": "teams", "owner": "people"},
+    "objectives": {"cycle": "cycles", "team": "teams", "owner": "people", "parent": "objectives"},
     "key_results": {"owner": "people"},
     "rules": {"owner": "people", "connection": "connections", "key_result": "key_results"},
     "links": {"key_result": "key_results"},
@@ -36,14 +37,12 @@ def name_of(part: FileItem) -> str | None:
     return name.lower() if part.section == "people" else name
 
 
-def known_names(document: Document, stored: State, *, prune: bool) -> dict[str, set[str]]:
-    """Return all names that may be referred to: those in the files and, without `prune`, those stored."""
-    known: dict[str, set[str]] = {}
-    for section in NAMED:
-        known[section] = {name for part in document.items[section] if (name := name_of(part))}
-        if not prune:
-            known[section] |= {str(key) for key in stored[section]}
-    return known
+def known_names(document: Document, staying: State) -> dict[str, set[str]]:
+    """Return all names that may be referred to: those in the files, and those stored that stay."""
+    return {
+        section: {name for part in document.items[section] if (name := name_of(part))} | set(map(str, staying[section]))
+        for section in NAMED
+    }
 
 
 def duplicate_names(document: Document, stored: State) -> Iterable[FileError]:
@@ -74,6 +73,54 @@ def dangling_references(document: Document, known: Mapping[str, set[str]]) -> It
                 name = part.raw.get(field)
                 if isinstance(name, str) and (name.lower() if target == "people" else name) not in known[target]:
                     yield part.error_at((field,), format_value(name), _allowed(name, target, known[target]))
+
+
+def circles(document: Document, after: State) -> Iterable[FileError]:
+    """Yield errors for parents in a circle, each circle once. `after` is the state after applying."""
+    for section in ("teams", "objectives"):
+        parents = {str(key): fields["parent"] for key, fields in after[section].items()}
+        known: set[str] = set()
+        for part in document.items[section]:
+            path = _circle(str(name_of(part)), parents)
+            if path and not known.intersection(path):
+                known.update(path)
+                found = f"a circle: {' → '.join([*path, path[0]])}"
+                yield part.error_at(("parent",), found, f"a parent that is not itself below {path[0]}, or none")
+
+
+def _circle(name: str, parents: Mapping[str, str | None]) -> list[str]:
+    """Return the circle that a name is on, from itself upwards; empty when there is none."""
+    path = [name]
+    while (above := parents.get(path[-1])) is not None:
+        if above == name:
+            return path
+        if above in path:
+            return []  # a circle further up, which has an error of its own
+        path.append(above)
+    return []
+
+
+def mixed_sums(document: Document, after: State) -> Iterable[FileError]:
+    """Yield errors for objectives that sum up key results in several units, or ranges, which have no numbers to sum."""
+    for part in document.items["objectives"]:
+        if part.form is None or part.form.roll_up != "sum":
+            continue
+        summed = {
+            str(key): fields
+            for key, fields in after["key_results"].items()
+            if fields["objective"] == part.form.slug and fields["rolls_up"]
+        }
+        by_unit: dict[str, list[str]] = {}
+        for key, fields in summed.items():
+            if fields["stay"]:
+                allowed = f"weighted, weakest or none; or rolls_up: false for {key}"
+                yield part.error_at(("roll_up",), f"sum with {key}, which stays in a range", allowed)
+            else:
+                by_unit.setdefault(fields["unit"], []).append(key)
+        if len(by_unit) > 1:
+            units = "; ".join(f"{unit or 'no unit'}: {', '.join(keys)}" for unit, keys in by_unit.items())
+            allowed = "sum over one unit; weighted, weakest or none over several; or rolls_up: false for the others"
+            yield part.error_at(("roll_up",), f"sum over {len(by_unit)} units ({units})", allowed)
 
 
 def _allowed(name: str, target: str, known: set[str]) -> str:

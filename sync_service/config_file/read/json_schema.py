@@ -5,8 +5,10 @@ from typing import Any, Union
 
 from pydantic import Field, create_model
 
+from sync_service.config_file.read.field_types import Form
 from sync_service.config_file.read.measure_schema import measure_schema, meets_schema
-from sync_service.config_file.read.models import CREDENTIALS, SECTIONS, Form, connection_models
+from sync_service.config_file.read.models import CREDENTIALS, SECTIONS, connection_models
+from sync_service.config_file.read.settings_models import Organisation
 from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS, GROUPS
 from sync_service.domain.trackers.connector import Connector
 
@@ -18,6 +20,7 @@ def schema(connectors: Iterable[Connector]) -> Schema:
     kinds = tuple(connection_models(connectors).values())
     forms: Mapping[str, Any] = {**SECTIONS, "connections": Union[kinds]}  # noqa: UP007 - built from a tuple
     fields: dict[str, Any] = {name: (list[form], Field(default=[])) for name, form in forms.items()}  # type: ignore[valid-type] # a model known only at run time
+    fields["organisation"] = (Organisation, Field(default={}))
     model = create_model("Configuration", __base__=Form, __doc__="The configuration of OKR Sync.", **fields)
     document = model.model_json_schema()
     definitions = document["$defs"]
@@ -30,6 +33,11 @@ def schema(connectors: Iterable[Connector]) -> Schema:
         others = [name for name in CREDENTIALS if name != "token" and name in definition.get("properties", {})]
         if others:
             definition["not"] = {"anyOf": [{"required": ["token", name]} for name in others]}
+    definitions["Stay"] |= {"minProperties": 1, "maxProperties": 1}
+    definitions["KeyResult"]["not"] = {
+        "required": ["stay"],
+        "anyOf": [{"required": ["start"]}, {"required": ["target"]}],
+    }
     definitions["Rule"]["oneOf"] = [{"required": ["when"]}, {"required": ["query"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **document}
 

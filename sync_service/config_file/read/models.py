@@ -1,115 +1,60 @@
 """Pydantic models of the configuration file. A field's description says what is allowed, also in error messages."""
 
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    create_model,
-    model_validator,
+from pydantic import ConfigDict, Field, StringConstraints, create_model, model_validator
+
+from sync_service.config_file.read.field_types import (
+    A_PERSON,
+    A_SLUG,
+    A_TEXT,
+    A_WEIGHT,
+    A_ZONE,
+    AppId,
+    CadenceText,
+    Contradiction,
+    Day,
+    Email,
+    Form,
+    Number,
+    Secret,
+    Slug,
+    Text,
+    Texts,
+    Weight,
+    Zone,
 )
-
+from sync_service.config_file.read.settings_models import A_CADENCE, Calendar, Organisation, Quiet, Stay, Thresholds
 from sync_service.domain.measures.settings import SETTINGS
-from sync_service.domain.people.mail_address import smtp_address
 from sync_service.domain.trackers.connector import Connector, Option
 
-_EMAIL = re.compile(r"[^@\s<>,;\"']+@[^@\s<>,;\"']+")
-_DATE = re.compile(r"2[01][0-9]{2}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_NO_CHARACTERS = ("\ufffe", "\uffff")
-
-SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-
-
-def _email(written: str) -> str:
-    if not _EMAIL.fullmatch(written):
-        raise ValueError("not an e-mail address")
-    smtp_address(written)  # a mistake is told here, and not when a mail is sent
-    return written.lower()
-
-
-def _text(written: str) -> str:
-    if not written.strip() or any(
-        unicodedata.category(one) in ("Cc", "Cs") or one in _NO_CHARACTERS for one in written
-    ):
-        raise ValueError("not a line of text")
-    return written.strip()
-
-
-def _date(written: object) -> date:
-    if not isinstance(written, str) or not _DATE.fullmatch(written):
-        raise ValueError("not a date")
-    return date.fromisoformat(written)
-
-
-_zones = cache(available_timezones)  # it reads a directory of files
-
-
-def _zone(written: str) -> str:
-    if written not in _zones():
-        raise ValueError("not a time zone")
-    return written
-
-
-def _app_id(written: object) -> object:
-    return str(written) if isinstance(written, int) and not isinstance(written, bool) else written
-
-
-Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
-Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(_email)]
-Text = Annotated[str, StringConstraints(max_length=500), AfterValidator(_text)]
-Day = Annotated[date, BeforeValidator(_date)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=65536)]
-AppId = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100),
-    BeforeValidator(_app_id),
-    WithJsonSchema({"type": ["string", "integer"]}),
-]
-Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
-Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1e6)]
-Texts = Annotated[tuple[Text, ...], Field(strict=False)]
-
-_A_SLUG = "a short name for files and addresses: letters, digits, '.', '_' and '-', 100 at most"
-_A_TEXT = "text of one line, 500 characters at most"
-_A_PERSON = "the e-mail address of one of the people"
-_A_WEIGHT = "a number above 0"
-
-
-class Form(BaseModel):
-    """A part of the file: no other fields, no type conversion."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+_AS_PARENT = "default: as the parent team, then the organisation"
 
 
 class Team(Form):
     """A team that has objectives."""
 
-    slug: Slug = Field(description=_A_SLUG)
-    name: Text = Field(description=_A_TEXT)
+    slug: Slug = Field(description=A_SLUG)
+    name: Text = Field(description=A_TEXT)
+    parent: Slug | None = Field(default=None, description="the slug of the team that it belongs to")
+    timezone: Zone | None = Field(default=None, description=f"{A_ZONE}; {_AS_PARENT}")
+    thresholds: Thresholds | None = Field(default=None, description=f"a mapping of at_risk and behind; {_AS_PARENT}")
+    calendar: Calendar | None = Field(
+        default=None, description=f"a mapping of country, subdivision and days; {_AS_PARENT}"
+    )
+    cadence: CadenceText | None = Field(default=None, description=f"{A_CADENCE}; {_AS_PARENT}")
 
 
 class Person(Form):
     """A person who owns key results, works on issues, or only reads."""
 
     email: Email = Field(description="an e-mail address, like ana@example.com")
-    name: Text = Field(description=_A_TEXT)
+    name: Text = Field(description=A_TEXT)
     team: Slug | None = Field(default=None, description="the slug of one of the teams")
     role: Literal["admin", "member", "viewer"] = Field(default="member", description="admin, member or viewer")
-    timezone: Zone | None = Field(
-        default=None, description="a time zone by its IANA name, like Europe/Madrid; default: the organisation's"
-    )
+    timezone: Zone | None = Field(default=None, description=f"{A_ZONE}; default: the organisation's")
     accounts: dict[str, Text] = Field(
         default_factory=dict,
         description="the person's accounts by kind of tracker: a GitHub login, a Jira account id in quotes",
@@ -119,8 +64,8 @@ class Person(Form):
 class Cycle(Form):
     """A period, in days, that objectives are set for."""
 
-    slug: Slug = Field(description=_A_SLUG)
-    name: Text = Field(description=_A_TEXT)
+    slug: Slug = Field(description=A_SLUG)
+    name: Text = Field(description=A_TEXT)
     starts: Day = Field(description="the first day, like 2026-10-01")
     ends: Day = Field(description="the last day, like 2026-12-31, not before the first")
 
@@ -163,10 +108,10 @@ class StartedBy(Form):
 class Connection(Form):
     """One tracker; each kind adds its own options."""
 
-    slug: Slug = Field(description=_A_SLUG + "; webhooks are sent to /hooks/SLUG")
+    slug: Slug = Field(description=A_SLUG + "; webhooks are sent to /hooks/SLUG")
     kind: str = Field(description="the kind of tracker")
     site: Text | None = Field(default=None, description="the tracker's address, like https://acme.atlassian.net")
-    owner: Email | None = Field(default=None, description=_A_PERSON + ", who gets a mail when the connection breaks")
+    owner: Email | None = Field(default=None, description=A_PERSON + ", who gets a mail when the connection breaks")
     webhook_secrets: Annotated[tuple[Secret, ...], Field(strict=False)] = Field(
         default=(),
         description="a list of secrets of 8 characters or more, newest first: env:NAME, file:PATH, kept or the secret",
@@ -187,26 +132,48 @@ class Connection(Form):
 class KeyResult(Form):
     """A number to move from start to target. Missing fields follow from the measure."""
 
-    slug: Slug = Field(description=_A_SLUG)
-    title: Text = Field(description=_A_TEXT)
-    owner: Email | None = Field(default=None, description=_A_PERSON + "; default: the objective's owner")
-    weight: Weight = Field(default=1.0, description=_A_WEIGHT + ": its share in the objective's progress")
+    slug: Slug = Field(description=A_SLUG)
+    title: Text = Field(description=A_TEXT)
+    owner: Email | None = Field(default=None, description=A_PERSON + "; default: the objective's owner")
+    weight: Weight = Field(default=1.0, description=A_WEIGHT + ": its share in the objective's progress")
     start: Number | None = Field(default=None, description="the value at the start, a number in the unit")
     target: Number | None = Field(default=None, description="the value to reach, a number other than the start")
+    stay: Stay | None = Field(
+        default=None,
+        description="a range to stay in, in place of start and target: a mapping of above, below or within",
+    )
     unit: Annotated[str, StringConstraints(max_length=50)] | None = Field(
         default=None, description="text of 50 characters at most, like % or days"
     )
     measure: dict[str, Any] = Field(description="a mapping with kind, one of " + ", ".join(SETTINGS))
+    apply: Literal["apply", "propose"] = Field(
+        default="apply", description="apply (new values count at once) or propose (the owner accepts them)"
+    )
+    rolls_up: bool = Field(default=True, description="true, or false (the objective's progress leaves it out)")
+    cadence: CadenceText | None = Field(default=None, description=f"{A_CADENCE}; default: the team's")
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yield start or target beside a range, and what contradicts itself in the range."""
+        yield from super().contradictions()
+        for name in ("start", "target") if self.stay else ():
+            if getattr(self, name) is not None:
+                yield (name,), f"{name} beside stay", f"stay alone; it takes the place of {name}"
 
 
 class ObjectiveFields(Form):
     """An objective without its key results, which are validated one by one."""
 
-    slug: Slug = Field(description=_A_SLUG)
-    title: Text = Field(description=_A_TEXT)
+    slug: Slug = Field(description=A_SLUG)
+    title: Text = Field(description=A_TEXT)
     cycle: Slug = Field(description="the slug of one of the cycles")
     team: Slug | None = Field(default=None, description="the slug of one of the teams")
-    owner: Email | None = Field(default=None, description=_A_PERSON)
+    owner: Email | None = Field(default=None, description=A_PERSON)
+    parent: Slug | None = Field(default=None, description="the slug of the objective that it serves")
+    counts: bool = Field(default=False, description="true (it counts in its parent's progress) or false (only shown)")
+    weight: Weight = Field(default=1.0, description=A_WEIGHT + ": its share in its parent's progress")
+    roll_up: Literal["weighted", "sum", "weakest", "none"] = Field(
+        default="weighted", description="how its progress follows from its key results: weighted, sum, weakest or none"
+    )
 
 
 class Objective(ObjectiveFields):
@@ -220,8 +187,8 @@ class Objective(ObjectiveFields):
 class Rule(Form):
     """Which issues of a connection count toward a key result."""
 
-    slug: Slug = Field(description=_A_SLUG)
-    owner: Email | None = Field(default=None, description=_A_PERSON)
+    slug: Slug = Field(description=A_SLUG)
+    owner: Email | None = Field(default=None, description=A_PERSON)
     connection: Slug = Field(description="the slug of one of the connections")
     key_result: Slug = Field(description="the slug of one of the key results")
     when: dict[str, Any] | None = Field(
@@ -238,10 +205,11 @@ class Link(Form):
 
     key_result: Slug = Field(description="the slug of one of the key results")
     issue: Text = Field(description="CONNECTION:KEY, like acme-github:acme/checkout#12")
-    weight: Weight = Field(default=1.0, description=_A_WEIGHT)
+    weight: Weight = Field(default=1.0, description=A_WEIGHT)
 
 
 SECTIONS: Mapping[str, type[Form]] = {
+    "organisation": Organisation,
     "teams": Team,
     "people": Person,
     "cycles": Cycle,
@@ -250,7 +218,7 @@ SECTIONS: Mapping[str, type[Form]] = {
     "rules": Rule,
     "links": Link,
 }
-"""The sections of a file; each is a list of these."""
+"""The sections of a file; each is a list of these, but the organisation is one mapping."""
 
 CREDENTIALS = ("token", "app", "oauth")
 """Fields of a connection of which at most one may be set."""
@@ -258,7 +226,15 @@ CREDENTIALS = ("token", "app", "oauth")
 SECRET_FIELDS = (*CREDENTIALS, "webhook_secrets")
 """Fields of a connection whose values are never shown."""
 
-NESTED_MODELS: Mapping[str, type[Form]] = {"app": App, "oauth": OAuth, "started_by": StartedBy}
+NESTED_MODELS: Mapping[str, type[Form]] = {
+    "app": App,
+    "oauth": OAuth,
+    "started_by": StartedBy,
+    "thresholds": Thresholds,
+    "calendar": Calendar,
+    "quiet": Quiet,
+    "stay": Stay,
+}
 """Models of fields that have their own fields."""
 
 

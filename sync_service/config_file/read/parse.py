@@ -1,5 +1,6 @@
 """Parse configuration files to a document: validate every item, and report every error with file and line."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,12 +9,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sync_service.config_file.read.errors import FileError, Path, did_you_mean, format_value
+from sync_service.config_file.read.field_types import Form, zones
 from sync_service.config_file.read.models import (
     NESTED_MODELS,
     SECRET_FIELDS,
     SECTIONS,
     Connection,
-    Form,
     KeyResult,
     Objective,
     ObjectiveFields,
@@ -75,6 +76,9 @@ def _read_sections(document: Document, written: YamlFile, connections: Mapping[s
             allowed = ", ".join(SECTIONS) + did_you_mean(section, SECTIONS)
             document.errors.append(written.error_at((section,), f"the unknown field {section!r}", allowed))
             continue
+        if section == "organisation":
+            _read_organisation(document, written, items)
+            continue
         for path, raw in _items(document, written, (section,), items):
             if section == "connections":
                 _read_item(document, written, path, raw, _connection_model(document, written, path, raw, connections))
@@ -96,6 +100,18 @@ def _items(document: Document, written: YamlFile, path: Path, items: Any) -> Ite
             document.errors.append(written.error_at((*path, index), format_value(raw), "a mapping"))
 
 
+def _read_organisation(document: Document, written: YamlFile, raw: Any) -> None:
+    path = ("organisation",)
+    if not isinstance(raw, dict):
+        document.errors.append(written.error_at(path, format_value(raw), "a mapping"))
+    elif document.items["organisation"]:
+        first = document.items["organisation"][0].error_at((), "", "")
+        found = f"the organisation a second time (first at {first.file}:{first.line})"
+        document.errors.append(written.error_at(path, found, "it once"))
+    else:
+        _read_item(document, written, path, raw, SECTIONS["organisation"])
+
+
 def _read_objective(document: Document, written: YamlFile, path: Path, raw: dict[str, Any]) -> None:
     alone = {name: value for name, value in raw.items() if name != "key_results"}
     _read_item(document, written, path, alone, ObjectiveFields)
@@ -112,8 +128,11 @@ def _read_item(
         try:
             form = model.model_validate(raw)
         except ValidationError as error:
-            for problem in error.errors(include_url=False, include_context=False):
+            for problem in error.errors(include_url=False):
                 document.errors.append(_error_of(written, path, model, problem))
+        else:
+            for inside, found, allowed in form.contradictions():
+                document.errors.append(written.error_at((*path, *inside), found, allowed))
     section = "key_results" if model is KeyResult else str(path[0])
     document.items[section].append(FileItem(section, written, path, raw, form))
 
@@ -140,7 +159,15 @@ def _error_of(written: YamlFile, path: Path, model: type[Form], problem: ErrorDe
         found = "nothing"
     else:
         found = "a value that does not fit" if inside[0] in SECRET_FIELDS else format_value(problem["input"])
-    return written.error_at((*path, *inside), found, _description(model, inside))
+    nearest = did_you_mean(problem["input"], _choices(problem)) if isinstance(problem["input"], str) else ""
+    return written.error_at((*path, *inside), found, _description(model, inside) + nearest)
+
+
+def _choices(problem: ErrorDetails) -> Iterable[str]:
+    """Return what may be written, where it is one of a list."""
+    if problem["type"] == "literal_error":
+        return [str(one) for one in re.findall(r"'([^']*)'", problem["ctx"]["expected"])]
+    return sorted(zones()) if problem["loc"][-1] == "timezone" else ()
 
 
 def _model_at(model: type[Form], path: Path) -> type[Form]:

@@ -20,7 +20,10 @@ Key = str | tuple[str, str, str]
 Fields = Mapping[str, Any]
 State = dict[str, dict[Key, Fields]]
 
-ORDER = ("teams", "people", "cycles", "connections", "objectives", "key_results", "rules", "links")
+ORGANISATION = "organisation"
+"""The key of the organisation, the one item of its section."""
+
+ORDER = ("organisation", "teams", "people", "cycles", "connections", "objectives", "key_results", "rules", "links")
 """Sections in the order to write them: an item comes after those that it refers to."""
 
 
@@ -32,8 +35,15 @@ def read_state(tx: Transaction, sealer: Sealer) -> State:
     email = {None: None} | {row.id: row.email for row in people.values()}
     team = {None: None} | {row.id: row.slug for row in teams.values()}
     cycle = {row.id: row.slug for row in cycles.values()}
+    objectives = tx.execute(sa.select(t.objective).order_by(t.objective.c.position, t.objective.c.id)).all()
+    objective = {None: None} | {row.id: row.slug for row in objectives}
     state: State = {
-        "teams": {row.slug: {"name": row.name} for row in teams.values()},
+        "organisation": _organisation(tx),
+        "teams": {
+            row.slug: _pick(row, "name", "timezone", "thresholds", "calendar", "cadence")
+            | {"parent": team.get(row.parent_id)}
+            for row in teams.values()
+        },
         "people": {
             row.email: _pick(row, "name", "role", "timezone", "accounts") | {"team": team[row.team_id]}
             for row in people.values()
@@ -41,9 +51,10 @@ def read_state(tx: Transaction, sealer: Sealer) -> State:
         "cycles": {row.slug: _pick(row, "name", "starts", "ends", "starts_at", "ends_at") for row in cycles.values()},
         "connections": _connections(tx, sealer, email),
         "objectives": {
-            row.slug: _pick(row, "title", "position")
+            row.slug: _pick(row, "title", "position", "counts", "weight", "roll_up")
             | {"cycle": cycle[row.cycle_id], "team": team[row.team_id], "owner": email[row.owner_id]}
-            for row in tx.execute(sa.select(t.objective).order_by(t.objective.c.position, t.objective.c.id))
+            | {"parent": objective.get(row.parent_id)}
+            for row in objectives
         },
     }
     return state | {
@@ -51,6 +62,16 @@ def read_state(tx: Transaction, sealer: Sealer) -> State:
         "rules": _rules(tx, email),
         "links": _links(tx),
     }
+
+
+def _organisation(tx: Transaction) -> dict[Key, Fields]:
+    o = t.organisation
+    names = (
+        *("name", "timezone", "week_starts", "thresholds", "calendar", "cadence"),
+        *("grace_days", "daily_cap", "quiet", "allowed_domains"),
+    )
+    row = tx.execute(sa.select(o).order_by(o.c.id).limit(1)).one_or_none()
+    return {} if row is None else {ORGANISATION: _pick(row, *names) | {"allowed_domains": row.allowed_domains or []}}
 
 
 def _pick(row: sa.Row[Any], *names: str) -> dict[str, Any]:
@@ -85,7 +106,10 @@ def _oauth(sealer: Sealer, row: sa.Row[Any]) -> Fields:
 def _key_results(tx: Transaction, email: Emails) -> dict[Key, Fields]:
     k, o = t.key_result, t.objective
     found = sa.select(k, o.c.slug.label("objective")).join(o, o.c.id == k.c.objective_id)
-    names = ("objective", "title", "weight", "position", "unit", "start", "target", "measure")
+    names = (
+        *("objective", "title", "weight", "position", "unit", "start", "target", "measure"),
+        *("stay", "apply", "rolls_up", "cadence"),
+    )
     ordered = found.order_by(o.c.position, o.c.id, k.c.position, k.c.id)
     return {row.slug: _pick(row, *names) | {"owner": email[row.owner_id]} for row in tx.execute(ordered)}
 

@@ -14,7 +14,8 @@ from sync_service.domain.trackers.connector import Connection
 class ServedKeyResult:
     """A key result that an issue counts toward, as text for people.
 
-    `url` is its page. `completed` repeats as a flag what `status` says in words.
+    `target` is the target, or the range where it `stays` in one. `url` is its page. `completed` repeats as a flag what
+    `status` says in words.
     """
 
     slug: str
@@ -26,6 +27,12 @@ class ServedKeyResult:
     progress: str
     status: str
     completed: bool = False
+    stays: bool = False
+
+    @property
+    def value_of_target(self) -> str:
+        """The value against its target, `12 of 20 bugs`, or its range: `99.7 %, stay above 99.5 %`."""
+        return f"{self.value}, {self.target}" if self.stays else f"{self.value} of {self.target}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,14 +20,24 @@ from sync_service.store.engine.postgresql import open_postgresql
 from sync_service.store.engine.sqlite import BUSY_SECONDS, DatabaseBusy, open_sqlite
 from sync_service.store.tables.instant import Instant
 
+UTC = ZoneInfo("UTC")
 
-def open_database(url: str, *, patience: float = BUSY_SECONDS) -> Engine:
+
+def open_database(url: str, *, patience: float = BUSY_SECONDS, zone: ZoneInfo = UTC) -> Engine:
     """Create the engine for a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`); connect to nothing yet.
 
     On SQLite a writer waits up to `patience` seconds for other writers. Errors name the statement that failed but hide
-    the parameters: they may hold a webhook body or a mail.
+    the parameters: they may hold a webhook body or a mail. `zone` holds where the organisation has no time zone.
     """
-    return open_sqlite(url, patience=patience) if url.startswith("sqlite") else open_postgresql(url)
+    engine = open_sqlite(url, patience=patience) if url.startswith("sqlite") else open_postgresql(url)
+    engine.update_execution_options(default_zone=zone)
+    return engine
+
+
+def default_zone(tx: Transaction) -> ZoneInfo:
+    """Return the time zone that holds where the organisation has none: the setting of this process."""
+    zone: ZoneInfo = tx.get_execution_options().get("default_zone", UTC)
+    return zone
 
 
 @contextmanager

@@ -46,6 +46,7 @@ def lock_notices(tx: Transaction, person_id: int) -> list[Row[Any]]:
             k.c.title,
             k.c.unit,
             k.c.target,
+            k.c.stay,
             k.c.measure,
             o.c.title.label("objective"),
             (sa.func.coalesce(k.c.owner_id, 0) == n.c.person_id).label("owned"),

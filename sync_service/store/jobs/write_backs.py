@@ -161,7 +161,7 @@ def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> 
         writing = sa.select(t.live_connection.c.id).where(_writes(), t.live_connection.c.id.in_(others))
         mine = sa.or_(mine, i.c.connection_id.in_(writing))
     linked = sa.select(t.link.c.key_result_id, t.link.c.issue_id).where(linked_issues.counts).distinct().subquery()
-    columns = (k.c.id, k.c.slug, k.c.title, k.c.unit, k.c.target, k.c.current, k.c.progress, k.c.status)
+    columns = (k.c.id, k.c.slug, k.c.title, k.c.unit, k.c.target, k.c.stay, k.c.current, k.c.progress, k.c.status)
     found: sa.Select[Any] = (
         sa.select(i.c.identity, i.c.connection_id, *columns, o.c.title.label("objective"))
         .join(linked, linked.c.issue_id == i.c.id)

@@ -33,14 +33,41 @@ _DECIDES = ("connection_id", "key_result_id", "condition")
 def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
     """Create a rule, or change the one with that slug; return whether anything changed.
 
-    No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates.
+    No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates. The rule remembers what a
+    page wrote, so that a file does not revert it unasked.
     """
     versions.lock_rules(tx)
+    before = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug)).one_or_none()
     changed = write(tx, wanted, changed_by=changed_by, now=now)
+    if changed:
+        _remember_page(tx, wanted, before, changed_by)
     if changed:
         versions.bump(tx, versions.RULES)
         versions.bump(tx, versions.CHANGES)
     return changed
+
+
+_FIELDS = {
+    "owner_id": "owner",
+    "connection_id": "connection",
+    "key_result_id": "key_result",
+    "condition": "when",
+    "query": "query",
+    "enabled": "enabled",
+}
+"""The columns that people write, with their names in the configuration file."""
+
+
+def _remember_page(tx: Transaction, wanted: Definition, before: sa.Row[Any] | None, changed_by: str) -> None:
+    """Remember which fields a page wrote: those that differ, or those that a new rule has."""
+    if before is None:
+        written = [name for column, name in _FIELDS.items() if getattr(wanted, column) not in (None, {})]
+        columns: dict[str, Any] = {"origin": "page", "page_edits": dict.fromkeys(written, changed_by)}
+    else:
+        written = [name for column, name in _FIELDS.items() if getattr(wanted, column) != getattr(before, column)]
+        columns = {"page_edits": {**before.page_edits, **dict.fromkeys(written, changed_by)}}
+    edited = sa.update(rule).where(rule.c.slug == wanted.slug)
+    tx.execute(edited.values(columns | {"changed_by": changed_by}))
 
 
 def write(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime) -> bool:

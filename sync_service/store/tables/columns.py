@@ -1,5 +1,7 @@
 """Columns that tables share: ids, foreign keys, the columns of due rows; and names of constraints."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from sync_service.store.tables.instant import Instant
@@ -41,9 +43,13 @@ def due_columns(table: str) -> tuple[sa.Column[object] | sa.Index, ...]:
     )
 
 
-def origin_columns() -> tuple[sa.Column[str], sa.Column[str]]:
-    """Return the columns that say where an item was made (`file` or `page`) and who changed it last."""
+def origin_columns() -> tuple[sa.Column[Any], ...]:
+    """Return the columns that say where an item was made (`file` or `page`) and who changed it last.
+
+    `page_edits` are the fields that people wrote on pages and that no file has since, each with who did.
+    """
     return (
         sa.Column("origin", sa.String(10), nullable=False, server_default="file"),
         sa.Column("changed_by", sa.Text, nullable=False, server_default=""),
+        sa.Column("page_edits", sa.JSON, nullable=False, server_default="{}"),
     )

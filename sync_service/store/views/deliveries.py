@@ -51,7 +51,7 @@ class Movement:
     key_result: str
     title: str
     unit: str
-    target: float
+    target: float | None
     at: datetime
     before: float | None
     after: float | None

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.domain.measures.status import Span, Status
+from sync_service.domain.text import goal
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.okrs.history import is_shown
@@ -23,7 +24,8 @@ class KeyResultView:
     """A key result with its state. `owner` is an e-mail address; it defaults to the objective's owner.
 
     `current`, `start` and `target` are in `unit`; `progress` is an unclamped fraction; `current` and `progress` are
-    None when there is no data. `explanation` says how the value was computed; `updated_at` is when it last changed.
+    None when there is no data. Where the value has to `stay` in a range, `start` and `target` are None. `explanation`
+    says how the value was computed; `updated_at` is when it last changed.
     """
 
     id: int
@@ -36,8 +38,9 @@ class KeyResultView:
     cycle: str
     weight: float
     measure: Mapping[str, Any]
-    start: float
-    target: float
+    start: float | None
+    target: float | None
+    stay: Mapping[str, Any] | None
     unit: str
     current: float | None
     progress: float | None
@@ -45,6 +48,11 @@ class KeyResultView:
     stale: Stale | None
     updated_at: datetime | None
     explanation: str
+
+    @property
+    def goal(self) -> str:
+        """The target with its unit, or the range: `stay above 99.5 %`."""
+        return goal(self.target, self.stay, self.unit)
 
     @property
     def closed(self) -> bool:
@@ -128,6 +136,7 @@ def _key_result(row: Row[Any], out_of_date: Stale | None, now: datetime) -> KeyR
         measure=row.measure,
         start=row.start,
         target=row.target,
+        stay=row.stay,
         unit=row.unit,
         current=row.current,
         progress=row.progress,

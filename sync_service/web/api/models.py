@@ -81,8 +81,12 @@ class KeyResult(FromView):
         description="how the value follows from the linked issues, as in the configuration file",
         examples=[{"kind": "done-share", "weight": "points", "unestimated": 1}],
     )
-    start: float = Field(examples=[0])
-    target: float = Field(examples=[100])
+    start: float | None = Field(description="null: the value has to stay in a range", examples=[0])
+    target: float | None = Field(description="null: the value has to stay in a range", examples=[100])
+    stay: dict[str, Any] | None = Field(
+        description="the range to stay in, bounds included, as in the configuration file; null: there is none",
+        examples=[{"above": 99.5}],
+    )
     unit: str = Field(description="the unit of start, target and current", examples=["%"])
     current: float | None = Field(description="null: there is no data", examples=[62.5])
     progress: float | None = Field(

@@ -11,7 +11,7 @@ import structlog
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.plan.edit_connection import ConnectionEditor, ConnectionFields, secret_reference
+from sync_service.config_file.edit.edit_connection import ConnectionEditor, ConnectionFields, secret_reference
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.trackers.capabilities import AppRegistration, CreatesWebhooks, RegisteredApp, RegistersApps
 from sync_service.domain.trackers.connector import Connection, ConnectorError, Unavailable

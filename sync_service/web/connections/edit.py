@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.plan.edit_connection import ConnectionFields, EditConflict, secret_reference
+from sync_service.config_file.edit.edit_connection import ConnectionFields, EditConflict, secret_reference
 from sync_service.domain.trackers.connector import Connection
 from sync_service.store.engine.database import reading
 from sync_service.store.views.connections import ConnectionPage, Weight, weight_of

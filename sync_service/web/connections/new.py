@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.plan.edit_connection import ConnectionFields, secret_reference
+from sync_service.config_file.edit.edit_connection import ConnectionFields, secret_reference
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.trackers.capabilities import (
     CreatesWebhooks,

@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.plan.edit_connection import ConnectionFields
+from sync_service.config_file.edit.edit_connection import ConnectionFields
 from sync_service.domain.trackers.capabilities import AvailableScopes, HasSetupGuide, Identity, ListsScopes
 from sync_service.domain.trackers.connector import ConnectorError
 from sync_service.web.connections import reveal_once

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from flask import abort, flash
 
+from sync_service.config_file.edit.edit_connection import ConnectionEditor, NoConnection
 from sync_service.config_file.plan.apply import ConfigApplier, Plan
-from sync_service.config_file.plan.edit_connection import ConnectionEditor, NoConnection
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.text import sentence
 from sync_service.domain.trackers.connector import Connector, read_scope

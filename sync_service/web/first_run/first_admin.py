@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from flask import Blueprint, Flask, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from sync_service.config_file.edit.first_admin import LinkOver, store_first_admin
 from sync_service.config_file.plan.apply import ConfigApplier
-from sync_service.config_file.plan.first_admin import LinkOver, store_first_admin
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.people import first_admin

@@ -1,6 +1,6 @@
 """The data of a key result's chart: figures for the script that draws it, and a text for screen readers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -33,18 +33,24 @@ def build_chart(view: KeyResultView, span: Span, points: Sequence[Point], now: d
         "ends": _seconds(span.ends_at),
         "until": _seconds(until),
         "start": view.start,
-        "target": view.target,
+        "target": view.target if view.stay is None else _bound(view.stay),
         "unit": view.unit,
         "zone": zone.key,
         "points": [[_seconds(point.at), point.value, value(point.value)] for point in points],
-        "target_text": value(view.target),
+        "target_text": view.goal,
     }
+    wanted = f"to {view.goal}" if view.stay else f"from {value(view.start)} at the start to a target of {view.goal}"
     words = (
-        f"Chart: the value over the cycle, {counted(len(points), 'change')}, now {value(view.current)}, "
-        f"from {value(view.start)} at the start to a target of {value(view.target)}. "
+        f"Chart: the value over the cycle, {counted(len(points), 'change')}, now {value(view.current)}, {wanted}. "
         "The list “What moved it” has every change."
     )
     return Chart(figures, words)
+
+
+def _bound(stay: Mapping[str, Any]) -> float:
+    """Return the bound that the chart draws as a line: of two, the upper one."""
+    bound: float = stay["within"][1] if "within" in stay else next(iter(stay.values()))
+    return bound
 
 
 def _seconds(at: datetime) -> float:

@@ -55,6 +55,8 @@ def read_check_in(form: Mapping[str, str]) -> CheckIn:
 
 def question_about(entered: CheckIn, view: KeyResultView) -> str | None:
     """Return what to ask before an unlikely value is taken: ten times past the target, or as far away from it."""
+    if view.start is None or view.target is None:
+        return None
     times = (entered.value - view.start) / (view.target - view.start)
     if entered.confirmed or abs(times) < UNLIKELY:
         return None

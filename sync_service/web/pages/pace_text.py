@@ -33,6 +33,8 @@ def status_reason(view: KeyResultView, span: Span, now: datetime) -> str:
         return "There is no data yet."
     if view.status is Status.COMPLETED:
         return "The target is reached."
+    if view.stay:
+        return "The value is in its range." if view.progress >= 1 else "The value is out of its range."
     return _gap(view.progress, span, now)
 
 

@@ -15,6 +15,8 @@ from sync_service.domain.measures.parts_text import change_text
 from sync_service.domain.measures.status import STATUS_TEXT, Status
 from sync_service.domain.text import amount, counted, number, percent, sentence
 from sync_service.domain.trackers.causes import Cause
+from sync_service.store.engine.database import reading
+from sync_service.store.okrs.team_settings import organisation_zone
 from sync_service.store.queue.rate_limits import bucket_words
 from sync_service.web.pages import formats
 from sync_service.web.request import live_refresh
@@ -104,7 +106,16 @@ def navigation() -> list[NavigationEntry]:
 def zone() -> ZoneInfo:
     """Return the caller's time zone, else the organisation's."""
     person = current_caller()
-    return ZoneInfo(person.timezone) if person and person.timezone else services().settings.zone
+    return ZoneInfo(person.timezone) if person and person.timezone else _organisation_zone()
+
+
+def _organisation_zone() -> ZoneInfo:
+    """Return the organisation's time zone, read once for each page."""
+    if "organisation_zone" not in g:
+        with reading(services().engine) as tx:
+            g.organisation_zone = organisation_zone(tx)
+    found: ZoneInfo = g.organisation_zone
+    return found
 
 
 def ago(at: datetime) -> str:

@@ -13,7 +13,7 @@
     const known = new Map(f.points.map(([at, value]) => [at, value]));
     if (f.until > last[0]) known.set(f.until, last[1]);
     const pace = (at) =>
-      at < f.starts || at > f.ends ? null : f.start + ((f.target - f.start) * (at - f.starts)) / (f.ends - f.starts);
+      f.start === null || at < f.starts || at > f.ends ? null : f.start + ((f.target - f.start) * (at - f.starts)) / (f.ends - f.starts);
     return [
       times,
       times.map((at) => (known.has(at) ? known.get(at) : undefined)),
@@ -64,8 +64,8 @@
         x: { time: true, range: () => [Math.min(f.starts, f.points[0][0]), Math.max(f.ends, f.until)] },
         y: {
           range: (_, low, high) => {
-            const least = Math.min(low, f.start, f.target);
-            const most = Math.max(high, f.start, f.target);
+            const least = Math.min(low, f.start ?? f.target, f.target);
+            const most = Math.max(high, f.start ?? f.target, f.target);
             const room = (most - least || 1) * 0.06;
             return [least === 0 ? 0 : least - room, most + room];
           },

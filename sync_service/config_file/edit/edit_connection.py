@@ -105,7 +105,8 @@ def _connection(stored: State, slug: str) -> ConnectionFields:
     if slug not in stored["connections"]:
         raise NoConnection(f"there is no connection {slug}")
     alone: State = {**{section: {} for section in stored}, "connections": {slug: stored["connections"][slug]}}
-    return export_state(alone)["connections"][0]
+    found: ConnectionFields = export_state(alone)["connections"][0]
+    return found
 
 
 def _file(written: ConnectionFields) -> Files:
