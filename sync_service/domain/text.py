@@ -154,7 +154,9 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     by_folded = {one.casefold(): one for one in reversed(list(known))}
     text = word if isinstance(word, str) else ""
     near = get_close_matches(text.casefold()[:LONGEST_COMPARED], by_folded, n=1, cutoff=0.6)
-    return f"; did you mean {by_folded[near[0]]}?" if near else ""
+    begun = [one for one in by_folded if len(one) >= 3 and text.casefold().startswith(one)]  # wednesday: wed
+    found = near or begun
+    return f"; did you mean {by_folded[found[0]]}?" if found else ""
 
 
 def sentence(words: str) -> str:

@@ -48,7 +48,8 @@ SERVICE: Mapping[str, str] = {
     "tracker_sync": "ingest progress store domain",
     "write_back": "tracker_sync store domain",
     "config_file.read": "store domain",
-    "config_file.plan": "config_file.read store domain",
+    # A file's calendars are built to check them.
+    "config_file.plan": "config_file.read progress store domain",
     "config_file.edit": "config_file.plan config_file.read store domain",
     "runtime": "write_back tracker_sync ingest progress notify store domain connectors config",
 }

@@ -16,7 +16,6 @@ from sync_service.config_file.plan.follow_ups import FollowUps
 from sync_service.config_file.plan.page_edits import Origins, read_origins, staying
 from sync_service.config_file.plan.save import ChangeWriter, forget_page_edits
 from sync_service.config_file.plan.warnings import unnamed_people, warnings
-from sync_service.config_file.read.countries import CheckCountry, known_country
 from sync_service.config_file.read.cross_checks import (
     circles,
     dangling_references,
@@ -81,7 +80,6 @@ class ConfigApplier:
     now: Callable[[], datetime]
     actor: str
     audit_text: str = "applied configuration files"
-    check_country: CheckCountry = known_country
 
     def plan(self, files: Files, *, prune: bool) -> Plan:
         """Compute what would change. Raise `InvalidFiles` with every error, or `DecryptionError`."""
@@ -154,7 +152,6 @@ class ConfigApplier:
             environment=self.environment,
             zone=self.zone,
             staying=kept,
-            check_country=self.check_country,
         )
         wanted = wanting.state()
         after = _after(kept, wanted)

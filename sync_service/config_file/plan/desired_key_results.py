@@ -10,7 +10,7 @@ from sync_service.config_file.read.errors import FileError, Path, format_value
 from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.settings_models import written
 from sync_service.config_file.read.state import Fields, Key, State
-from sync_service.domain.measures.measures import SETTINGS, MeasureError, parse_measure
+from sync_service.domain.measures.settings import SETTINGS, MeasureError, parse_measure
 from sync_service.domain.text import in_full
 
 ReadIssue = Callable[[FileItem, Path, str], tuple[str, str] | None]
@@ -49,9 +49,16 @@ class KeyResultsReader:
         settings = part.raw.get("measure")
         if isinstance(settings, dict):
             try:
-                parse_measure(settings)
+                parse_measure(settings, self._number_fields())
             except MeasureError as error:
-                self._add_error(part, ("measure", error.field), format_value(error.found), error.allowed)
+                self._add_error(part, ("measure", *error.path), format_value(error.found), error.allowed)
+
+    def _number_fields(self) -> set[str]:
+        """Return the number fields that connections read, as the files have them or as they are stored."""
+        files = [part.raw for part in self.document.items["connections"]]
+        stored = [fields["options"] for fields in self.stored["connections"].values()]
+        named = [options.get("number_fields") for options in (*files, *stored)]
+        return {name for names in named if isinstance(names, list | tuple) for name in names if isinstance(name, str)}
 
     def _key_result(self, part: FileItem, objective: str, position: int) -> Fields:
         form: models.KeyResult = part.form

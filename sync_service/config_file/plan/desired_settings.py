@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sync_service.config_file.read import models
-from sync_service.config_file.read.countries import CheckCountry, UnknownPlace
 from sync_service.config_file.read.errors import FileError, Path, format_value
 from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.settings_models import Calendar, Organisation, written
 from sync_service.config_file.read.state import ORGANISATION, Fields, Key, State
+from sync_service.progress.calendars import CalendarError, build_calendar
 
 
 @dataclass(slots=True)
@@ -24,7 +24,6 @@ class SettingsReader:
     stored: State
     staying: State
     default: ZoneInfo
-    check_country: CheckCountry
     errors: list[FileError] = field(default_factory=list)
 
     def _add_error(self, part: FileItem, path: Path, found: str, allowed: str) -> None:
@@ -35,7 +34,7 @@ class SettingsReader:
         for part in self.document.items["organisation"]:
             form: Organisation | None = part.form
             if form:
-                self._check_country(part, form.calendar)
+                self._check_calendar(part, form.calendar)
                 yield (
                     ORGANISATION,
                     {
@@ -57,7 +56,7 @@ class SettingsReader:
         for part in self.document.items["teams"]:
             form: models.Team | None = part.form
             if form:
-                self._check_country(part, form.calendar)
+                self._check_calendar(part, form.calendar)
                 yield (
                     form.slug,
                     {
@@ -70,12 +69,11 @@ class SettingsReader:
                     },
                 )
 
-    def _check_country(self, part: FileItem, calendar: Calendar | None) -> None:
-        if calendar and calendar.country:
-            try:
-                self.check_country(calendar.country, calendar.subdivision)
-            except UnknownPlace as error:
-                self._add_error(part, ("calendar", error.field), format_value(error.found), error.allowed)
+    def _check_calendar(self, part: FileItem, calendar: Calendar | None) -> None:
+        try:
+            build_calendar(written(calendar), self.default)
+        except CalendarError as error:
+            self._add_error(part, ("calendar", error.field), format_value(error.found), error.allowed)
 
     def cycles(self) -> Iterator[tuple[Key, Fields]]:
         """Yield the cycles; with another time zone also those that the files don't have."""

@@ -10,7 +10,6 @@ from sync_service.config_file.plan.desired_settings import SettingsReader
 from sync_service.config_file.plan.diff import positions
 from sync_service.config_file.plan.site_address import is_web_address, site_of
 from sync_service.config_file.read import models
-from sync_service.config_file.read.countries import CheckCountry, known_country
 from sync_service.config_file.read.credentials import CredentialsResolver
 from sync_service.config_file.read.errors import FileError, did_you_mean, format_value
 from sync_service.config_file.read.parse import Document, FileItem
@@ -31,12 +30,11 @@ class DesiredStateBuilder:
     environment: Mapping[str, str]
     zone: ZoneInfo
     staying: State
-    check_country: CheckCountry = known_country
     errors: list[FileError] = field(default_factory=list)
 
     def state(self) -> State:
         """Return the desired state; it is complete only when there are no errors."""
-        settings = SettingsReader(self.document, self.stored, self.staying, self.zone, self.check_country)
+        settings = SettingsReader(self.document, self.stored, self.staying, self.zone)
         found: State = {
             "organisation": dict(settings.organisation()),
             "teams": dict(settings.teams()),

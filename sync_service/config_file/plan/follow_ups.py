@@ -15,7 +15,7 @@ from sync_service.domain.text import in_full
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables as t
 from sync_service.store.okrs import key_results, team_settings
-from sync_service.store.okrs.team_settings import WEEKDAYS, CalendarSettings, Settings, Thresholds
+from sync_service.store.okrs.team_settings import Settings, Thresholds
 from sync_service.store.queue import relink_requests
 from sync_service.store.trackers import accounts, link_comments
 
@@ -25,11 +25,12 @@ _OF_KEY_RESULTS = ("start", "target", "stay", "measure", "apply", "rolls_up", "o
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What a team and the organisation decide for a key result. `calendar` is None where its measure has none."""
+    """What a team and the organisation decide for a key result. `counts_days`: its measure counts working days."""
 
     zone: str
     thresholds: Thresholds
-    calendar: CalendarSettings | None
+    calendar: Mapping[str, Any] | None
+    counts_days: bool
 
     def differences(self, before: "Decided") -> Iterator[str]:
         """Yield what differs from before, as causes."""
@@ -37,7 +38,7 @@ class Decided:
             yield f"time zone changed from {before.zone} to {self.zone}"
         if self.thresholds != before.thresholds:
             yield f"thresholds changed from {_thresholds(before.thresholds)} to {_thresholds(self.thresholds)}"
-        if self.calendar != before.calendar and self.calendar and before.calendar:
+        if self.counts_days and self.calendar != before.calendar:
             yield f"working days changed from {_calendar(before.calendar)} to {_calendar(self.calendar)}"
 
 
@@ -45,15 +46,16 @@ def _thresholds(one: Thresholds) -> str:
     return f"{in_full(one.at_risk)} and {in_full(one.behind)} points"
 
 
-def _calendar(one: CalendarSettings) -> str:
-    days = ", ".join(WEEKDAYS[day] for day in sorted(one.days))
-    place = "-".join(filter(None, (one.country, one.subdivision)))
-    return f"{days} with the holidays of {place}" if place else days
+def _calendar(written: Mapping[str, Any] | None) -> str:
+    if written is None:
+        return "Monday to Friday"
+    place = "-".join(filter(None, (written.get("country"), written.get("subdivision"))))
+    return ", ".join(written["days"]) + (f" with the holidays of {place}" if place else "")
 
 
 def _decided(settings: Settings, measure: Mapping[str, Any]) -> Decided:
     counts_days = measure.get("days") == "working"
-    return Decided(settings.zone.key, settings.thresholds, settings.calendar if counts_days else None)
+    return Decided(settings.zone.key, settings.thresholds, settings.calendar, counts_days)
 
 
 @dataclass(slots=True)

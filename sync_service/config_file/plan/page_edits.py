@@ -18,11 +18,11 @@ MAPPINGS = ("accounts", "options", "measure", "thresholds", "calendar", "quiet",
 NOT_WRITTEN = ("starts_at", "ends_at")
 """Fields that follow from others."""
 
-_NAMED: Mapping[str, tuple[sa.Table, sa.Column[Any]]] = {
+_NAMED: Mapping[str, tuple[sa.FromClause, sa.ColumnElement[Any]]] = {
     "teams": (t.team, t.team.c.slug),
     "people": (t.person, t.person.c.email),
     "cycles": (t.cycle, t.cycle.c.slug),
-    "connections": (t.connection, t.connection.c.slug),
+    "connections": (t.live_connection, t.live_connection.c.slug),
     "objectives": (t.objective, t.objective.c.slug),
     "key_results": (t.key_result, t.key_result.c.slug),
     "rules": (t.rule, t.rule.c.slug),
@@ -50,7 +50,7 @@ def read_origins(tx: Transaction) -> dict[tuple[str, Key], Origin]:
             found[section, row.name] = _origin(row)
     for row in tx.execute(sa.select(*_columns(t.organisation))):
         found["organisation", ORGANISATION] = _origin(row)
-    m, c, k = t.manual_link, t.connection, t.key_result
+    m, c, k = t.manual_link, t.live_connection, t.key_result
     links = (
         sa.select(k.c.slug.label("of"), c.c.slug.label("at"), m.c.key, *_columns(m))
         .join(c, c.c.id == m.c.connection_id)
@@ -61,7 +61,7 @@ def read_origins(tx: Transaction) -> dict[tuple[str, Key], Origin]:
     return found
 
 
-def _columns(table: sa.Table) -> Iterable[sa.Column[Any]]:
+def _columns(table: sa.FromClause) -> Iterable[sa.ColumnElement[Any]]:
     return (table.c.origin, table.c.changed_by, table.c.page_edits)
 
 

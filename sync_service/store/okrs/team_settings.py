@@ -25,22 +25,13 @@ class Thresholds:
     behind: float = 25.0
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarSettings:
-    """The working days of the week (Monday is 0), and whose holidays are free: a country's, or none."""
-
-    country: str | None = None
-    subdivision: str | None = None
-    days: frozenset[int] = frozenset(range(5))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What holds for the key results of a team."""
+    """What holds for the key results of a team. `calendar` is as in a file; None: Monday to Friday, no holidays."""
 
     zone: ZoneInfo
     thresholds: Thresholds = Thresholds()
-    calendar: CalendarSettings = CalendarSettings()
+    calendar: Mapping[str, Any] | None = None
     cadence: Cadence = NEVER
 
 
@@ -83,7 +74,7 @@ class TeamSettings:
         return Settings(
             zone=_first(line, "timezone", ZoneInfo, self.default),
             thresholds=_first(line, "thresholds", lambda one: Thresholds(**one), Thresholds()),
-            calendar=_first(line, "calendar", _calendar, CalendarSettings()),
+            calendar=_first(line, "calendar", dict, None),
             cadence=_first(line, "cadence", parse_cadence, NEVER),
         )
 
@@ -94,11 +85,6 @@ Value = TypeVar("Value")
 def _first(line: list[sa.Row[Any]], name: str, read: Callable[[Any], Value], default: Value) -> Value:
     """Return the nearest value that is set."""
     return next((read(written) for row in line if (written := getattr(row, name))), default)
-
-
-def _calendar(written: Mapping[str, Any]) -> CalendarSettings:
-    days = frozenset(WEEKDAYS.index(one) for one in written["days"])
-    return CalendarSettings(written.get("country"), written.get("subdivision"), days)
 
 
 _known: "WeakKeyDictionary[Any, TeamSettings]" = WeakKeyDictionary()

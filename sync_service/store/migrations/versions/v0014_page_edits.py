@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1.0011"
-down_revision = "1.0010"
+revision = "1.0014"
+down_revision = "1.0013"
 branch_labels = None
 depends_on = None
 
