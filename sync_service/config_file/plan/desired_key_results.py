@@ -102,15 +102,21 @@ class KeyResultsReader:
         return {**step, "issue": ":".join(found)} if found else step
 
 
+SHARES = ("done-share", "share-meeting", "steps")
+"""The measures in percent."""
+
+
 def default_numbers(form: models.KeyResult) -> tuple[float | None, float | None, str]:
     """Return start, target and unit; missing ones follow from the measure. A range has neither start nor target."""
     start, target, unit = form.start, form.target, form.unit
     kind = form.measure.get("kind")
     given = start is not None or target is not None
-    if kind in ("done-share", "share-meeting", "steps", "manual"):
+    if kind in (*SHARES, "manual"):
         percent = kind != "manual" or not (given or form.stay)
         unit = ("%" if percent else "") if unit is None else unit
         start, target = (0.0 if start is None else start), (100.0 if target is None else target)
     elif kind in ("done-count", "done-sum") and start is None:
         start = 0.0
+    elif kind in ("lead-time", "cycle-time") and unit is None:
+        unit = "days"
     return (None, None, unit or "") if form.stay else (start, target, unit or "")
