@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.measures.explain import SumLine, sum_lines
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.parts import Basis
-from sync_service.progress.inputs import calendar_of
+from sync_service.progress.inputs import calendar_for
 from sync_service.store.okrs import contributions, history, key_results, linked_issues
 from sync_service.store.views.key_results import HistoryView, history_view
 
@@ -53,7 +53,7 @@ def explain_value(tx: Connection, key_result_id: int, at: datetime) -> Explanati
         target=past.basis.target,
         span=one.span,
         at=past.basis.at,
-        calendar=calendar_of(tx, one),
+        calendar=calendar_for(tx, one),
         contributions=tuple(past.contributions.values()),
         checked_in=past.basis.checked_in,
         steps_done=past.basis.steps_done,

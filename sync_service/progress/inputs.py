@@ -13,12 +13,14 @@ from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.kinds.steps import done_steps
 from sync_service.domain.measures.parts import Basis, Change, ContributionChange
 from sync_service.domain.measures.settings import Measure
+from sync_service.progress.calendars import build_calendar
 from sync_service.progress.met_conditions import met
 from sync_service.store.okrs import check_ins, contributions, steps
 from sync_service.store.okrs.contributions import Contributions
 from sync_service.store.okrs.key_results import KeyResult
 from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.ruleset import Ruleset
+from sync_service.store.okrs.team_settings import team_settings
 
 _UTC = Calendar(ZoneInfo("UTC"))
 
@@ -96,7 +98,7 @@ class InputReader:
             target=one.target,
             span=one.span,
             at=self.now,
-            calendar=calendar_of(self.tx, one),
+            calendar=calendar_for(self.tx, one),
             tallies=tuple(tallies),
             contributions=single,
             checked_in=basis.checked_in,
@@ -114,9 +116,12 @@ class InputReader:
         return met(tx, self.ruleset, measure, issue_ids)
 
 
-def calendar_of(tx: Connection, one: KeyResult) -> Calendar:  # noqa: ARG001 - the calendars of teams come next
-    """Return the calendar that decides the days of a key result."""
-    return _UTC
+def calendar_for(tx: Connection, one: KeyResult) -> Calendar:
+    """Return the calendar of a key result's team. Sums of issues need none: it is not read for them."""
+    if one.measure.tallied:
+        return _UTC
+    settings = team_settings(tx).of(one.team_id)
+    return build_calendar(settings.calendar, settings.zone)
 
 
 def _reads_anew(one: KeyResult) -> bool:

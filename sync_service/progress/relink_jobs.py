@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 import structlog
@@ -52,7 +51,6 @@ class Relinker:
 
     engine: Engine
     settle: timedelta
-    timezone: ZoneInfo
     now: Callable[[], datetime]
     ruleset_cache: RulesetCache
     listed_kinds: frozenset[str] = frozenset()
@@ -158,11 +156,11 @@ class Relinker:
             Cause(what="another day of the cycle passed")
         ]
         self._compute(tx, self.ruleset_cache.current(tx), {row.key_result_id: causes})
-        due.release(tx, tables.recompute, row, wait=self._until_next_day(), causes=[])
+        due.release(tx, tables.recompute, row, wait=self._until_next_day(tx, row.key_result_id), causes=[])
 
-    def _until_next_day(self) -> timedelta:
-        """Return the time until a few seconds after midnight in the organisation's time zone."""
-        here = self.now().astimezone(self.timezone)
+    def _until_next_day(self, tx: Transaction, key_result_id: int) -> timedelta:
+        """Return the time until a few seconds after midnight in the time zone of a key result's team."""
+        here = self.now().astimezone(key_results.zone(tx, key_result_id))
         midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=5, microsecond=0)
         return midnight.astimezone(UTC) - self.now()
 

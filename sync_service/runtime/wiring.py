@@ -129,7 +129,6 @@ def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Ma
     relinker = Relinker(
         engine=engine,
         settle=settle,
-        timezone=settings.zone,
         now=now,
         ruleset_cache=ruleset_cache,
         listed_kinds=evaluated_by_tracker,

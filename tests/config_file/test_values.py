@@ -1,7 +1,6 @@
 """Values after an apply: they change as the files say, each with its reason in the history."""
 
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -41,7 +40,6 @@ def drain(harness: ConfigHarness) -> None:
     relinking = Relinker(
         engine=harness.engine,
         settle=timedelta(0),
-        timezone=ZoneInfo("UTC"),
         now=lambda: NOW,
         ruleset_cache=RulesetCache(),
     )

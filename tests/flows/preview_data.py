@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -32,9 +31,7 @@ MEASURES: tuple[dict[str, Any], ...] = (
 
 def drain(engine: Engine) -> None:
     """Drain due rule revisions, relink requests and recomputes."""
-    work = Relinker(
-        engine=engine, settle=timedelta(), timezone=ZoneInfo("UTC"), now=lambda: NOW, ruleset_cache=RulesetCache()
-    )
+    work = Relinker(engine=engine, settle=timedelta(), now=lambda: NOW, ruleset_cache=RulesetCache())
     drains = {
         "rule_revision": work.drain_revisions,
         "relink_request": work.drain_relinks,

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
@@ -125,9 +124,7 @@ class CoreHarness:
         self.applier = UpdateApplier(**common, ruleset_cache=cache, settle=self.settle)
         issue_fetcher = IssueFetcher(**common, applier=self.applier)
         outbox = Outbox(sealer=self.sealer, mail_from="okr@example.com", base_url="https://okr.example.com")
-        relinker = Relinker(
-            engine=self.engine, settle=self.settle, timezone=ZoneInfo("UTC"), now=clock, ruleset_cache=cache
-        )
+        relinker = Relinker(engine=self.engine, settle=self.settle, now=clock, ruleset_cache=cache)
         note_writer = NoteWriter(**common, base_url="https://okr.example")
         self.drains = Drains(
             engine=self.engine,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic import BaseModel
+
 from sync_service.config_file.plan.desired_key_results import KeyResultsReader
 from sync_service.config_file.plan.desired_settings import SettingsReader
 from sync_service.config_file.plan.diff import positions
@@ -224,7 +226,7 @@ class DesiredStateBuilder:
 
 def _plain(value: Any) -> Any:
     """Return an option's value as it is stored."""
-    if isinstance(value, models.Form):
+    if isinstance(value, BaseModel):
         return value.model_dump(exclude_none=True)
     return list(value) if isinstance(value, tuple) else value
 

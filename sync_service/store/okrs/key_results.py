@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -17,6 +18,7 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.engine.database import among, database_now, insert_or_skip
 from sync_service.store.okrs import history
+from sync_service.store.okrs.team_settings import team_settings
 
 # A cause as JSON; nulls are left out to keep rows small.
 CauseColumns = dict[str, Any]
@@ -29,6 +31,7 @@ class KeyResult:
     id: int
     slug: str
     owner_id: int | None
+    team_id: int | None
     start: float | None
     target: float | None
     stay: Stay | None = None
@@ -83,7 +86,13 @@ def read(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
 def _select(tx: Transaction, ids: Iterable[int]) -> sa.Select[Any]:
     k, o, c = tables.key_result, tables.objective, tables.cycle
     return (
-        sa.select(k, sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("owner_or_default"), c.c.starts_at, c.c.ends_at)
+        sa.select(
+            k,
+            sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("owner_or_default"),
+            o.c.team_id,
+            c.c.starts_at,
+            c.c.ends_at,
+        )
         .join(o, o.c.id == k.c.objective_id)
         .join(c, c.c.id == o.c.cycle_id)
         .where(among(tx, k.c.id, sorted(ids)))
@@ -97,6 +106,7 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
             id=row.id,
             slug=row.slug,
             owner_id=row.owner_or_default,
+            team_id=row.team_id,
             start=row.start,
             target=row.target,
             stay=parse_stay(row.stay) if row.stay else None,
@@ -263,3 +273,10 @@ def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = 
         # This ends the lease of a computation under way on purpose: its result may be out of date.
         columns = {"due_at": now, "lease": None, "attempts": 0, "causes": all_causes, "buried_at": None}
         tx.execute(sa.update(r).where(r.c.id == row.id).values(columns))
+
+
+def zone(tx: Transaction, key_result_id: int) -> ZoneInfo:
+    """Return the time zone of a key result's team, else the organisation's."""
+    k, o = tables.key_result, tables.objective
+    team_id = sa.select(o.c.team_id).join(k, k.c.objective_id == o.c.id).where(k.c.id == key_result_id)
+    return team_settings(tx).of(tx.scalar(team_id)).zone
