@@ -90,6 +90,7 @@ def fields(issue: Issue, *, version: int = 2) -> Json:
         "creator": user_json(site, issue.reporter),
         "created": moment(issue.created),
         "updated": moment(issue.updated),
+        "archiveddate": moment(issue.archived),
         "issuelinks": [],
         "subtasks": [_short(each) for each in _subtasks(issue)],
         **_untouched(issue),

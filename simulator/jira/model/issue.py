@@ -105,6 +105,7 @@ class Issue:
     status_changed: datetime
     resolution: Named | None = None
     resolved: datetime | None = None
+    archived: datetime | None = None
     labels: list[str] = field(default_factory=list)
     components: list[Named] = field(default_factory=list)
     fix_versions: list[Version] = field(default_factory=list)
@@ -258,6 +259,23 @@ class Issue:
         with site.changing():
             site.remove_issue(self)
             self.emit("jira:issue_deleted")
+
+    def archive(self) -> None:
+        """Archive it: no search shows it any more, its page and its address still do. No webhook is sent.
+
+        https://support.atlassian.com/jira-software-cloud/docs/archive-an-issue/
+        """
+        site = self.project.site
+        with site.changing() as now:
+            self.archived = now
+            site.index.note_gone(self.id)
+
+    def restore(self) -> None:
+        """Take it out of the archive: searches show it again, as changed now."""
+        site = self.project.site
+        with site.changing() as now:
+            self.archived, self.updated = None, now
+            site.index.note(self)
 
     def emit(self, event: str, *, type_name: str | None = None, items: list[Item] | None = None) -> None:
         """Send one webhook about the present issue."""
