@@ -261,9 +261,9 @@ class Issue:
             self.emit("jira:issue_deleted")
 
     def archive(self) -> None:
-        """Archive it: no search shows it any more, its page and its address still do. No webhook is sent.
+        """Archive it, as `PUT /rest/api/3/issue/archive`: no search shows it any more, its address still does.
 
-        https://support.atlassian.com/jira-software-cloud/docs/archive-an-issue/
+        No webhook is sent.
         """
         site = self.project.site
         with site.changing() as now:
