@@ -76,7 +76,7 @@ def test_a_file_never_reverts_a_field_that_a_page_wrote(harness: ConfigHarness) 
         f"connection acme-github: scope acme/pay no longer watched, which {BEN} wrote on a page",
         f"rule checkout-label: enabled false → true, which {BEN} wrote on a page",
         (
-            "rule checkout-label: when labels has pay → labels has checkout and scope is acme/checkout, "
+            "rule checkout-label: when labels include pay → labels include checkout and scope is acme/checkout, "
             f"which {BEN} wrote on a page"
         ),
     ]

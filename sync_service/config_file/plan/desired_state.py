@@ -14,6 +14,7 @@ from sync_service.config_file.plan.site_address import is_web_address, site_of
 from sync_service.config_file.read import models
 from sync_service.config_file.read.credentials import CredentialsResolver
 from sync_service.config_file.read.errors import FileError, did_you_mean, format_value
+from sync_service.config_file.read.field_types import Form
 from sync_service.config_file.read.parse import Document, FileItem
 from sync_service.config_file.read.state import Fields, Key, State
 from sync_service.domain.rules.conditions import RuleError, compile_condition
@@ -226,7 +227,7 @@ class DesiredStateBuilder:
 
 def _plain(value: Any) -> Any:
     """Return an option's value as it is stored."""
-    if isinstance(value, BaseModel):
+    if isinstance(value, Form):
         return value.model_dump(exclude_none=True)
     return list(value) if isinstance(value, tuple) else value
 
