@@ -260,23 +260,6 @@ class Issue:
             site.remove_issue(self)
             self.emit("jira:issue_deleted")
 
-    def archive(self) -> None:
-        """Archive it, as `PUT /rest/api/3/issue/archive`: no search shows it any more, its address still does.
-
-        No webhook is sent.
-        """
-        site = self.project.site
-        with site.changing() as now:
-            self.archived = now
-            site.index.note_gone(self.id)
-
-    def restore(self) -> None:
-        """Take it out of the archive: searches show it again, as changed now."""
-        site = self.project.site
-        with site.changing() as now:
-            self.archived, self.updated = None, now
-            site.index.note(self)
-
     def emit(self, event: str, *, type_name: str | None = None, items: list[Item] | None = None) -> None:
         """Send one webhook about the present issue."""
         self.project.site.emit_issue(self, event, type_name=type_name, items=items)

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-
 from sync_service.config_file.plan.desired_key_results import KeyResultsReader
 from sync_service.config_file.plan.desired_settings import SettingsReader
 from sync_service.config_file.plan.diff import positions
