@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COVERAGE ?= 95
+WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
 # Tests start hundreds of processes of ours: each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -27,15 +28,15 @@ demo: setup ## start everything, play real webhooks, show what moved (DEMO_ONCE=
 up: setup ## run the service on the embedded database and Redis (Ctrl-C stops it)
 	@$(BIN)/okr-sync up
 
-test: setup-dev ## run the tests on real servers with branch coverage; on PostgreSQL those that may differ there
+test: setup-dev ## run the tests on real servers; on PostgreSQL those that may differ there
+	$(BIN)/pytest $(WORKERS)
+
+test-all: setup-dev ## the same with every case, each on both databases, with branch coverage
 	@$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	TESTS=all $(BIN)/coverage run -m pytest $(WORKERS)
 	@find . -maxdepth 1 -name '.coverage.*' -size 0 -delete # of processes that tests killed before they wrote
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
-
-test-all: export TESTS = all
-test-all: test ## the same with every case, each on both databases
 
 test-fast: setup-dev ## run the tests that take less than a second each
 	$(BIN)/pytest -n 2 -m "not slow"

@@ -3,7 +3,7 @@
 import gc
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,6 @@ from tests.support.servers import (
 )
 from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
 from tests.support.statement_cache import shared_statement_cache
-from tests.support.unmeasured import unmeasured
 
 # No deadline: a test must not fail because the machine is busy.
 settings.register_profile("okr-sync", deadline=None, print_blob=True, max_examples=100 if ALL else 40)
@@ -92,15 +91,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Without `TESTS=all`, measure no coverage of tests marked `unmeasured`, nor of those on PostgreSQL."""
-    if ALL or not (is_on_postgresql(item) or item.get_closest_marker("unmeasured")):
-        return (yield)
-    with unmeasured():
-        return (yield)
 
 
 def parameters_of(item: pytest.Item) -> dict[str, object]:

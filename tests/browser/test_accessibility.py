@@ -29,7 +29,7 @@ from tests.support.services import NOW, add, add_person, build_services
 from tests.support.wsgi_server import serving
 from tests.web.rules_seed import add_labelled_issues, add_rule
 
-pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
+pytestmark = pytest.mark.slow
 
 TEMPLATES = Path(create_app.__code__.co_filename).parent / "templates"
 FRAMES = {"base.html", "sign_in_frame.html"}

@@ -14,7 +14,7 @@ from tests.support.browser import APPEARANCES, Appearance
 from tests.support.services import NOW, add, bump_changes
 from tests.web.rules_seed import SCRIPT
 
-pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.support.browser import APPEARANCES, Appearance
 from tests.support.example_okrs import add_many, close_issue
 from tests.support.services import bump_changes
 
-pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
+pytestmark = pytest.mark.slow
 
 PATHS = ("/", "/key-results/KR-1", "/key-results/KR-2", "/key-results/KR-3", "/key-results/KR-6", "/?cycle=2027-q1")
 

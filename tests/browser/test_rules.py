@@ -10,7 +10,7 @@ from tests.support.browser import APPEARANCES, Appearance
 from tests.support.services import bump_changes
 from tests.web.rules_seed import add_labelled_issues, add_rule, apply_rules, current
 
-pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.faults.workload import SignedDelivery, Workload
 from tests.support.run_scope import ALL
 from tests.support.wait_until import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
+pytestmark = pytest.mark.slow
 
 KILLS = 200 if LONG else 3
 QUIET = 60

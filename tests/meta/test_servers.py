@@ -24,7 +24,7 @@ from tests.support.servers import Databases, MailServer, PostgresDatabases, Valk
 from tests.support.skip_guard import NOT_LINUX, SkipCount
 from tests.support.wait_until import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
+pytestmark = pytest.mark.slow
 
 WAIT_TO_BE_KILLED = "TESTS_WAIT_TO_BE_KILLED"
 

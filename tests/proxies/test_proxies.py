@@ -30,7 +30,7 @@ from tests.support.services import build_services
 from tests.support.wsgi_server import serving
 from tests.web.session_client import TOKEN
 
-pytestmark = [pytest.mark.slow, pytest.mark.unmeasured, pytest.mark.skipif(not can_be_had(), reason=ABSENT)]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not can_be_had(), reason=ABSENT)]
 
 ADDRESS = re.compile(r'\s(?:href|src)="([^"#]+)')
 FORM = re.compile(r'<form[^>]*method="post"[^>]*action="([^"]*)"', re.IGNORECASE)

@@ -86,7 +86,6 @@ def _headers(app: Flask, services: Services, role: str, person_id: int) -> dict[
 
 
 @pytest.mark.slow
-@pytest.mark.unmeasured
 def test_no_request_is_answered_with_a_server_error(attack: Attack) -> None:
     """Every route, every method, every role."""
     rules = list(attack.app.url_map.iter_rules())
