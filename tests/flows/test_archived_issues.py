@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from simulator import Jira
-from simulator.jira.model.archive import archive, restore
+from simulator.jira.archive import archive, restore
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
@@ -51,14 +51,14 @@ def test_an_issue_that_is_archived_unheard_is_dropped_until_it_is_restored(harne
     harness.apply(okrs(jira(harness.jira, scopes=["SHOP"], earlier="import"), rules=[rule]))
     harness.drain()
     assert harness.value() == 50
-    archive(waiting)
+    archive(harness.jira, waiting)
     harness.clock.step(600)
     poll_a_day_later(harness)
     assert harness.value() == 100
     with reading(harness.services.engine) as tx:
         found = {one.key: one.why_not for one in issues_view(tx, harness.rows(tables.key_result)[0].id)}
     assert found == {finished.key: None, waiting.key: "dropped: archived"}
-    restore(waiting)
+    restore(harness.jira, waiting)
     harness.clock.step(600)
     poll_a_day_later(harness)
     assert harness.value() == 50

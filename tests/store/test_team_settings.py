@@ -29,7 +29,8 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 def add(tx: sa.engine.Connection, slug: str, **columns: Any) -> int:
     """Add a team; return its id."""
     values = {"slug": slug, "name": slug, **columns}
-    return tx.execute(sa.insert(t.team).values(values).returning(t.team.c.id)).scalar_one()
+    found: int = tx.execute(sa.insert(t.team).values(values).returning(t.team.c.id)).scalar_one()
+    return found
 
 
 @pytest.mark.both_databases
