@@ -25,7 +25,7 @@ from sync_service.write_back.note_text import build_note
 def test_a_note_shows_no_target_before_it_is_reached(columns: dict[str, Any], texts: tuple[str, ...]) -> None:
     """Neither as a value nor in percents."""
     row = SimpleNamespace(
-        id=1, slug="KR-1", title="Ship", objective="Paying is effortless", status="on_track", **columns
+        stay=None, id=1, slug="KR-1", title="Ship", objective="Paying is effortless", status="on_track", **columns
     )
     (serves,) = build_note(cast("Any", [row]), "https://okr.example.com").key_results
     assert (serves.value, serves.target, serves.progress)[: len(texts)] == texts

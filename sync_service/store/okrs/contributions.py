@@ -54,7 +54,8 @@ def present(
     )
     own = weighed(linked(tx, measures, supposed=supposed, issue_ids=issue_ids)).subquery()
     for row in tx.execute(_with_issues(tx, own)):
-        if (row.key_result_id, row.issue_id) not in beside:
+        # A preview may link issues to a key result that reads none, such as one that is checked in.
+        if row.key_result_id in measures and (row.key_result_id, row.issue_id) not in beside:
             found[row.key_result_id][row.issue_id] = _of_issue(row, measures[row.key_result_id])
     for key_result_id, measure in measures.items():
         if "met" in measure.reads:

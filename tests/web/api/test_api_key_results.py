@@ -23,6 +23,7 @@ def test_a_key_result_has_the_form_of_the_contract(api: ApiHarness, token: str) 
         "measure": {"kind": "done-share"},
         "start": 0,
         "target": 100,
+        "stay": None,
         "unit": "%",
         "current": 50,
         "progress": 0.5,
