@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,12 @@ def test_a_killed_process_is_restarted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_signal_ends_every_process(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stop_signal_ends_every_process(
+    tmp_path: Path, number: signal.Signals, request: pytest.FixtureRequest
+) -> None:
     """They get SIGTERM and end by themselves, and the supervisor exits with 0."""
+    if signal.getsignal(number) is signal.SIG_IGN:  # as `nohup` leaves it to the tests: it would stay ignored
+        request.addfinalizer(partial(signal.signal, number, signal.signal(number, signal.SIG_DFL)))
     with supervised(tmp_path, web=SLEEPER, worker=SLEEPER) as run:
         pids = [*run.pids("web"), *run.pids("worker")]
         assert run.stop(number) == 0
