@@ -143,7 +143,8 @@ def test_up_listens_where_its_printed_link_leads(directory: Path, options: tuple
         assert address.startswith(shown)
         until(lambda: answers(address), "the web part answers")
         assert process.stdout is not None
-        link = next(word for word in process.stdout.readline().split() if "/first-admin/" in word)
+        words = (word for line in process.stdout for word in line.split())
+        link = next(word for word in words if "/first-admin/" in word)
         assert link.startswith(f"{address}/first-admin/")
         assert requests.get(link, timeout=5).status_code == 200
 
