@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from sync_service.domain.measures.parts_text import change_text
-from sync_service.domain.measures.status import STATUS_TEXT
 from sync_service.domain.text import amount, counted, instant, number, percent
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.closing_date import ClosingSource
@@ -208,7 +207,9 @@ def explain_lines(
     yield f"  owner      {owner}"
     yield f"  value      {value(view.current)}, {_wanted(view)}"
     progress = "" if view.progress is None else f", {percent(view.progress)} of the way"
-    yield f"  status     {STATUS_TEXT[view.status]}{progress}"
+    yield f"  status     {view.status_text}{progress}"
+    if view.outcome:
+        yield f"  outcome    {view.outcome}"
     yield f"  because    {view.reason}"
     if view.stale:
         yield f"  stale      since {instant(view.stale.since)}: {view.stale.reason}"

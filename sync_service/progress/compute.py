@@ -12,16 +12,19 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.parts import Change, split
 from sync_service.domain.measures.progress import progress, progress_in_range
-from sync_service.domain.measures.status import Status, status
+from sync_service.domain.measures.status import Pace, Status, status
 from sync_service.domain.people.notices import Change as NoticeChange
 from sync_service.domain.people.notices import KeyResultState, absorb
 from sync_service.domain.trackers.causes import Cause
 from sync_service.progress.inputs import InputReader
+from sync_service.progress.pace import only_dropped, pace_of
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import key_results, linked_issues
+from sync_service.store.okrs.history import outside_since
 from sync_service.store.okrs.key_results import Computed, KeyResult, NewNotice
 from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.ruleset import Ruleset
+from sync_service.store.okrs.team_settings import team_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +95,28 @@ def compute_states(
 
     With `supposed` links nothing is stored: it is a preview.
     """
-    open_ones = [one for one in found if not _is_closed(one, now)]
-    running = [one for one in open_ones if not one.span.frozen(now)]
+    grace_days = team_settings(tx).grace_days
+    open_ones = [one for one in found if not (one.span.frozen(now, grace_days) and one.state.status == "closed")]
+    running = [one for one in open_ones if not one.span.frozen(now, grace_days)]
+    outside = outside_since(tx, [one.id for one in running if one.stay is not None])
     partial = _partly_seen(tx, ruleset, [one.id for one in running], supposed)
     inputs = InputReader(tx=tx, ruleset=ruleset, now=now, supposed=supposed, by_rule=by_rule).read(running, issue_ids)
     return [
-        _computed(one, inputs[one.id], partial.get(one.id), causes.get(one.id, ()), now=now)
+        _computed(
+            one, inputs[one.id], partial.get(one.id), causes.get(one.id, ()), pace_of(tx, one, now, outside.get(one.id))
+        )
         if one.id in inputs
         else _close(one)
         for one in open_ones
     ]
 
 
-def _computed(
-    one: KeyResult, change: Change, partly_seen: str | None, causes: Sequence[Cause], *, now: datetime
-) -> Computed:
+def _computed(one: KeyResult, change: Change, partly_seen: str | None, causes: Sequence[Cause], pace: Pace) -> Computed:
     """Compute the new state of one key result from its inputs."""
     inputs = change.inputs
     value = compute(inputs)
     fraction = progress_of(one, value.current)
-    state = status(fraction, span=one.span, now=now, partial=partly_seen is not None)
+    state = status(fraction, replace(pace, partial=partly_seen is not None, only_dropped=only_dropped(inputs)))
     return Computed(
         key_result=one,
         state=KeyResultState(state, value.current, fraction),
@@ -139,10 +144,6 @@ def _close(one: KeyResult) -> Computed:
     return Computed(
         key_result=one, state=state, explanation=one.explanation, causes=(), value=one.computed, basis=one.basis
     )
-
-
-def _is_closed(one: KeyResult, now: datetime) -> bool:
-    return one.span.frozen(now) and one.state.status == "closed"
 
 
 def _partly_seen(tx: Connection, ruleset: Ruleset, ids: Sequence[int], supposed: PreviewLinks | None) -> dict[int, str]:

@@ -13,7 +13,7 @@ from sync_service.domain.measures.compute import Inputs, Value
 from sync_service.domain.measures.compute import compute as compute_inputs
 from sync_service.domain.measures.contributions import ClosedWhen, Tally
 from sync_service.domain.measures.progress import progress
-from sync_service.domain.measures.roll_up import roll_up
+from sync_service.domain.measures.roll_up import Member, roll_up
 from sync_service.domain.measures.settings import Measure, MeasureError, parse_measure
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.observations import State
@@ -150,7 +150,7 @@ def test_progress_is_complete_only_when_the_target_is_reached(current: float, st
 @example([(1e9, 1.0), (1.0, 0.999999)])
 def test_an_objective_is_complete_only_when_all_its_key_results_are(rows: list[tuple[float, float]]) -> None:
     """Those without weight aside."""
-    share, _ = roll_up(rows)
+    share, _ = roll_up(Member(*row) for row in rows)
     weighty = [value for weight, value in rows if weight > 0]
     assert (share is not None and share >= 1) == (bool(weighty) and all(value >= 1 for value in weighty))
 
@@ -194,7 +194,32 @@ def test_roll_up_is_a_weighted_mean_of_clamped_progress(
     key_results: list[tuple[float, float | None]], expected: tuple[float | None, int]
 ) -> None:
     """Key results without data are left out and counted."""
-    assert roll_up(key_results) == expected
+    assert roll_up(Member(*one) for one in key_results) == expected
+
+
+MEMBERS = [
+    Member(2, 0.6, 6, 10),
+    Member(1, 1.5, 15, 10),
+    Member(1, None, None, 10),
+    Member(5, 0.1, 1, 10, rolls_up=False),
+]
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [("weighted", (0.733333, 1)), ("sum", (0.999999, 1)), ("weakest", (0.6, 1)), ("none", (None, 1))],
+)
+def test_an_objective_rolls_up_in_one_of_four_ways(way: str, expected: tuple[float | None, int]) -> None:
+    """What does not roll up is left out. A sum past the target is not complete while a key result is not."""
+    assert roll_up(MEMBERS, way) == expected
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(-50, 200)), min_size=1))
+def test_a_weighted_roll_up_is_the_mean_of_repeated_progress(rows: list[tuple[int, int]]) -> None:
+    """A weight of three is the same as three key results: counted in whole percents, by hand."""
+    repeated = [min(max(percents, 0), 100) for weight, percents in rows for _ in range(weight)]
+    share, _ = roll_up(Member(weight, percents / 100) for weight, percents in rows)
+    assert share == pytest.approx(sum(repeated) / len(repeated) / 100, abs=2e-6)
 
 
 @pytest.mark.parametrize(

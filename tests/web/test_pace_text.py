@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync_service.domain.measures.status import Span, Status
+from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, Span, Status, Thresholds
 from sync_service.store.views.key_results import KeyResultView
 from sync_service.web.pages.pace_text import day_of_cycle, expected, status_reason
 
@@ -29,6 +29,11 @@ VIEW = KeyResultView(
     current=60.0,
     progress=0.6,
     status=Status.ON_TRACK,
+    thresholds=DEFAULT_THRESHOLDS,
+    outcome=None,
+    rolls_up=True,
+    span=SPAN,
+    expected=0.5,
     stale=None,
     updated_at=None,
     explanation="",
@@ -41,6 +46,9 @@ VIEW = KeyResultView(
         (VIEW, "60\u202f% done on day 47 of 92, 50\u202f% expected: not behind."),
         (replace(VIEW, progress=0.49, status=Status.ON_TRACK), "1 percentage point behind."),
         (replace(VIEW, progress=0.2, status=Status.BEHIND), "30 percentage points behind."),
+        (replace(VIEW, progress=0.2, thresholds=Thresholds(3, 7)), "by more than 3 is “at risk”, by more than 7"),
+        (replace(VIEW, progress=1.0), "nothing is done: issues were dropped"),
+        (replace(VIEW, status=Status.NOT_STARTED), "has not started yet"),
         (replace(VIEW, progress=None, status=Status.NO_DATA), "There is no data yet"),
         (replace(VIEW, progress=1.2, status=Status.COMPLETED), "The target is reached."),
         (replace(VIEW, status=Status.PARTIAL), "Some watched issues are not imported yet"),
@@ -49,7 +57,7 @@ VIEW = KeyResultView(
 )
 def test_every_status_has_a_reason(view: KeyResultView, expected_text: str) -> None:
     """Readers need not know the rules."""
-    assert expected_text in status_reason(view, SPAN, HALF)
+    assert expected_text in status_reason(view, HALF)
 
 
 @pytest.mark.parametrize(
@@ -70,3 +78,18 @@ def test_a_frozen_cycle_has_no_expected_progress() -> None:
     """Its numbers are final."""
     assert expected(SPAN, HALF) == pytest.approx(0.5)
     assert expected(SPAN, SPAN.ends_at + timedelta(days=3)) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "progress", "clause"),
+    [
+        (Status.ON_TRACK, 0.45, "on track (at most 10 points below the expected 50\u202f%)"),
+        (Status.AT_RISK, 0.3, "at risk (more than 10 points below the expected 50\u202f%)"),
+        (Status.BEHIND, 0.2, "behind (more than 25 points below the expected 50\u202f%)"),
+        (Status.COMPLETED, 1.0, "completed"),
+        (Status.ON_TRACK, 1.0, "on track"),
+    ],
+)
+def test_a_status_is_shown_with_the_threshold_that_decided_it(status: Status, progress: float, clause: str) -> None:
+    """Where no threshold decided it, there is none."""
+    assert replace(VIEW, status=status, progress=progress).status_text == clause

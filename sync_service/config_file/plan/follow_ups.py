@@ -10,12 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
+from sync_service.domain.measures.status import Thresholds
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.text import in_full
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables as t
 from sync_service.store.okrs import key_results, team_settings
-from sync_service.store.okrs.team_settings import Settings, Thresholds
+from sync_service.store.okrs.team_settings import Settings
 from sync_service.store.queue import relink_requests
 from sync_service.store.trackers import accounts, link_comments
 

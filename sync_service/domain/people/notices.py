@@ -38,7 +38,7 @@ class Change:
     causes: tuple[Cause, ...]
 
 
-_SILENT = (Status.PARTIAL, Status.CLOSED)
+_SILENT = (Status.NOT_STARTED, Status.PARTIAL, Status.CLOSED)
 
 
 def kind_of(change: Change) -> NoticeKind | None:

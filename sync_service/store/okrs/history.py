@@ -18,7 +18,7 @@ from sync_service.domain.measures.parts import Basis, ContributionChange, Part
 from sync_service.domain.measures.settings import parse_measure
 from sync_service.store.okrs import contributions
 from sync_service.store.okrs.contributions import Contributions
-from sync_service.store.tables import history, history_checkpoint
+from sync_service.store.tables import history, history_checkpoint, key_result
 
 CHECKPOINT = 100
 """Entries between two checkpoints."""
@@ -145,3 +145,17 @@ def inputs_at(tx: Transaction, key_result_id: int, at: datetime) -> PastInputs |
         basis=basis_of(last.computed_from),
         contributions={id_: one for id_, one in present.items() if isinstance(one, Contribution)},
     )
+
+
+def outside_since(tx: Transaction, key_result_ids: Sequence[int]) -> dict[int, datetime]:
+    """Return since when key results are out of the range to stay in; none for those that are inside."""
+    if not key_result_ids:
+        return {}
+    h, k = history, key_result
+    left = h.c.progress_to.is_not(None) & (h.c.progress_to < 1)
+    entered = sa.or_(h.c.progress_from.is_(None), h.c.progress_from >= 1)
+    joined = sa.select(h.c.key_result_id, sa.func.max(h.c.id).label("id")).join(k, k.c.id == h.c.key_result_id)
+    found = joined.where(k.c.id.in_(key_result_ids), k.c.progress < 1, left, entered).group_by(h.c.key_result_id)
+    newest = found.subquery()
+    rows = tx.execute(sa.select(h.c.key_result_id, h.c.at).join(newest, newest.c.id == h.c.id))
+    return {row.key_result_id: row.at for row in rows}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -38,6 +38,7 @@ class KeyResult:
     measure: Measure
     settings: Mapping[str, Any]
     span: Span
+    days: tuple[date, date]
     explanation: str
     state: KeyResultState
     computed: float | None = None
@@ -92,6 +93,8 @@ def _select(tx: Transaction, ids: Iterable[int]) -> sa.Select[Any]:
             o.c.team_id,
             c.c.starts_at,
             c.c.ends_at,
+            c.c.starts,
+            c.c.ends,
         )
         .join(o, o.c.id == k.c.objective_id)
         .join(c, c.c.id == o.c.cycle_id)
@@ -113,6 +116,7 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
             measure=parse_measure(row.measure),
             settings=row.measure,
             span=Span(row.starts_at, row.ends_at),
+            days=(row.starts, row.ends),
             explanation=row.explanation,
             state=KeyResultState(Status(row.status), row.current, row.progress),
             computed=row.computed,

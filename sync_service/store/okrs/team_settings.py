@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, Thresholds
 from sync_service.domain.people.cadence import NEVER, Cadence, parse_cadence
 from sync_service.store.engine.database import default_zone
 from sync_service.store.tables import organisation, team
@@ -17,20 +18,12 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """The names of the days of the week, in the order of `date.weekday()`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """How many percentage points below the expected progress a key result is at risk, and behind."""
-
-    at_risk: float = 10.0
-    behind: float = 25.0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What holds for the key results of a team. `calendar` is as in a file; None: Monday to Friday, no holidays."""
 
     zone: ZoneInfo
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
     calendar: Mapping[str, Any] | None = None
     cadence: Cadence = NEVER
 
@@ -73,7 +66,7 @@ class TeamSettings:
     def _settings(self, line: list[sa.Row[Any]]) -> Settings:
         return Settings(
             zone=_first(line, "timezone", ZoneInfo, self.default),
-            thresholds=_first(line, "thresholds", lambda one: Thresholds(**one), Thresholds()),
+            thresholds=_first(line, "thresholds", lambda one: Thresholds(**one), DEFAULT_THRESHOLDS),
             calendar=_first(line, "calendar", dict, None),
             cadence=_first(line, "cadence", parse_cadence, NEVER),
         )

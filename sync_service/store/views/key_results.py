@@ -10,13 +10,15 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.measures.parts import Part, PartKind
-from sync_service.domain.measures.status import Span, Status
+from sync_service.domain.measures.status import STATUS_TEXT, Span, Status, Thresholds, proposed_outcome
+from sync_service.domain.measures.status_text import threshold_clause
 from sync_service.domain.text import goal
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.key_results import from_columns
 from sync_service.store.okrs.staleness import Stale, stale
+from sync_service.store.okrs.team_settings import TeamSettings, team_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,9 @@ class KeyResultView:
 
     `current`, `start` and `target` are in `unit`; `progress` is an unclamped fraction; `current` and `progress` are
     None when there is no data. Where the value has to `stay` in a range, `start` and `target` are None. `explanation`
-    says how the value was computed; `updated_at` is when it last changed.
+    says how the value was computed; `updated_at` is when it last changed. `thresholds`, `span` (the
+    cycle in the time zone of the team) and `expected`, the progress expected by now, decide the status. `outcome` of a
+    closed key result is proposed until a person settles it.
     """
 
     id: int
@@ -45,6 +49,11 @@ class KeyResultView:
     current: float | None
     progress: float | None
     status: Status
+    thresholds: Thresholds
+    outcome: str | None
+    rolls_up: bool
+    span: Span
+    expected: float | None
     stale: Stale | None
     updated_at: datetime | None
     explanation: str
@@ -53,6 +62,14 @@ class KeyResultView:
     def goal(self) -> str:
         """The target with its unit, or the range: `stay above 99.5 %`."""
         return goal(self.target, self.stay, self.unit)
+
+    @property
+    def status_text(self) -> str:
+        """The status in words, with the threshold that decided it."""
+        decided = not self.stay and self.expected is not None
+        return STATUS_TEXT[self.status] + (
+            threshold_clause(self.status, self.thresholds, self.expected) if decided else ""
+        )
 
     @property
     def closed(self) -> bool:
@@ -105,8 +122,7 @@ def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) 
             o.c.slug.label("objective"),
             o.c.title.label("objective_title"),
             c.c.slug.label("cycle"),
-            c.c.starts_at,
-            c.c.ends_at,
+            *(c.c.starts, c.c.ends, c.c.starts_at, c.c.ends_at, o.c.team_id),
             p.c.email,
             p.c.name,
         )
@@ -118,11 +134,14 @@ def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) 
     )
     rows = tx.execute(statement).all()
     found = stale(tx, [row.id for row in rows])
-    return [_key_result(row, found.get(row.id), now) for row in rows]
+    settings = team_settings(tx)
+    return [_key_result(row, found.get(row.id), settings, now) for row in rows]
 
 
-def _key_result(row: Row[Any], out_of_date: Stale | None, now: datetime) -> KeyResultView:
-    frozen = Span(row.starts_at, row.ends_at).frozen(now)
+def _key_result(row: Row[Any], out_of_date: Stale | None, settings: TeamSettings, now: datetime) -> KeyResultView:
+    frozen = Span(row.starts_at, row.ends_at).frozen(now, settings.grace_days)
+    of_team = settings.of(row.team_id)
+    span = Span.of_days(row.starts, row.ends, of_team.zone)
     return KeyResultView(
         id=row.id,
         slug=row.slug,
@@ -141,6 +160,11 @@ def _key_result(row: Row[Any], out_of_date: Stale | None, now: datetime) -> KeyR
         current=row.current,
         progress=row.progress,
         status=Status.CLOSED if frozen else Status(row.status),
+        thresholds=of_team.thresholds,
+        outcome=(row.outcome or proposed_outcome(row.progress)) if frozen else None,
+        rolls_up=row.rolls_up,
+        span=span,
+        expected=None if frozen else span.elapsed(now),
         stale=None if frozen else out_of_date,
         updated_at=row.updated_at,
         explanation=row.explanation,

@@ -9,17 +9,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures.roll_up import roll_up
+from sync_service.domain.measures.roll_up import Member, roll_up
 from sync_service.domain.measures.status import Span
 from sync_service.domain.people.notices import Change
 from sync_service.store import tables
 from sync_service.store.okrs.key_results import change_of
 from sync_service.store.okrs.staleness import Stale
+from sync_service.store.okrs.team_settings import team_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective. `progress` (0…1) is the roll-up of its key results; `without_data` counts those it leaves out."""
+    """An objective. `progress` (0…1) is the roll-up of its key results; `without_data` counts those it leaves out.
+
+    `left_out` counts the key results that do not roll up.
+    """
 
     id: int
     slug: str
@@ -28,7 +32,9 @@ class ObjectiveView:
     team: str | None
     owner: str | None
     progress: float | None
+    roll_up: str
     without_data: int
+    left_out: int
     key_results: tuple[str, ...]
 
 
@@ -126,7 +132,9 @@ def objectives(tx: Transaction, *, after: int | None, limit: int) -> list[Object
 
 def _key_results(tx: Transaction, objective_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
     k = tables.key_result
-    columns: sa.Select[Any] = sa.select(k.c.objective_id, k.c.slug, k.c.weight, k.c.progress)
+    columns: sa.Select[Any] = sa.select(
+        *(k.c.objective_id, k.c.slug, k.c.weight, k.c.progress, k.c.start, k.c.target, k.c.current, k.c.rolls_up)
+    )
     key_results: dict[int, list[Row[Any]]] = {one: [] for one in objective_ids}
     for row in tx.execute(columns.where(k.c.objective_id.in_(objective_ids)).order_by(k.c.position, k.c.id)):
         key_results[row.objective_id].append(row)
@@ -134,7 +142,7 @@ def _key_results(tx: Transaction, objective_ids: Sequence[int]) -> dict[int, lis
 
 
 def _objective(row: Row[Any], key_results: Sequence[Row[Any]]) -> ObjectiveView:
-    progress, without_data = roll_up((one.weight, one.progress) for one in key_results)
+    progress, without_data = roll_up(map(Member.of, key_results), row.roll_up)
     return ObjectiveView(
         id=row.id,
         slug=row.slug,
@@ -143,7 +151,9 @@ def _objective(row: Row[Any], key_results: Sequence[Row[Any]]) -> ObjectiveView:
         team=row.team,
         owner=row.owner,
         progress=progress,
+        roll_up=row.roll_up,
         without_data=without_data,
+        left_out=sum(not one.rolls_up for one in key_results),
         key_results=tuple(one.slug for one in key_results),
     )
 
@@ -151,6 +161,7 @@ def _objective(row: Row[Any], key_results: Sequence[Row[Any]]) -> ObjectiveView:
 def cycles(tx: Transaction, now: datetime, *, after: int | None, limit: int) -> list[CycleView]:
     """Return cycles in order of creation, those after the row id `after`."""
     c = tables.cycle
+    grace_days = team_settings(tx).grace_days
     return [
         CycleView(
             id=row.id,
@@ -158,7 +169,7 @@ def cycles(tx: Transaction, now: datetime, *, after: int | None, limit: int) -> 
             name=row.name,
             starts=row.starts,
             ends=row.ends,
-            closed=Span(row.starts_at, row.ends_at).frozen(now),
+            closed=Span(row.starts_at, row.ends_at).frozen(now, grace_days),
         )
         for row in tx.execute(_from(sa.select(c), c, after, limit))
     ]

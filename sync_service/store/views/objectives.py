@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.measures.roll_up import roll_up
+from sync_service.domain.measures.roll_up import Member, roll_up
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
@@ -54,7 +55,10 @@ class KeyResultLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective. `progress` (0…1) is the roll-up of the key results with data; None when there are none."""
+    """An objective. `progress` (0…1) is the roll-up of the key results with data; None when there are none.
+
+    `left_out` counts the key results that do not roll up.
+    """
 
     slug: str
     title: str
@@ -62,7 +66,9 @@ class ObjectiveView:
     owner_name: str | None
     key_results: tuple[KeyResultLine, ...]
     progress: float | None
+    roll_up: str
     without_data: int
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +128,10 @@ def team_views(tx: Transaction, cycle: str, now: datetime) -> list[TeamView]:
     return [TeamView(name, tuple(objectives)) for name, objectives in [*named, *unnamed]]
 
 
-def _objectives(cycle: str) -> sa.Select[tuple[str, str, str | None, str | None, str | None]]:
+def _objectives(cycle: str) -> sa.Select[Any]:
     o, c, p, t = tables.objective, tables.cycle, tables.person, tables.team
     return (
-        sa.select(o.c.slug, o.c.title, t.c.name.label("team"), p.c.email, p.c.name)
+        sa.select(o.c.slug, o.c.title, t.c.name.label("team"), p.c.email, p.c.name, o.c.roll_up)
         .join(c, c.c.id == o.c.cycle_id)
         .outerjoin(t, t.c.id == o.c.team_id)
         .outerjoin(p, p.c.id == o.c.owner_id)
@@ -134,11 +140,9 @@ def _objectives(cycle: str) -> sa.Select[tuple[str, str, str | None, str | None,
     )
 
 
-def _objective(
-    row: sa.Row[tuple[str, str, str | None, str | None, str | None]], lines: Iterable[KeyResultLine]
-) -> ObjectiveView:
+def _objective(row: sa.Row[Any], lines: Iterable[KeyResultLine]) -> ObjectiveView:
     key_results = tuple(lines)
-    progress, without_data = roll_up((line.view.weight, line.view.progress) for line in key_results)
+    progress, without_data = roll_up((Member.of(line.view) for line in key_results), row.roll_up)
     return ObjectiveView(
         slug=row.slug,
         title=row.title,
@@ -146,7 +150,9 @@ def _objective(
         owner_name=row.name,
         key_results=key_results,
         progress=progress,
+        roll_up=row.roll_up,
         without_data=without_data,
+        left_out=sum(not line.view.rolls_up for line in key_results),
     )
 
 

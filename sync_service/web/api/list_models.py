@@ -20,10 +20,12 @@ class Objective(FromView):
     team: str | None = Field(description="the team's slug", examples=["checkout"])
     owner: Email | None
     progress: float | None = Field(
-        description="weighted mean of its key results' progress, each clamped to 0…1; null: none has data",
+        description="roll-up of its key results' progress, by `roll_up`; null: none has data, or `none`",
         examples=[0.4],
     )
-    without_data: int = Field(description="number of key results without data; the mean leaves them out", examples=[0])
+    roll_up: str = Field(description="weighted, sum, weakest or none", examples=["weighted"])
+    without_data: int = Field(description="number of key results without data; left out of progress", examples=[0])
+    left_out: int = Field(description="number of key results that do not roll up", examples=[0])
     key_results: list[str] = Field(description="the slugs of its key results", examples=[["KR-1", "KR-2"]])
 
 

@@ -68,6 +68,13 @@ class Stale(FromView):
     reason: str = Field(examples=["acme-github: the token was refused (401)"])
 
 
+class Thresholds(FromView):
+    """How many percentage points below the expected progress a key result is at risk, and behind."""
+
+    at_risk: float = Field(examples=[10])
+    behind: float = Field(examples=[25])
+
+
 class KeyResult(FromView):
     """A key result with its value and status."""
 
@@ -94,6 +101,11 @@ class KeyResult(FromView):
         examples=[0.625],
     )
     status: Status = Field(examples=["on_track"])
+    thresholds: Thresholds
+    outcome: str | None = Field(
+        description="of a closed key result: achieved, missed or dropped, proposed until a person settles it; or null",
+        examples=["achieved"],
+    )
     stale: Stale | None = Field(description="null: the value is up to date")
     updated_at: Moment | None = Field(description="when the value last changed; null: never")
     explanation: str = Field(

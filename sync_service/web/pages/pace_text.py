@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sync_service.domain.measures.status import AT_RISK_GAP, BEHIND_GAP, Span, Status
+from sync_service.domain.measures.status import DAYS_AT_RISK, Span, Status, Thresholds
 from sync_service.domain.text import counted, number, percent
 from sync_service.store.views.key_results import KeyResultView
 
@@ -20,10 +20,12 @@ def day_of_cycle(span: Span, now: datetime) -> tuple[int, int]:
     return min(max(int((now - span.starts_at) / DAY) + 1, 0), days), days
 
 
-def status_reason(view: KeyResultView, span: Span, now: datetime) -> str:
+def status_reason(view: KeyResultView, now: datetime) -> str:
     """Return why the key result has its status, as a text."""
     if view.status is Status.CLOSED:
         return "The cycle is over. Its numbers are final."
+    if view.status is Status.NOT_STARTED:
+        return "The cycle has not started yet."
     if view.status is Status.PARTIAL:
         return (
             "Some watched issues are not imported yet, so there is no status. "
@@ -34,16 +36,21 @@ def status_reason(view: KeyResultView, span: Span, now: datetime) -> str:
     if view.status is Status.COMPLETED:
         return "The target is reached."
     if view.stay:
-        return "The value is in its range." if view.progress >= 1 else "The value is out of its range."
-    return _gap(view.progress, span, now)
+        return "The value is in its range." if view.progress >= 1 else _OUTSIDE
+    if view.progress >= 1:
+        return "The target is reached, but nothing is done: issues were dropped."
+    return _gap(view.progress, view.span, view.thresholds, now)
 
 
-def _gap(progress: float, span: Span, now: datetime) -> str:
+_OUTSIDE = f"The value is out of its range: “at risk” for {DAYS_AT_RISK} days, then “behind”."
+
+
+def _gap(progress: float, span: Span, thresholds: Thresholds, now: datetime) -> str:
     elapsed = span.elapsed(now)
     day, days = day_of_cycle(span, now)
     points = round(100 * (elapsed - progress))
     gap = f"{counted(points, 'percentage point')} behind" if points > 0 else "not behind"
-    at_risk, behind = number(100 * AT_RISK_GAP), number(100 * BEHIND_GAP)
+    at_risk, behind = number(thresholds.at_risk), number(thresholds.behind)
     return (
         f"{percent(progress)} done on day {day} of {days}, {percent(elapsed)} expected: {gap}. "
         f"Behind by more than {at_risk} is “at risk”, by more than {behind} “behind”."
