@@ -66,10 +66,9 @@ class KeyResultView:
     @property
     def status_text(self) -> str:
         """The status in words, with the threshold that decided it."""
-        decided = not self.stay and self.expected is not None
-        return STATUS_TEXT[self.status] + (
-            threshold_clause(self.status, self.thresholds, self.expected) if decided else ""
-        )
+        by_target = self.stay is None and self.progress is not None and self.progress < 1
+        expected = self.expected if by_target else None
+        return STATUS_TEXT[self.status] + threshold_clause(self.status, self.thresholds, expected)
 
     @property
     def closed(self) -> bool:
