@@ -1,13 +1,14 @@
 """Every worked example of docs/measures.md comes out as it is written there, and every setting has one."""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sync_service.domain.measures.progress import STAYS, parse_stay, progress, progress_in_range, round_value
 from sync_service.domain.measures.setting_values import CHOICES, TAKES
 from sync_service.domain.measures.settings import SETTINGS
+from sync_service.domain.measures.status import STATUS_TEXT, Pace, Span, Thresholds, status
 from sync_service.progress.calendars import build_calendar
 from tests.meta.import_graph import ROOT
 from tests.meta.worked_examples import MADRID, Row, Table, compute_example, moment, number, tables, written
@@ -53,6 +54,17 @@ def test_progress_is_that_on_the_page(table: Table, row: Row) -> None:
 def test_progress_in_a_range_is_that_on_the_page(table: Table, row: Row) -> None:
     """Bounds included."""
     assert progress_in_range(number(row["current"]), parse_stay(written(row["stay"]))) == number(row["progress"])
+
+
+@pytest.mark.parametrize(("table", "row"), rows("expected", "thresholds"))
+def test_a_status_is_that_on_the_page(table: Table, row: Row) -> None:
+    """In a cycle of a hundred days."""
+    begin = datetime(2026, 10, 1, tzinfo=UTC)
+    now = begin + timedelta(days=100 * float(row["expected"]))
+    pace = Pace(
+        span=Span(begin, begin + timedelta(days=100)), now=now, thresholds=Thresholds(**written(row["thresholds"]))
+    )
+    assert STATUS_TEXT[status(number(row["done"]), pace)] == row["status by pace"]
 
 
 def test_every_setting_has_a_worked_example() -> None:
