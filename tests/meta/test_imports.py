@@ -152,6 +152,7 @@ MOST_MODULES = 12
 LARGER_FOLDERS: Mapping[str, str] = {
     "simulator/demo": "one program with one duty for each module; nothing else imports them",
     "simulator/github/model": "one module for each kind of object that GitHub has",
+    "sync_service/domain/measures": "one module for each step from issues to a status",
     "sync_service/store/okrs": "values, rules and the queries of rules, one module for each table",
     "sync_service/store/trackers": "one module for each thing that is stored of a tracker",
 }

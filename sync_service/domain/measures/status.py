@@ -60,8 +60,8 @@ class Span:
     def of_days(cls, starts: date, ends: date, zone: tzinfo) -> "Span":
         """Return the span from the first day through the last one in a time zone."""
         return cls(
-            datetime.combine(starts, time(), zone),
-            datetime.combine(ends + timedelta(days=1), time(), zone),
+            datetime.combine(starts, time.min, zone),
+            datetime.combine(ends + timedelta(days=1), time.min, zone),
         )
 
     def elapsed(self, now: datetime) -> float:

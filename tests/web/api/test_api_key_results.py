@@ -24,6 +24,8 @@ def test_a_key_result_has_the_form_of_the_contract(api: ApiHarness, token: str) 
         "start": 0,
         "target": 100,
         "stay": None,
+        "thresholds": {"at_risk": 10, "behind": 25},
+        "outcome": None,
         "unit": "%",
         "current": 50,
         "progress": 0.5,

@@ -22,7 +22,9 @@ def test_objectives_show_the_roll_up_of_their_key_results(api: ApiHarness, token
             "team": "checkout",
             "owner": "ana@example.com",
             "progress": 0.5,
+            "roll_up": "weighted",
             "without_data": 1,
+            "left_out": 0,
             "key_results": ["KR-1", "KR-2"],
         }
     ]
