@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
+from sync_service.domain.measures.status import Thresholds
 from sync_service.domain.people.cadence import NEVER, Cadence, parse_cadence
 from sync_service.store import tables as t
 from sync_service.store.engine.database import open_database, writing
-from sync_service.store.okrs.team_settings import Settings, Thresholds, forget, organisation_zone, team_settings
+from sync_service.store.okrs.team_settings import Settings, forget, organisation_zone, team_settings
 
 MADRID, TOKYO = ZoneInfo("Europe/Madrid"), ZoneInfo("Asia/Tokyo")
 
