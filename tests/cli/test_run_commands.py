@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,10 @@ REPOSITORY = Path(__file__).parents[2]
 
 @contextmanager
 def service(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Yield the process and the URL of an `up` on a free port."""
+    """Yield the process and the URL of an `up` on a free port; the file `printed` has its lines so far.
+
+    The web part prints the first admin's link before or after the supervisor says the URL.
+    """
     command = [sys.executable, "-m", "sync_service.cli", "up", "--port", "0", *options]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     with (directory / "log").open("w") as log:
@@ -51,7 +55,11 @@ def service(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
         )
     try:
         assert process.stdout is not None
-        found = re.search(r"http://\S+:\d+", process.stdout.readline())
+        lines = []
+        while not lines or (lines[-1] and "is starting at" not in lines[-1]):
+            lines.append(process.stdout.readline())
+        (directory / "printed").write_text("".join(lines))
+        found = re.search(r"http://\S+:\d+", lines[-1])
         assert found, (directory / "log").read_text()
         yield process, found[0]
     finally:
@@ -143,8 +151,8 @@ def test_up_listens_where_its_printed_link_leads(directory: Path, options: tuple
         assert address.startswith(shown)
         until(lambda: answers(address), "the web part answers")
         assert process.stdout is not None
-        words = (word for line in process.stdout for word in line.split())
-        link = next(word for word in words if "/first-admin/" in word)
+        lines = chain((directory / "printed").read_text().splitlines(), process.stdout)
+        link = next(word for line in lines for word in line.split() if "/first-admin/" in word)
         assert link.startswith(f"{address}/first-admin/")
         assert requests.get(link, timeout=5).status_code == 200
 
