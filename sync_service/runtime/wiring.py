@@ -46,7 +46,7 @@ REDIS_SECONDS = 2.0
 """How long we wait for Redis: it only starts work sooner."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Services:
     """All services of one process, wired together."""
 

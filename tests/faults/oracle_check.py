@@ -90,8 +90,26 @@ def final_state(engine: Engine) -> FinalState:
                 ]
             ),
             links=_sorted(tx.execute(linked).all()),
-            values=_sorted(tx.execute(sa.select(k.c.slug, k.c.current, k.c.progress, k.c.status)).all()),
+            values=_sorted(_value(row) for row in tx.execute(_values())),
         )
+
+
+def _values() -> sa.Select[Any]:
+    k, s = tables.key_result, tables.link
+    is_linked = sa.exists().where(s.c.key_result_id == k.c.id).label("is_linked")
+    return sa.select(k.c.slug, k.c.current, k.c.progress, k.c.status, k.c.measure, is_linked)
+
+
+def _value(row: sa.Row[Any]) -> tuple[Any, ...]:
+    """Return the value of a key result.
+
+    `open-count` has no data until an issue was linked, and counts none once all are unlinked. Whether one was ever seen
+    as linked depends on the order of arrival: a newer delivery may come first, and already be without its label.
+    """
+    if row.measure["kind"] == "open-count" and not row.is_linked:
+        assert row.current in (None, 0)
+        return row.slug, "nothing is linked"
+    return row.slug, row.current, row.progress, row.status
 
 
 def _sorted(rows: Iterable[Iterable[Any]]) -> list[tuple[Any, ...]]:

@@ -54,7 +54,8 @@ def empty(engine: Engine) -> None:
     with writing(engine) as tx:
         for table in cleared:
             tx.execute(table.delete())
-        tx.execute(tables.key_result.update().values(current=None, progress=None, status="no_data"))
+        unknown = {"current": None, "progress": None, "status": "no_data", "computed": None, "computed_from": None}
+        tx.execute(tables.key_result.update().values(unknown))
 
 
 def deliveries(seed: int) -> list[SignedDelivery]:
