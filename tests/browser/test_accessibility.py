@@ -297,6 +297,7 @@ def check_connecting(audit: Audit, services: Services, example: Example, hub: Gi
 MAIN = ("/", "/key-results/KR-1", "/rules/network-label", "/connections/acme-jira", "/deliveries/1")
 
 
+@pytest.mark.only_in_test_all(page=Appearance(theme="dark", size="wide"))
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_main_page_breaks_a_rule_of_accessibility(audit: Audit, empty: Served) -> None:
     """And none is wider than its window."""

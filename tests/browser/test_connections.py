@@ -13,7 +13,7 @@ from simulator import GitHub, Jira
 from sync_service.runtime.wiring import utc_now
 from sync_service.web.app import create_app
 from tests.browser.conftest import Site
-from tests.support.browser import APPEARANCES, Appearance
+from tests.support.browser import APPEARANCES
 from tests.support.example_okrs import fill_with_examples
 from tests.support.migrated_database import prepare
 from tests.support.run_scope import ALL
@@ -246,7 +246,8 @@ def test_connecting_jira_with_a_token(site: Site, page: Page, jira: Jira) -> Non
     finish_issue_and_see_it(site, page, jira)
 
 
-@pytest.mark.parametrize("jira", VERSIONS if ALL else ["9.12.4"], indirect=True)
+@pytest.mark.only_in_test_all
+@pytest.mark.parametrize("jira", VERSIONS, indirect=True)
 def test_connecting_jira_without_administrator_rights(site: Site, page: Page, jira: Jira) -> None:
     """The usual case: the page says who can create the webhook, shows the secret, and waits for the first delivery."""
     jira.is_admin = False
@@ -260,7 +261,8 @@ def test_connecting_jira_without_administrator_rights(site: Site, page: Page, ji
     paste_webhook(site, page, jira)
 
 
-@pytest.mark.parametrize("jira", VERSIONS if ALL else ["cloud"], indirect=True)
+@pytest.mark.only_in_test_all
+@pytest.mark.parametrize("jira", VERSIONS, indirect=True)
 def test_connecting_jira_by_webhook_only(site: Site, page: Page, jira: Jira) -> None:
     """The form has no fields for calls, and the page shows a wrong signature."""
     begin_connection(site, page, "Webhook only", jira)
@@ -288,7 +290,7 @@ def paste_webhook(site: Site, page: Page, jira: Jira) -> None:
     finish_issue_and_see_it(site, page, jira)
 
 
-@pytest.mark.only_in_test_all(page=Appearance(theme="dark", size="wide"))
+@pytest.mark.only_in_test_all
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_about_connections_is_wider_than_its_window(site: Site, page: Page, hub: GitHub) -> None:
     """It fits in each appearance, and on the narrowest phone."""

@@ -10,7 +10,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs.mails import add_mail
 from tests.browser.conftest import Site
-from tests.support.browser import APPEARANCES, Appearance
+from tests.support.browser import APPEARANCES
 from tests.support.services import NOW, add, bump_changes
 from tests.web.rules_seed import SCRIPT
 
@@ -87,7 +87,7 @@ def test_a_mail_runs_no_script(site: Site, page: Page, mail_id: int, page_errors
     page_errors.clear()
 
 
-@pytest.mark.only_in_test_all(page=Appearance(theme="dark", size="wide"))
+@pytest.mark.only_in_test_all
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_for_admins_is_wider_than_its_window(site: Site, page: Page, buried: int, mail_id: int) -> None:
     """It fits in each appearance, and on the narrowest phone."""

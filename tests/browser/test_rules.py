@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site
-from tests.support.browser import APPEARANCES, Appearance
+from tests.support.browser import APPEARANCES
 from tests.support.services import bump_changes
 from tests.web.rules_seed import add_labelled_issues, add_rule, apply_rules, current
 
@@ -191,7 +191,7 @@ def test_the_list_is_filtered_while_typing(site_with_issues: Site, page: Page) -
     expect(page).to_have_url(re.compile(r"\?q=payments"))
 
 
-@pytest.mark.only_in_test_all(page=Appearance(theme="dark", size="wide"))
+@pytest.mark.only_in_test_all
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_of_rules_is_wider_than_its_window(site_with_issues: Site, page: Page) -> None:
     """It fits in each appearance, and on the narrowest phone."""

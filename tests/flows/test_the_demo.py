@@ -67,7 +67,8 @@ def test_the_demo_with_once_ends_as_expected_and_leaves_nothing(tmp_path: Path) 
     assert "\x1b[" not in text
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM] if ALL else [signal.SIGINT])
+@pytest.mark.only_in_test_all
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C stops the service and the trackers without an error; with `TESTS=all` in the middle of the story.
 
