@@ -21,7 +21,7 @@ from sync_service.web.app import create_app
 from tests.browser.conftest import Site
 from tests.browser.test_connections import DeferredApp
 from tests.support.axe import violations
-from tests.support.browser import APPEARANCES
+from tests.support.browser import APPEARANCES, Appearance
 from tests.support.example_okrs import Example, add_many, fill_with_examples, sign_in_path
 from tests.support.migrated_database import prepare
 from tests.support.servers import SqliteDatabases
