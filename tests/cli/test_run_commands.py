@@ -55,7 +55,7 @@ def service(directory: Path, *options: str) -> Iterator[tuple[subprocess.Popen[s
         )
     try:
         assert process.stdout is not None
-        lines = []
+        lines: list[str] = []
         while not lines or (lines[-1] and "is starting at" not in lines[-1]):
             lines.append(process.stdout.readline())
         (directory / "printed").write_text("".join(lines))
