@@ -58,6 +58,11 @@ def pytest_report_header() -> str | None:
     return f"mails are sent with Python {', '.join(found_pythons())}" if ALL else None
 
 
+HERE = Path(__file__).parent
+SLOW_FOLDERS = frozenset({"faults", "flows", "simulator"})
+"""Folders of whole flows and of the simulated trackers: the quick tests prove the parts that they join."""
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """In the main process, after all workers: remove the shared directory, which stops the shared server."""
     if not hasattr(config, "workerinput"):
@@ -69,13 +74,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     Without `TESTS=all`, leave out tests marked `only_in_test_all`; where the mark names parameters, as in
     `only_in_test_all(data_center=True)`, only the cases with these values.
-    Mark tests on PostgreSQL as slow: the fast run has the same tests on SQLite.
+    Mark tests on PostgreSQL as slow: the fast run has the same tests on SQLite. So are all in `SLOW_FOLDERS`.
     """
     selected: list[pytest.Item] = []
     deselected: list[pytest.Item] = []
     for item in items:
         parameters = parameters_of(item)
-        if is_on_postgresql(item):
+        if is_on_postgresql(item) or not SLOW_FOLDERS.isdisjoint(item.path.parent.relative_to(HERE).parts):
             item.add_marker(pytest.mark.slow)
         optional = parameters.get("databases") == "postgresql" and item.get_closest_marker("both_databases") is None
         mark = item.get_closest_marker("only_in_test_all")
