@@ -383,3 +383,18 @@ def test_an_issue_whose_points_are_unknown_says_so(vera: SessionClient, services
         by_count = {"kind": "done-share", "weight": "count"}
         tx.execute(sa.update(tables.key_result).values(measure=by_count))
     assert says not in vera.words("/key-results/KR-1")
+
+
+def test_a_range_is_shown_in_place_of_start_and_target(vera: SessionClient, services: Services) -> None:
+    """On its page, in the list of objectives, in the chart and in the API."""
+    k = tables.key_result
+    with writing(services.engine) as tx:
+        staying = {"start": None, "target": None, "stay": {"within": [1, 2.5]}, "current": 2.0, "progress": 1.0}
+        tx.execute(sa.update(k).where(k.c.slug == "KR-2").values({**staying, "unit": "days", "status": "on_track"}))
+        add_history(tx, 2, services.now(), before=3.0, after=2.0, causes=[])
+    words = vera.words("/key-results/KR-2")
+    assert "stay within 1 and 2.5 days" in words
+    assert "The value is in its range." in words
+    assert "of the way" not in words
+    assert "now 2\u202fdays, to stay within 1 and 2.5\u202fdays." in vera.read("/key-results/KR-2")
+    assert "2 days stay within 1 and 2.5 days" in vera.words("/")

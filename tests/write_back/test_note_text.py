@@ -25,7 +25,15 @@ from sync_service.write_back.note_text import build_note
 def test_a_note_shows_no_target_before_it_is_reached(columns: dict[str, Any], texts: tuple[str, ...]) -> None:
     """Neither as a value nor in percents."""
     row = SimpleNamespace(
-        stay=None, id=1, slug="KR-1", title="Ship", objective="Paying is effortless", status="on_track", **columns
+        id=1, slug="KR-1", title="Ship", objective="Paying is effortless", status="on_track", stay=None, **columns
     )
     (serves,) = build_note(cast("Any", [row]), "https://okr.example.com").key_results
     assert (serves.value, serves.target, serves.progress)[: len(texts)] == texts
+
+
+def test_a_range_reads_as_one() -> None:
+    """It has no target."""
+    numbers = {"current": 99.7, "target": None, "stay": {"above": 99.5}, "unit": "%", "progress": 1.0}
+    row = SimpleNamespace(id=1, slug="KR-1", title="Up", objective="Run", status="on_track", **numbers)
+    (serves,) = build_note(cast("Any", [row]), "https://okr.example.com").key_results
+    assert serves.value_of_target == "99.7\u202f%, stay above 99.5\u202f%"
