@@ -10,6 +10,7 @@ import yaml
 from sync_service.config_file.read.models import SECTIONS
 from sync_service.config_file.read.secret_refs import KEPT
 from sync_service.config_file.read.state import ORGANISATION, Fields, Key, State
+from sync_service.config_file.read.yaml_lines import quote_what_reads_as_number
 
 Exported = dict[str, Any]
 
@@ -126,3 +127,6 @@ class _Dumper(yaml.SafeDumper):
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's signature
         super().increase_indent(flow, indentless=False)
+
+
+quote_what_reads_as_number(_Dumper)

@@ -27,10 +27,15 @@ _PLAIN = "text, a number, true, false, null, a list or a mapping"
 _SCALARS: Mapping[str, re.Pattern[str]] = {
     "bool": re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
     "int": re.compile(r"^[-+]?(?:0|[1-9][0-9]{0,17})$"),
-    "float": re.compile(r"^[-+]?[0-9]{1,30}\.[0-9]{0,30}(?:[eE][-+][0-9]{1,3})?$"),
+    "float": re.compile(r"^[-+]?[0-9]{1,30}(?:\.[0-9]{0,30}(?:[eE][-+]?[0-9]{1,3})?|[eE][-+]?[0-9]{1,3})$"),
     "null": re.compile(r"^(?:~|null|Null|NULL|)$"),
 }
 _TAG = "tag:yaml.org,2002:"
+
+
+def quote_what_reads_as_number(dumper: type[yaml.SafeDumper]) -> None:
+    """Let a dumper quote text such as `1e5`, which is a number here and in JSON, but text to PyYAML (YAML 1.1)."""
+    dumper.add_implicit_resolver(_TAG + "float", _SCALARS["float"], None)
 
 
 class _Loader(yaml.SafeLoader):
