@@ -336,3 +336,38 @@ def test_the_issue_of_a_step_is_stored_by_the_key_of_its_tracker(harness: Config
     (stored,) = harness.rows(sa.select(t.key_result.c.measure).where(t.key_result.c.slug == "KR-1"))
     assert stored[0]["steps"] == [{"name": "A", "issue": "acme-jira:SHOP-7"}]
     assert harness.apply(text).lines() == ["nothing to change"]
+
+
+def summing(roll_up: str, unit: str, *, counts: str = "true") -> str:
+    """Return a file with an objective that sums up, and one below it in another file."""
+    return f"""\
+objectives:
+  - slug: below
+    title: Below
+    cycle: 2026-q4
+    parent: fast-checkout
+    counts: {counts}
+    roll_up: {roll_up}
+    key_results:
+      - {{slug: KR-9, title: T, unit: "{unit}", measure: {{kind: manual}}, start: 0, target: 9}}
+"""
+
+
+def test_a_sum_takes_aligned_objectives_only_with_the_same_unit_and_sums_of_their_own(
+    sqlite_harness: MakeHarness,
+) -> None:
+    """Also where the objective above is stored already: then the one below names it."""
+    top = replace(SUM, ("target: 5\n", "target: 5\n        unit: '%'\n"))
+    (error,) = sqlite_harness().errors(top, summing("sum", "bugs"))
+    assert error.found == "sum over 2 units (%: KR-1, KR-2; bugs: KR-9)"
+    (error,) = sqlite_harness().errors(top, summing("weakest", "%"))
+    assert error.found == "sum with below, which rolls up as weakest"
+    harness = sqlite_harness()
+    harness.apply(top)
+    (error,) = harness.errors(summing("sum", "bugs"))
+    assert (error.field, error.found) == (
+        "objectives[0].counts",
+        "sum over 2 units (%: KR-1, KR-2; bugs: KR-9), for fast-checkout",
+    )
+    harness.apply(summing("weakest", "bugs", counts="false"))
+    harness.apply(summing("sum", "%"))

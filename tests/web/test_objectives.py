@@ -5,10 +5,12 @@ from datetime import date, timedelta
 from html import unescape
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from sync_service.config_file.plan.apply import ConfigApplier
 from sync_service.runtime.wiring import Services
+from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.web.pages.objectives import example as example_file
 from tests.support.example_okrs import NASTY, Example
@@ -48,6 +50,22 @@ def test_a_stale_value_is_marked(vera: SessionClient) -> None:
 def test_a_key_result_without_data_shows_no_number(vera: SessionClient) -> None:
     """It shows neither 0 nor 100 %."""
     assert "no data → of target 68 % no data no check-in has set a value yet" in vera.words("/")
+
+
+def test_aligned_objectives_are_shown_with_their_progress_and_whether_they_count(
+    vera: SessionClient, services: Services
+) -> None:
+    """Below the objective that they serve."""
+    with writing(services.engine) as tx:
+        o = tables.objective
+        rows = {row.slug: row for row in tx.execute(sa.select(o).order_by(o.c.id))}
+        first, second, third = list(rows)[:3]
+        tx.execute(sa.update(o).where(o.c.slug == second).values(parent_id=rows[first].id, counts=True, weight=2))
+        tx.execute(sa.update(o).where(o.c.slug == third).values(parent_id=rows[first].id))
+        cycles = {row.id: row.slug for row in tx.execute(sa.select(tables.cycle))}
+    words = vera.words("/")
+    for slug, ending in ((second, "counts with weight 2"), (third, "does not count")):
+        assert re.search(f"{re.escape(rows[slug].title)} {cycles[rows[slug].cycle_id]} · (no data|\\d+ %) · {ending}", words)
 
 
 def test_titles_are_escaped(vera: SessionClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, Span, Status, Thresholds
 from sync_service.store.views.key_results import KeyResultView
-from sync_service.web.pages.pace_text import day_of_cycle, expected, status_reason
+from sync_service.web.pages.pace_text import day_of_cycle, status_reason
 
 SPAN = Span(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 HALF = SPAN.starts_at + timedelta(days=46)
@@ -72,12 +72,6 @@ def test_every_status_has_a_reason(view: KeyResultView, expected_text: str) -> N
 def test_the_day_of_the_cycle_never_exceeds_the_cycle(at: datetime, day: int) -> None:
     """Day 1 is the first, day 92 the last; before the cycle it is 0."""
     assert day_of_cycle(SPAN, at) == (day, 92)
-
-
-def test_a_frozen_cycle_has_no_expected_progress() -> None:
-    """Its numbers are final."""
-    assert expected(SPAN, HALF) == pytest.approx(0.5)
-    assert expected(SPAN, SPAN.ends_at + timedelta(days=3)) is None
 
 
 @pytest.mark.parametrize(

@@ -160,8 +160,7 @@ class ConfigApplier:
             *wanting.errors,
             *duplicate_names(document, stored),
             *dangling_references(document, known),
-            *circles(document, after),
-            *mixed_sums(document, after),
+            *(list(circles(document, after)) or mixed_sums(document, after)),
         ]
         if errors:
             raise InvalidFiles(errors)

@@ -101,26 +101,60 @@ def _circle(name: str, parents: Mapping[str, str | None]) -> list[str]:
 
 
 def mixed_sums(document: Document, after: State) -> Iterable[FileError]:
-    """Yield errors for objectives that sum up key results in several units, or ranges, which have no numbers to sum."""
+    """Yield errors for objectives that sum up several units, or what has no numbers to sum.
+
+    Ranges have none, nor have aligned objectives that roll up in another way. `after` is the state after applying, in
+    which no parents are in a circle.
+    """
+    written = {str(name_of(part)) for part in document.items["objectives"]}
     for part in document.items["objectives"]:
-        if part.form is None or part.form.roll_up != "sum":
+        if part.form is None:
             continue
-        summed = {
-            str(key): fields
-            for key, fields in after["key_results"].items()
-            if fields["objective"] == part.form.slug and fields["rolls_up"]
-        }
-        by_unit: dict[str, list[str]] = {}
-        for key, fields in summed.items():
-            if fields["stay"]:
-                allowed = f"weighted, weakest or none; or rolls_up: false for {key}"
-                yield part.error_at(("roll_up",), f"sum with {key}, which stays in a range", allowed)
-            else:
-                by_unit.setdefault(fields["unit"], []).append(key)
-        if len(by_unit) > 1:
-            units = "; ".join(f"{unit or 'no unit'}: {', '.join(keys)}" for unit, keys in by_unit.items())
-            allowed = "sum over one unit; weighted, weakest or none over several; or rolls_up: false for the others"
-            yield part.error_at(("roll_up",), f"sum over {len(by_unit)} units ({units})", allowed)
+        yield from (part.error_at(("roll_up",), *wrong) for wrong in _wrong_sum(part.form.slug, after))
+        for above in _counted_in(part.form.slug, after):
+            if above not in written:
+                for found, allowed in _wrong_sum(above, after):
+                    yield part.error_at(("counts",), f"{found}, for {above}", allowed)
+
+
+def _counted_in(slug: str, after: State) -> Iterable[str]:
+    """Yield the objectives whose progress that of this one is part of."""
+    fields = after["objectives"].get(slug)
+    while fields and fields["counts"] and fields["parent"]:
+        yield fields["parent"]
+        fields = after["objectives"].get(fields["parent"])
+
+
+def _wrong_sum(slug: str, after: State) -> Iterable[tuple[str, str]]:
+    """Yield what is wrong with the sum of an objective, and what is allowed."""
+    if slug not in after["objectives"] or after["objectives"][slug]["roll_up"] != "sum":
+        return
+    below = list(_summed(slug, after))
+    for one in below:
+        fields = after["objectives"][one]
+        if fields["roll_up"] != "sum":
+            yield f"sum with {one}, which rolls up as {fields['roll_up']}", f"roll_up: sum for {one}, or counts: false"
+    by_unit: dict[str, list[str]] = {}
+    for key, fields in after["key_results"].items():
+        if not fields["rolls_up"] or fields["objective"] not in below:
+            continue
+        if fields["stay"]:
+            allowed = f"weighted, weakest or none; or rolls_up: false for {key}"
+            yield f"sum with {key}, which stays in a range", allowed
+        else:
+            by_unit.setdefault(fields["unit"], []).append(str(key))
+    if len(by_unit) > 1:
+        units = "; ".join(f"{unit or 'no unit'}: {', '.join(keys)}" for unit, keys in by_unit.items())
+        allowed = "sum over one unit; weighted, weakest or none over several; or rolls_up: false for the others"
+        yield f"sum over {len(by_unit)} units ({units})", allowed
+
+
+def _summed(slug: str, after: State) -> Iterable[str]:
+    """Yield an objective and those below it that count."""
+    yield slug
+    for one, fields in after["objectives"].items():
+        if fields["parent"] == slug and fields["counts"]:
+            yield from _summed(str(one), after)
 
 
 def _allowed(name: str, target: str, known: set[str]) -> str:

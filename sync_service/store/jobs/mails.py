@@ -38,7 +38,7 @@ def lock_notices(tx: Transaction, person_id: int) -> list[Row[Any]]:
 
     The caller must have locked the key results.
     """
-    n, k, o = tables.notice, tables.key_result, tables.objective
+    n, k, o, c = tables.notice, tables.key_result, tables.objective, tables.cycle
     statement = (
         sa.select(
             n,
@@ -49,10 +49,14 @@ def lock_notices(tx: Transaction, person_id: int) -> list[Row[Any]]:
             k.c.stay,
             k.c.measure,
             o.c.title.label("objective"),
+            o.c.team_id,
+            c.c.starts,
+            c.c.ends,
             (sa.func.coalesce(k.c.owner_id, 0) == n.c.person_id).label("owned"),
         )
         .join(k, k.c.id == n.c.key_result_id)
         .join(o, o.c.id == k.c.objective_id)
+        .join(c, c.c.id == o.c.cycle_id)
         .where(n.c.person_id == person_id, n.c.due_at.isnot(None))
         .order_by(n.c.id)
         .with_for_update(of=n)

@@ -9,20 +9,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures.roll_up import Member, roll_up
 from sync_service.domain.measures.status import Span
 from sync_service.domain.people.notices import Change
 from sync_service.store import tables
 from sync_service.store.okrs.key_results import change_of
+from sync_service.store.okrs.roll_ups import RollUp, roll_ups
 from sync_service.store.okrs.staleness import Stale
 from sync_service.store.okrs.team_settings import team_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective. `progress` (0…1) is the roll-up of its key results; `without_data` counts those it leaves out.
+    """An objective. `progress` (0…1) is its roll-up; `without_data` counts what it leaves out for having none.
 
-    `left_out` counts the key results that do not roll up.
+    `left_out` counts the key results that do not roll up. `children` are the objectives aligned with it, and `counts`
+    and `weight` say whether and how its progress is in that of its `parent`.
     """
 
     id: int
@@ -36,6 +37,10 @@ class ObjectiveView:
     without_data: int
     left_out: int
     key_results: tuple[str, ...]
+    parent: str | None
+    counts: bool
+    weight: float
+    children: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,30 +124,31 @@ class NoticeView:
 def objectives(tx: Transaction, *, after: int | None, limit: int) -> list[ObjectiveView]:
     """Return objectives in order of creation, those after the row id `after`."""
     o, p, t = tables.objective, tables.person, tables.team
+    above = o.alias("above")
     columns = sa.select(o, tables.cycle.c.slug.label("cycle"), t.c.slug.label("team"), p.c.email.label("owner"))
     joined = (
-        columns.join(tables.cycle, tables.cycle.c.id == o.c.cycle_id)
+        columns.add_columns(above.c.slug.label("parent"))
+        .join(tables.cycle, tables.cycle.c.id == o.c.cycle_id)
         .outerjoin(t, t.c.id == o.c.team_id)
         .outerjoin(p, p.c.id == o.c.owner_id)
+        .outerjoin(above, above.c.id == o.c.parent_id)
     )
     rows = tx.execute(_from(joined, o, after, limit)).all()
-    key_results = _key_results(tx, [row.id for row in rows])
-    return [_objective(row, key_results[row.id]) for row in rows]
+    ids = [row.id for row in rows]
+    key_results, rolled = _key_results(tx, ids), roll_ups(tx, ids)
+    return [_objective(row, key_results[row.id], rolled[row.id]) for row in rows]
 
 
-def _key_results(tx: Transaction, objective_ids: Sequence[int]) -> dict[int, list[Row[Any]]]:
+def _key_results(tx: Transaction, objective_ids: Sequence[int]) -> dict[int, list[str]]:
     k = tables.key_result
-    columns: sa.Select[Any] = sa.select(
-        *(k.c.objective_id, k.c.slug, k.c.weight, k.c.progress, k.c.start, k.c.target, k.c.current, k.c.rolls_up)
-    )
-    key_results: dict[int, list[Row[Any]]] = {one: [] for one in objective_ids}
+    columns: sa.Select[Any] = sa.select(k.c.objective_id, k.c.slug)
+    key_results: dict[int, list[str]] = {one: [] for one in objective_ids}
     for row in tx.execute(columns.where(k.c.objective_id.in_(objective_ids)).order_by(k.c.position, k.c.id)):
-        key_results[row.objective_id].append(row)
+        key_results[row.objective_id].append(row.slug)
     return key_results
 
 
-def _objective(row: Row[Any], key_results: Sequence[Row[Any]]) -> ObjectiveView:
-    progress, without_data = roll_up(map(Member.of, key_results), row.roll_up)
+def _objective(row: Row[Any], key_results: Sequence[str], rolled: RollUp) -> ObjectiveView:
     return ObjectiveView(
         id=row.id,
         slug=row.slug,
@@ -150,11 +156,15 @@ def _objective(row: Row[Any], key_results: Sequence[Row[Any]]) -> ObjectiveView:
         cycle=row.cycle,
         team=row.team,
         owner=row.owner,
-        progress=progress,
+        progress=rolled.progress,
         roll_up=row.roll_up,
-        without_data=without_data,
-        left_out=sum(not one.rolls_up for one in key_results),
-        key_results=tuple(one.slug for one in key_results),
+        without_data=rolled.without_data,
+        left_out=rolled.left_out,
+        key_results=tuple(key_results),
+        parent=row.parent,
+        counts=row.counts,
+        weight=row.weight,
+        children=tuple(one.slug for one in rolled.children),
     )
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.measures.roll_up import Member, roll_up
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.okrs.history import is_shown, value_changed
 from sync_service.store.okrs.key_results import from_columns
+from sync_service.store.okrs.roll_ups import ChildView, RollUp, roll_ups
+from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.views.key_results import KeyResultView, key_result_views
 
 LONGEST_COURSE = 2000
@@ -26,13 +27,17 @@ LONGEST_COURSE = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleView:
-    """A cycle: its first and last day, and `span`, its start and end as times (the end is exclusive)."""
+    """A cycle: its first and last day, and `span`, its start and end as times (the end is exclusive).
+
+    `closed`: its numbers are final.
+    """
 
     slug: str
     name: str
     starts: date
     ends: date
     span: Span
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,9 @@ class KeyResultLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective. `progress` (0…1) is the roll-up of the key results with data; None when there are none.
+    """An objective. `progress` (0…1) is the roll-up of what has data; None when nothing has.
 
-    `left_out` counts the key results that do not roll up.
+    `without_data` counts the key results and counting children without, `left_out` the key results that do not roll up.
     """
 
     slug: str
@@ -69,6 +74,7 @@ class ObjectiveView:
     roll_up: str
     without_data: int
     left_out: int
+    children: tuple[ChildView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +93,17 @@ class Point:
     value: float | None
 
 
-def cycle_views(tx: Transaction) -> list[CycleView]:
+def cycle_views(tx: Transaction, now: datetime) -> list[CycleView]:
     """Return the cycles, the latest first."""
-    c = tables.cycle
+    c, grace_days = tables.cycle, team_settings(tx).grace_days
     return [
         CycleView(
             slug=row.slug,
             name=row.name,
             starts=row.starts,
             ends=row.ends,
-            span=Span(row.starts_at, row.ends_at),
+            span=(span := Span(row.starts_at, row.ends_at)),
+            closed=span.frozen(now, grace_days),
         )
         for row in tx.execute(sa.select(c).order_by(c.c.starts_at.desc(), c.c.id.desc()))
     ]
@@ -121,8 +128,10 @@ def team_views(tx: Transaction, cycle: str, now: datetime) -> list[TeamView]:
     for view in views:
         lines[view.objective].append(KeyResultLine(view, moves.get(view.id)))
     teams: dict[str | None, list[ObjectiveView]] = defaultdict(list)
-    for row in tx.execute(_objectives(cycle)):
-        teams[row.team].append(_objective(row, lines[row.slug]))
+    rows = tx.execute(_objectives(cycle)).all()
+    rolled = roll_ups(tx, [row.id for row in rows])
+    for row in rows:
+        teams[row.team].append(_objective(row, lines[row.slug], rolled[row.id]))
     named = sorted((team for team in teams.items() if team[0] is not None), key=lambda team: str(team[0]).casefold())
     unnamed = [(None, teams[None])] if None in teams else []
     return [TeamView(name, tuple(objectives)) for name, objectives in [*named, *unnamed]]
@@ -131,7 +140,7 @@ def team_views(tx: Transaction, cycle: str, now: datetime) -> list[TeamView]:
 def _objectives(cycle: str) -> sa.Select[Any]:
     o, c, p, t = tables.objective, tables.cycle, tables.person, tables.team
     return (
-        sa.select(o.c.slug, o.c.title, t.c.name.label("team"), p.c.email, p.c.name, o.c.roll_up)
+        sa.select(o.c.id, o.c.slug, o.c.title, t.c.name.label("team"), p.c.email, p.c.name, o.c.roll_up)
         .join(c, c.c.id == o.c.cycle_id)
         .outerjoin(t, t.c.id == o.c.team_id)
         .outerjoin(p, p.c.id == o.c.owner_id)
@@ -140,19 +149,18 @@ def _objectives(cycle: str) -> sa.Select[Any]:
     )
 
 
-def _objective(row: sa.Row[Any], lines: Iterable[KeyResultLine]) -> ObjectiveView:
-    key_results = tuple(lines)
-    progress, without_data = roll_up((Member.of(line.view) for line in key_results), row.roll_up)
+def _objective(row: sa.Row[Any], lines: Iterable[KeyResultLine], rolled: RollUp) -> ObjectiveView:
     return ObjectiveView(
         slug=row.slug,
         title=row.title,
         owner=row.email,
         owner_name=row.name,
-        key_results=key_results,
-        progress=progress,
+        key_results=tuple(lines),
+        progress=rolled.progress,
         roll_up=row.roll_up,
-        without_data=without_data,
-        left_out=sum(not line.view.rolls_up for line in key_results),
+        without_data=rolled.without_data,
+        left_out=rolled.left_out,
+        children=rolled.children,
     )
 
 

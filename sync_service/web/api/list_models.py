@@ -12,7 +12,7 @@ RowState = Literal["due", "settled", "buried"]
 
 
 class Objective(FromView):
-    """An objective and the progress of its key results."""
+    """An objective and its progress, rolled up from its key results and the aligned objectives that count."""
 
     slug: str = Field(examples=["fast-checkout"])
     title: str = Field(examples=["Paying is effortless"])
@@ -20,13 +20,17 @@ class Objective(FromView):
     team: str | None = Field(description="the team's slug", examples=["checkout"])
     owner: Email | None
     progress: float | None = Field(
-        description="roll-up of its key results' progress, by `roll_up`; null: none has data, or `none`",
+        description="roll-up of its key results and counting children, by `roll_up`; null: none has data, or `none`",
         examples=[0.4],
     )
     roll_up: str = Field(description="weighted, sum, weakest or none", examples=["weighted"])
-    without_data: int = Field(description="number of key results without data; left out of progress", examples=[0])
+    without_data: int = Field(description="number of those without data; left out of progress", examples=[0])
     left_out: int = Field(description="number of key results that do not roll up", examples=[0])
     key_results: list[str] = Field(description="the slugs of its key results", examples=[["KR-1", "KR-2"]])
+    parent: str | None = Field(description="the slug of the objective it is aligned with", examples=["delight-buyers"])
+    counts: bool = Field(description="whether its progress is in that of its parent")
+    weight: float = Field(description="its weight in the progress of its parent", examples=[1.0])
+    children: list[str] = Field(description="the slugs of the objectives aligned with it", examples=[[]])
 
 
 class Cycle(FromView):

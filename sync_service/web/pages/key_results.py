@@ -34,7 +34,7 @@ def find(tx: Connection, slug: str) -> tuple[KeyResultView, CycleView]:
     view = key_result_view(tx, slug, services().now())
     if view is None:
         abort(404, f"There is no key result {slug}.")
-    return view, next(cycle for cycle in cycle_views(tx) if cycle.slug == view.cycle)
+    return view, next(cycle for cycle in cycle_views(tx, services().now()) if cycle.slug == view.cycle)
 
 
 def page(slug: str, *, mistake: str | None = None, question: str | None = None) -> str:

@@ -22,7 +22,7 @@ def index() -> ResponseReturnValue:
     """Show the objectives of the current cycle, or of `?cycle=`."""
     now, asked = services().now(), request.args.get("cycle")
     with reading(services().engine) as tx:
-        cycles = cycle_views(tx)
+        cycles = cycle_views(tx, now)
         chosen = next((cycle for cycle in cycles if cycle.slug == asked), None) if asked else current_cycle(cycles, now)
         if asked and chosen is None:
             abort(404, f"There is no cycle {asked}.")
@@ -32,7 +32,7 @@ def index() -> ResponseReturnValue:
         cycles=cycles,
         cycle=chosen,
         teams=teams,
-        expected=pace_text.expected(chosen.span, now) if chosen else None,
+        expected=chosen.span.elapsed(now) if chosen and not chosen.closed else None,
         day=pace_text.day_of_cycle(chosen.span, now) if chosen else None,
         now=now,
         example=None if chosen else example(now.astimezone(zone()).date(), current_caller()),

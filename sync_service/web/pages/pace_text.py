@@ -9,11 +9,6 @@ from sync_service.store.views.key_results import KeyResultView
 DAY = timedelta(days=1)
 
 
-def expected(span: Span, now: datetime) -> float | None:
-    """Return the progress expected by now, a fraction; None once the cycle is closed."""
-    return None if span.frozen(now) else span.elapsed(now)
-
-
 def day_of_cycle(span: Span, now: datetime) -> tuple[int, int]:
     """Return the day of the cycle and its number of days; clamped before and after the cycle."""
     days = max(round((span.ends_at - span.starts_at) / DAY), 1)
@@ -23,7 +18,7 @@ def day_of_cycle(span: Span, now: datetime) -> tuple[int, int]:
 def status_reason(view: KeyResultView, now: datetime) -> str:
     """Return why the key result has its status, as a text."""
     if view.status is Status.CLOSED:
-        return "The cycle is over. Its numbers are final."
+        return "The cycle is over. Its numbers are final." + (f" Outcome: {view.outcome}." if view.outcome else "")
     if view.status is Status.NOT_STARTED:
         return "The cycle has not started yet."
     if view.status is Status.PARTIAL:

@@ -26,6 +26,10 @@ def test_objectives_show_the_roll_up_of_their_key_results(api: ApiHarness, token
             "without_data": 1,
             "left_out": 0,
             "key_results": ["KR-1", "KR-2"],
+            "parent": None,
+            "counts": False,
+            "weight": 1.0,
+            "children": [],
         }
     ]
 
