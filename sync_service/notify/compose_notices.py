@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Connection, Engine, Row
 
+from sync_service.domain.measures.status import Span
 from sync_service.domain.people.notices import WaitingNotice, choose_for_mail
 from sync_service.notify import render
 from sync_service.notify.notice_text import NoticeItem
@@ -21,6 +22,7 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs import mails
 from sync_service.store.okrs.key_results import change_of
+from sync_service.store.okrs.team_settings import Settings, team_settings
 from sync_service.store.queue import due
 from sync_service.store.queue.retry import drain_rows
 from sync_service.store.tables import notice
@@ -66,10 +68,11 @@ class NoticeComposer:
         chosen = set(
             choose_for_mail([WaitingNotice(row.id, row.lease in leases, frozenset(_causes(row))) for row in waiting])
         )
-        items = [_notice_item(row) for row in waiting if row.id in chosen]
+        settings, now = team_settings(tx), self.now()
+        items = [_notice_item(row, settings.of(row.team_id), now) for row in waiting if row.id in chosen]
         content = render.notice(items, base_url=self.outbox.base_url)
         recipient = mails.email_of(tx, person_id)
-        mail_id = self.outbox.put(tx, content, kind="notice", recipient=recipient, now=self.now())
+        mail_id = self.outbox.put(tx, content, kind="notice", recipient=recipient, now=now)
         others = [row for row in waiting if row.id in chosen and row.lease not in leases]
         due.settle(tx, notice, ours, [{"outcome": "mailed", "mail_id": mail_id}] * len(ours))
         mails.settle_along(tx, others, mail_id=mail_id, outcome="mailed together with another notice")
@@ -83,7 +86,7 @@ def _causes(row: Row[Any]) -> Iterable[str]:
         yield cause.delivery or f"{cause.what} {cause.issue or ''}"
 
 
-def _notice_item(row: Row[Any]) -> NoticeItem:
+def _notice_item(row: Row[Any], settings: Settings, now: datetime) -> NoticeItem:
     percents = row.measure.get("kind") == "done-share"
     return NoticeItem(
         slug=row.slug,
@@ -94,4 +97,6 @@ def _notice_item(row: Row[Any]) -> NoticeItem:
         stay=row.stay,
         owned=row.owned,
         change=change_of(row),
+        thresholds=settings.thresholds,
+        expected=Span.of_days(row.starts, row.ends, settings.zone).elapsed(now),
     )

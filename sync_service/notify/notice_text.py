@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from sync_service.domain.measures.status import STATUS_TEXT, Status
+from sync_service.domain.measures.status import STATUS_TEXT, Status, Thresholds
+from sync_service.domain.measures.status_text import threshold_clause
 from sync_service.domain.people.notices import Change, KeyResultState, NoticeKind, kind_of
 from sync_service.domain.text import amount, clipped, goal, listed, percent, plain, whole_percents
 from sync_service.domain.trackers.causes import SEEN_WITH, UNSPECIFIED_CHANGE, Cause
@@ -33,7 +34,10 @@ _SEVERITY = (Status.COMPLETED, Status.ON_TRACK, Status.NO_DATA, Status.AT_RISK, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeItem:
-    """A key result and its change. `owned`: the reader owns it, otherwise its objective."""
+    """A key result and its change. `owned`: the reader owns it, otherwise its objective.
+
+    `thresholds` and `expected`, the progress expected now, decide its status.
+    """
 
     slug: str
     title: str
@@ -43,6 +47,8 @@ class NoticeItem:
     stay: Mapping[str, Any] | None
     owned: bool
     change: Change
+    thresholds: Thresholds
+    expected: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class Section:
     progress: tuple[str, str] | None
     target: str | None
     status: tuple[Badge, Badge]
+    threshold: str
     bar: Bar | None
     reasons: tuple[Reason, ...]
     more: int
@@ -137,10 +144,19 @@ def _section(item: NoticeItem, base_url: str) -> Section:
         progress=None if is_share or item.stay else (percent(before.progress), percent(after.progress)),
         target=None if is_share else goal(item.target, item.stay, unit),
         status=(_badge(before.status), _badge(after.status)),
+        threshold=_threshold(item),
         bar=_bar(before.progress, after.progress),
         reasons=tuple(reasons[:MOST_REASONS]),
         more=len(reasons[MOST_REASONS:]),
     )
+
+
+def _threshold(item: NoticeItem) -> str:
+    """Return the clause that says which threshold decided the status; empty where none did."""
+    progress = item.change.after.progress
+    if item.stay or progress is None or progress >= 1:
+        return ""
+    return threshold_clause(item.change.after.status, item.thresholds, item.expected).strip()
 
 
 def _value_is_progress(state: KeyResultState) -> bool:

@@ -6,14 +6,16 @@ from urllib.parse import quote
 
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures.status import STATUS_TEXT, Status
+from sync_service.domain.measures.status import STATUS_TEXT, Status, Thresholds
+from sync_service.domain.measures.status_text import lasting_threshold_clause
 from sync_service.domain.text import amount, goal, percent, plain
 from sync_service.domain.trackers.write_back import Note, ServedKeyResult
+from sync_service.store.okrs.team_settings import TeamSettings
 
 
-def build_note(rows: Sequence[Row[Any]], base_url: str) -> Note:
+def build_note(rows: Sequence[Row[Any]], base_url: str, settings: TeamSettings) -> Note:
     """Return the note for rows of `write_backs.served`. Each text is one line, but still comes from other people."""
-    return Note(tuple(_serving(row, base_url) for row in rows))
+    return Note(tuple(_serving(row, base_url, settings.of(row.team_id).thresholds) for row in rows))
 
 
 def key_result_ids(rows: Sequence[Row[Any]]) -> str:
@@ -21,7 +23,9 @@ def key_result_ids(rows: Sequence[Row[Any]]) -> str:
     return " ".join(str(key_result_id) for key_result_id in sorted(row.id for row in rows))
 
 
-def _serving(row: Row[Any], base_url: str) -> ServedKeyResult:
+def _serving(row: Row[Any], base_url: str, thresholds: Thresholds) -> ServedKeyResult:
+    status = Status(row.status)
+    by_target = row.stay is None and row.progress is not None and row.progress < 1
     return ServedKeyResult(
         slug=row.slug,
         title=plain(row.title),
@@ -30,7 +34,7 @@ def _serving(row: Row[Any], base_url: str) -> ServedKeyResult:
         value=amount(row.current, plain(row.unit), row.target),
         target=goal(row.target, row.stay, plain(row.unit)),
         progress=percent(row.progress),
-        status=STATUS_TEXT[Status(row.status)],
+        status=STATUS_TEXT[status] + (lasting_threshold_clause(status, thresholds) if by_target else ""),
         stays=row.stay is not None,
-        completed=Status(row.status) is Status.COMPLETED,
+        completed=status is Status.COMPLETED,
     )

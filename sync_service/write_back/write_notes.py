@@ -21,6 +21,7 @@ from sync_service.domain.trackers.write_back import Note, WritesBack
 from sync_service.store.engine.database import database_now, reading, retry_on_conflict, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.jobs.write_backs import NoteRequest
+from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.queue import due, write_slots
 from sync_service.store.queue.rate_limits import bucket_words
 from sync_service.store.tables import write_back, write_back_round
@@ -121,7 +122,8 @@ class NoteWriter:
             if write_backs.is_gone(tx, row.connection_id, row.identity):
                 return "the issue is gone"
             found = write_backs.served(tx, row.connection_id, [row.identity]).get(row.identity, [])
-        wanted = _WantedNote(build_note(found, self.base_url), key_result_ids(found), format_version)
+            note = build_note(found, self.base_url, team_settings(tx))
+        wanted = _WantedNote(note, key_result_ids(found), format_version)
         if row.removed_by_person and wanted.serves == row.serves:
             return NOTE_DELETED
         if wanted.digest == row.digest and not _may_differ(row):
@@ -211,7 +213,8 @@ class NoteWriter:
         again = write_backs.rewrite_interval(tx, connection_id)
         for one in found:
             rows = served.get(one.identity, [])
-            wanted = _WantedNote(build_note(rows, self.base_url), key_result_ids(rows), format_version)
+            note = build_note(rows, self.base_url, team_settings(tx))
+            wanted = _WantedNote(note, key_result_ids(rows), format_version)
             buried = one.buried_at is not None and now - one.buried_at < write_backs.BURIED_AGAIN
             waits = one.due_at is not None or buried
             if waits or wanted.digest == (one.digest or ""):

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from sync_service.domain.measures.status import Status
+from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, Status
 from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.notify import render
@@ -35,6 +35,8 @@ KR_1 = NoticeItem(
     target=100.0,
     owned=True,
     change=FELL_BACK,
+    thresholds=DEFAULT_THRESHOLDS,
+    expected=0.745,
 )
 KR_2 = replace(KR_1, slug="KR-2", title="Bugs", unit="bugs", target=5.0, change=Change(ON_TRACK, AT_RISK, (closed(4),)))
 KR_3 = replace(KR_1, slug="KR-3", title="Refunds", change=Change(ON_TRACK, COMPLETED, (closed(5),)))
@@ -199,6 +201,27 @@ def test_no_data_is_written_in_words() -> None:
     for text in (content.text, Reader(content.html).text):
         assert "30 % → no data" in text.replace("\u202f", " ")
         assert "at risk → no data" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "clause"),
+    [
+        (Status.ON_TRACK, "(at most 10 points below the expected 74 %)"),
+        (Status.AT_RISK, "(more than 10 points below the expected 74 %)"),
+        (Status.BEHIND, "(more than 25 points below the expected 74 %)"),
+        (Status.NO_DATA, None),
+    ],
+)
+def test_a_status_is_said_with_the_threshold_that_decided_it(status: Status, clause: str | None) -> None:
+    """In both versions; a range has none, nor has a target that is reached."""
+    after = replace(AT_RISK, status=status)
+    content = notice(item(ON_TRACK, after))
+    for text in (content.text, Reader(content.html).text):
+        words = " ".join(text.replace("\u202f", " ").split())
+        assert clause in words if clause else "expected" not in words
+    in_range = notice(replace(item(ON_TRACK, after), stay={"above": 1.0}, target=None))
+    reached = notice(item(after, replace(after, progress=1.0)))
+    assert "expected" not in in_range.text + in_range.html + reached.text + reached.html
 
 
 def test_an_unchanged_value_is_shown_as_unchanged() -> None:

@@ -6,9 +6,15 @@ from sync_service.domain.text import number, percent
 
 def threshold_clause(status: Status, thresholds: Thresholds, expected: float | None) -> str:
     """Return ` (more than 10 points below the expected 62 %)`; empty where no threshold decided the status."""
-    if expected is None:
-        return ""
-    below = f"points below the expected {percent(expected)}"
+    return "" if expected is None else _clause(status, thresholds, f"points below the expected {percent(expected)}")
+
+
+def lasting_threshold_clause(status: Status, thresholds: Thresholds) -> str:
+    """Return the clause for a text that stays for days, without the expected progress of today."""
+    return _clause(status, thresholds, "points below the expected progress")
+
+
+def _clause(status: Status, thresholds: Thresholds, below: str) -> str:
     match status:
         case Status.BEHIND:
             return f" (more than {number(thresholds.behind)} {below})"
