@@ -5,13 +5,27 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.progress import STAYS, parse_stay, progress, progress_in_range, round_value
+from sync_service.domain.measures.roll_up import roll_up
 from sync_service.domain.measures.setting_values import CHOICES, TAKES
 from sync_service.domain.measures.settings import SETTINGS
-from sync_service.domain.measures.status import STATUS_TEXT, Pace, Span, Thresholds, status
+from sync_service.domain.measures.status import STATUS_TEXT, Pace, Span, Thresholds, proposed_outcome, status
 from sync_service.progress.calendars import build_calendar
+from tests.domain.measures.splits import SHARE, inputs_of, split_share
 from tests.meta.import_graph import ROOT
-from tests.meta.worked_examples import MADRID, Row, Table, compute_example, moment, number, tables, written
+from tests.meta.worked_examples import (
+    MADRID,
+    Row,
+    Table,
+    compute_example,
+    issues_before_and_after,
+    member,
+    moment,
+    number,
+    tables,
+    written,
+)
 
 TABLES = list(tables((ROOT / "docs" / "measures.md").read_text(encoding="utf-8")))
 
@@ -65,6 +79,38 @@ def test_a_status_is_that_on_the_page(table: Table, row: Row) -> None:
         span=Span(begin, begin + timedelta(days=100)), now=now, thresholds=Thresholds(**written(row["thresholds"]))
     )
     assert STATUS_TEXT[status(number(row["done"]), pace)] == row["status by pace"]
+
+
+@pytest.mark.parametrize(("table", "row"), rows("stay", "days outside"))
+def test_a_status_in_a_range_is_that_on_the_page(table: Table, row: Row) -> None:
+    """By the days outside, not by the pace."""
+    begin = datetime(2026, 10, 1, tzinfo=UTC)
+    span = Span(begin, begin + timedelta(days=100))
+    pace = Pace(span=span, now=span.ends_at - timedelta(days=1), stays=True, days_outside=int(row["days outside"]))
+    share = progress_in_range(number(row["current"]), parse_stay(written(row["stay"])))
+    assert STATUS_TEXT[status(share, pace)] == row["status in a range"]
+
+
+@pytest.mark.parametrize(("table", "row"), rows("done", "outcome"))
+def test_a_proposed_outcome_is_that_on_the_page(table: Table, row: Row) -> None:
+    """Nothing is proposed without data."""
+    assert (proposed_outcome(number(row["done"])) or "none") == row["outcome"]
+
+
+@pytest.mark.parametrize(("table", "row"), rows("members", "roll_up"))
+def test_a_roll_up_is_that_on_the_page(table: Table, row: Row) -> None:
+    """Of key results and aligned objectives."""
+    share, without_data = roll_up(map(member, written(row["members"])), row["roll_up"])
+    assert (share, without_data) == (number(row["progress of the objective"]), int(row["without data"]))
+
+
+@pytest.mark.parametrize(("table", "row"), rows("issues", "parts"))
+def test_the_parts_of_a_change_are_those_on_the_page(table: Table, row: Row) -> None:
+    """They add up to the change."""
+    had, has = issues_before_and_after(row["issues"])
+    values = [compute(inputs_of(SHARE, issues)).current for issues in (had, has)]
+    assert values == [float(row["value before"]), float(row["value after"])]
+    assert split_share(had, has) == written(row["parts"])
 
 
 def test_every_setting_has_a_worked_example() -> None:

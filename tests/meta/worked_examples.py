@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,8 @@ from sync_service.domain.measures.calendar import Calendar
 from sync_service.domain.measures.compute import Inputs, Value, compute
 from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.kinds.steps import done_steps
+from sync_service.domain.measures.progress import progress
+from sync_service.domain.measures.roll_up import Member
 from sync_service.domain.measures.settings import Measure, parse_measure
 from sync_service.domain.measures.status import Span
 from sync_service.domain.rules.conditions import Subject
@@ -99,3 +102,23 @@ def compute_example(table: Table, row: Row) -> Value:
             known_since=moment(row.get("known since", "")),
         )
     )
+
+
+def member(written_member: Mapping[str, Any]) -> Member:
+    """Return a member of a roll-up: a key result, or an aligned objective by its progress."""
+    defaults = {"start": 0, "target": 100, "current": None, "weight": 1, "rolls_up": True}
+    fields = SimpleNamespace(**{**defaults, **written_member})
+    if "progress" not in written_member:
+        fields.progress = progress(fields.current, start=fields.start, target=fields.target)
+    return Member.of(fields)
+
+
+def issues_before_and_after(cell: str) -> tuple[dict[int, Contribution], dict[int, Contribution]]:
+    """Return the issues of `done, todo → done`, by number, before and after; `none` is not linked."""
+    had: dict[int, Contribution] = {}
+    has: dict[int, Contribution] = {}
+    for issue, states in enumerate(cell.split(", ")):
+        before, _, after = states.partition(" → ")
+        had |= {} if before == "none" else {issue: Contribution(State(before))}
+        has |= {} if (after or before) == "none" else {issue: Contribution(State(after or before))}
+    return had, has
