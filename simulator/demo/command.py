@@ -18,8 +18,10 @@ from simulator.clock import SteppedClock, real_clock
 from simulator.demo import background_activity, check_mailbox, company, github_scenario, jira_scenario
 from simulator.demo.api_watcher import ApiWatcher, NotObserved
 from simulator.demo.browser_session import BrowserSession, UnexpectedPage
-from simulator.demo.expectations import Quarter
+from simulator.demo.expectations import PAST_WEEKS, Cycle
 from simulator.demo.harness import Harness
+from simulator.demo.past_service import past_service
+from simulator.demo.past_weeks import CHECK_INS, PastWeeks
 from simulator.demo.service_process import DemoFailed, Service, choose_port, fresh_directory
 from simulator.demo.terminal import Terminal, make_terminal
 from simulator.github import GitHub
@@ -68,7 +70,7 @@ def _stop_on_signals() -> None:
 
 def _play(directory: Path, terminal: Terminal, ending: ExitStack, given: argparse.Namespace) -> None:
     began, once = time.monotonic(), given.once
-    clock = _stepped_clock() if once else None
+    clock = SteppedClock(datetime.now(UTC) - BACK) if once else None
     port = choose_port() if given.port is None else choose_port(given.port, other=False)
     scene = _set_the_scene(directory, port, terminal, ending, clock)
     with scene.harness.service.answering():
@@ -79,12 +81,6 @@ def _play(directory: Path, terminal: Terminal, ending: ExitStack, given: argpars
         return
     terminal.heading("Work goes on; Ctrl-C stops it all")
     background_activity.run_forever(scene.harness, scene.checkout, scene.returns)
-
-
-def _stepped_clock() -> SteppedClock:
-    now = datetime.now(UTC)
-    begins = datetime.combine(Quarter.of(now.date()).starts, datetime.min.time(), UTC)
-    return SteppedClock(max(now - BACK, begins))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,62 +95,44 @@ def _set_the_scene(
     directory: Path, port: int, terminal: Terminal, ending: ExitStack, clock: SteppedClock | None
 ) -> _Scene:
     """Start the service and the trackers, connect them, wait until the issues are known, then apply the key results."""
-    quarter = Quarter.of(datetime.now(UTC).date())
+    cycle = Cycle.around(datetime.now(UTC).date())
     shared = company.Secrets(github=secrets.token_urlsafe(24), jira=secrets.token_urlsafe(24))
-    hub, jira = GitHub("acme", clock=clock or real_clock), Jira(clock=clock or real_clock)
+    past = SteppedClock()
+    hub, jira = GitHub("acme", clock=past), Jira(clock=past)
     ending.callback(hub.stop)
     ending.callback(jira.stop)
     service = Service(directory=directory, port=port, settings=shared.environment())
     ending.callback(service.stop)
-    terminal.write("Setting up a fresh OKR Sync in var/demo …", "dim")
+    terminal.write(f"Setting up a fresh OKR Sync in var/demo, and playing {PAST_WEEKS} weeks of work …", "dim")
     service.run("migrate")
-    service.apply("company.yaml", company.company_file(hub, jira, quarter))
+    hub.start()
+    jira.start()
+    with past_service(service.product_settings(), port=port, log=service.log, now=past) as in_the_past:
+        weeks = PastWeeks(
+            hub=hub, jira=jira, service=in_the_past, address=service.address, shared=shared, cycle=cycle, clock=past
+        )
+        checkout, returns = weeks.play()
+    hub.clock = jira.clock = clock or real_clock
     service.start()
     token = service.run("token", "create", "--name", "demo", "--role", "admin")
     viewer_token = service.run("token", "create", "--name", "viewer", "--role", "viewer")
     service.wait_until_ready()
-    hub.start()
-    jira.start()
     browser = BrowserSession(service.address, service.run("sign-in", company.ANA))
-    watcher = ApiWatcher(service.address, token, changes=browser.changes, check=service.check)
     harness = Harness(
         hub=hub,
         jira=jira,
         service=service,
-        watcher=watcher,
+        watcher=ApiWatcher(service.address, token, changes=browser.changes, check=service.check),
         browser=browser,
         terminal=terminal,
-        quarter=quarter,
+        cycle=cycle,
         key_results={key_result.slug: key_result for key_result in company.KEY_RESULTS},
         clock=clock,
     )
-    checkout = github_scenario.set_up(hub, f"{service.address}/hooks/acme-github", shared.github)
-    returns = jira_scenario.set_up(jira, f"{service.address}/hooks/acme-jira", shared.jira)
-    harness.tick()
-    github_scenario.finish_first_issues(checkout)
-    jira_scenario.finish_first_issues(returns)
-    _let_them_be_known(harness)
-    service.apply("okrs.yaml", company.okrs_file(quarter))
-    watcher.wait_for(harness.expected(), seconds=60)
+    harness.checked_in["KR-7"] = CHECK_INS[-1][1]
+    harness.watcher.wait_for(harness.expected(), seconds=60)
     harness.begin()
     return _Scene(harness=harness, checkout=checkout, returns=returns, viewer_token=viewer_token)
-
-
-def _let_them_be_known(harness: Harness) -> None:
-    for tracker in (harness.hub, harness.jira):
-        tracker.flush(60)
-        refused = [one.status for one in tracker.deliveries if not one.accepted]
-        if refused:
-            raise DemoFailed(f"the first webhooks were refused: {refused}; see {harness.service.log}")
-    sent = {one.request.id for tracker in (harness.hub, harness.jira) for one in tracker.deliveries}
-    harness.watcher.wait_until(
-        lambda: (
-            len(settled := harness.watcher.deliveries()) >= len(sent)
-            and all(one["state"] == "settled" for one in settled.values())
-        ),
-        "the first webhooks are applied",
-        seconds=60,
-    )
 
 
 def _introduce(harness: Harness, viewer_token: str) -> None:
@@ -201,10 +179,10 @@ def _act_it_out(scene: _Scene) -> None:
 
 
 def _check_in(harness: Harness) -> None:
-    with harness.watching("Ana", "checks in: the recommendation score is 38", actor="Ana Ruiz") as step:
+    with harness.watching("Ana", "checks in: the recommendation score is 39", actor="Ana Ruiz") as step:
         page = "/key-results/KR-7"
-        harness.browser.submit(f"{page}/check-ins", on=page, value="38", note="Survey of this month")
-        harness.checked_in["KR-7"] = 38
+        harness.browser.submit(f"{page}/check-ins", on=page, value="39", note="Survey of this month")
+        harness.checked_in["KR-7"] = 39
         step.expect_change("KR-7", None, "checked in: Survey of this month")
 
 

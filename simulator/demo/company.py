@@ -1,12 +1,13 @@
 """The example company: its teams, people, connections, objectives and rules, and its configuration files."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-from simulator.demo.expectations import KeyResult, Quarter, TrackedIssue
+from simulator.demo.expectations import Cycle, KeyResult, TrackedIssue
 from simulator.github import GitHub
 from simulator.jira import Jira
 
@@ -155,15 +156,13 @@ class Secrets:
         return {"GITHUB_WEBHOOK_SECRET": self.github, "JIRA_WEBHOOK_SECRET": self.jira}
 
 
-def company_file(hub: GitHub, jira: Jira, quarter: Quarter) -> str:
+def company_file(hub: GitHub, jira: Jira, cycle: Cycle) -> str:
     """Write people, teams, the cycle and the connections."""
-    name = f"Q{quarter.number} {quarter.year}"
-    cycle = {"slug": _cycle(quarter), "name": name, "starts": quarter.starts, "ends": quarter.ends}
-    common = {"owner": ANA, "earlier": "ignore"}
+    common = {"owner": ANA, "earlier": "import"}
     return _yaml(
         teams=TEAMS,
         people=[_person(jira, one) for one in PEOPLE],
-        cycles=[cycle],
+        cycles=[{"slug": cycle.slug, "name": cycle.name, "starts": cycle.starts, "ends": cycle.ends}],
         connections=[
             {
                 "slug": "acme-github",
@@ -190,20 +189,24 @@ def company_file(hub: GitHub, jira: Jira, quarter: Quarter) -> str:
     )
 
 
-def okrs_file(quarter: Quarter) -> str:
-    """Write the objectives with their key results, and the rules that link issues to them."""
+def okrs_file(cycle: Cycle, *, targets: Mapping[str, float] = MappingProxyType({})) -> str:
+    """Write the objectives with their key results, and the rules that link issues to them.
+
+    `targets` are those of key results that had another one.
+    """
+    key_results = [replace(one, target=targets.get(one.slug, one.target)) for one in KEY_RESULTS]
     objectives = [
         {
             "slug": slug,
             "title": title,
-            "cycle": _cycle(quarter),
+            "cycle": cycle.slug,
             "team": team,
             "owner": owner,
-            "key_results": [_key_result(key_result) for key_result in KEY_RESULTS if key_result.objective == slug],
+            "key_results": [_key_result(key_result) for key_result in key_results if key_result.objective == slug],
         }
         for slug, title, team, owner in OBJECTIVES
     ]
-    return _yaml(objectives=objectives, rules=[_rule(key_result) for key_result in KEY_RESULTS if key_result.when])
+    return _yaml(objectives=objectives, rules=[_rule(key_result) for key_result in key_results if key_result.when])
 
 
 def added_rule_file() -> str:
@@ -244,10 +247,6 @@ def _rule(key_result: KeyResult) -> Mapping[str, Any]:
         "key_result": key_result.slug,
         "when": dict(key_result.when or {}),
     }
-
-
-def _cycle(quarter: Quarter) -> str:
-    return f"{quarter.year}-q{quarter.number}"
 
 
 def _yaml(**sections: Iterable[Mapping[str, Any]]) -> str:

@@ -104,33 +104,42 @@ class KeyResult:
         return None if value is None else (value - self.start) / (self.target - self.start)
 
 
-@dataclass(frozen=True)
-class Quarter:
-    """The cycle that a day is in, in UTC."""
+PAST_WEEKS, WEEKS = 9, 13
+"""Whole weeks of the cycle that are over when the demo begins, and all of its weeks."""
 
-    year: int
-    number: int
+
+@dataclass(frozen=True)
+class Cycle:
+    """The cycle, in UTC: thirteen weeks from a Monday, of which nine are over."""
+
+    starts: date
 
     @classmethod
-    def of(cls, day: date) -> "Quarter":
-        """Return the quarter of a day."""
-        return cls(day.year, (day.month + 2) // 3)
-
-    @property
-    def starts(self) -> date:
-        """The first day."""
-        return date(self.year, 3 * self.number - 2, 1)
+    def around(cls, day: date) -> "Cycle":
+        """Return the cycle whose tenth week a day is in."""
+        return cls(day - timedelta(days=day.weekday(), weeks=PAST_WEEKS))
 
     @property
     def ends(self) -> date:
         """The last day."""
-        following = date(self.year + self.number // 4, 3 * (self.number % 4) + 1, 1)
-        return following - timedelta(days=1)
+        return self.starts + timedelta(weeks=WEEKS, days=-1)
+
+    @property
+    def slug(self) -> str:
+        """Its year and first week: `2026-w39`."""
+        year, week, _ = self.starts.isocalendar()
+        return f"{year}-w{week:02}"
+
+    @property
+    def name(self) -> str:
+        """Its weeks: `Weeks 39 to 51, 2026`."""
+        first, last = self.starts.isocalendar(), self.ends.isocalendar()
+        return f"Weeks {first.week} to {last.week}, {last.year}"
 
     def elapsed(self, now: datetime) -> float:
-        """Return the part of the quarter that has passed, 0 to 1."""
+        """Return the part of the cycle that has passed, 0 to 1."""
         begins = datetime.combine(self.starts, datetime.min.time(), UTC)
-        return (now - begins) / timedelta(days=(self.ends - self.starts).days + 1)
+        return (now - begins) / timedelta(weeks=WEEKS)
 
 
 def status(progress: float | None, elapsed: float) -> str:

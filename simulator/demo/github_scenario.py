@@ -1,7 +1,8 @@
 """The scenario in GitHub: each change that can happen to an issue, and each fault that can happen to a webhook."""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from simulator.demo.harness import Harness
 from simulator.github import GitHub
@@ -12,51 +13,95 @@ from simulator.github.model.repository import Repository
 LABELLED = ["checkout"]
 
 
+TITLES = (
+    "Pay by card",
+    "Pay by invoice",
+    "Remember the card",
+    "Pay with a voucher",
+    "One page instead of four",
+    "Show the delivery date",
+    "Check out as a guest",
+    "Pay with a wallet",
+)
+BUGS = ("Charged twice", "Card number is shown", "Voucher is lost on return", "Bank page times out")
+
+
 @dataclass(kw_only=True)
 class Checkout:
-    """The issues of Ana's team, by their role in the scenario."""
+    """The issues of Ana's team, by their role in the scenario. `hook` is the webhook, set by `connect`."""
 
     repository: Repository
     payments: Repository
-    hook: Hook
-    issues: list[Issue]
-    bugs: list[Issue]
+    issues: list[Issue] = field(default_factory=list)
+    bugs: list[Issue] = field(default_factory=list)
+    hook: Hook = field(init=False)
 
     def issue(self, number: int) -> Issue:
         """Return the issue of that number."""
         return self.issues[number - 1]
 
 
-def set_up(hub: GitHub, url: str, secret: str) -> Checkout:
-    """Register the webhook and open the team's issues."""
-    repository, payments = hub.repository("checkout"), hub.repository("payments")
-    hook = hub.add_hook(url=url, secret=secret)
-    titles = (
-        "Pay by card",
-        "Pay by invoice",
-        "Remember the card",
-        "Pay with a voucher",
-        "One page instead of four",
-        "Show the delivery date",
-        "Check out as a guest",
-        "Pay with a wallet",
-    )
-    issues = [repository.create_issue(title, labels=LABELLED, type="Feature") for title in titles]
-    issues += [
-        repository.create_issue("Total is wrong for split orders", labels=LABELLED, type="Bug"),
-        repository.create_issue("Cache the price list", labels=["speed"]),
-        repository.create_issue("Load the map late", labels=["speed"]),
-        repository.create_issue("Shrink the images", labels=["okr:KR-3"]),
-    ]
-    bug_titles = ("Charged twice", "Card number is shown", "Voucher is lost on return", "Bank page times out")
-    bugs = [payments.create_issue(title, type="Bug") for title in bug_titles]
-    return Checkout(repository=repository, payments=payments, hook=hook, issues=issues, bugs=bugs)
+def found(hub: GitHub) -> Checkout:
+    """Create the team's repositories."""
+    return Checkout(repository=hub.repository("checkout"), payments=hub.repository("payments"))
 
 
-def finish_first_issues(checkout: Checkout) -> None:
-    """Close what was done before the scenario starts."""
-    for number in (1, 2, 10, 11, 12):
-        checkout.issue(number).close()
+def connect(hub: GitHub, checkout: Checkout, url: str, secret: str) -> None:
+    """Register the webhook."""
+    checkout.hook = hub.add_hook(url=url, secret=secret)
+
+
+def past(hub: GitHub, checkout: Checkout) -> Iterator[float]:
+    """Open the team's issues, and work on them for nine weeks; yield the day of the cycle on which it goes on."""
+    repository, payments, issue = checkout.repository, checkout.payments, checkout.issue
+    yield 0.4
+    with hub.acting_as("ana"):
+        checkout.issues += [repository.create_issue(title, labels=LABELLED, type="Feature") for title in TITLES]
+        checkout.bugs += [payments.create_issue(title, type="Bug") for title in BUGS]
+        fixed = [payments.create_issue(title, type="Bug") for title in ("IBAN is cut", "Total shows no cents")]
+    yield 2.5
+    with hub.acting_as("bruno"):
+        checkout.issues += [
+            repository.create_issue("Total is wrong for split orders", labels=LABELLED, type="Bug"),
+            repository.create_issue("Cache the price list", labels=["speed"]),
+            repository.create_issue("Load the map late", labels=["speed"]),
+            repository.create_issue("Shrink the images", labels=["okr:KR-3"]),
+        ]
+    yield 9.6
+    with hub.acting_as("bruno"):
+        issue(1).close()
+        fixed[0].close()
+    yield 16.5
+    with hub.acting_as("chen"):
+        issue(10).close()
+        issue(12).close()
+    yield 21.4
+    with hub.acting_as("ana"):  # scope is added
+        instalments = repository.create_issue("Pay in instalments", labels=LABELLED, type="Feature")
+        gift = repository.create_issue("Pay with a gift card", labels=LABELLED, type="Feature")
+    yield 26.6
+    with hub.acting_as("bruno"):
+        issue(2).close()
+        fixed[1].close()
+    yield 33.6
+    with hub.acting_as("dana"):
+        instalments.close()
+    yield 35.4
+    with hub.acting_as("dana"):
+        instalments.reopen()
+        issue(11).close()
+    yield 38.5
+    with hub.acting_as("ana"):  # and dropped
+        gift.close(reason="not_planned")
+    yield 43.6
+    with hub.acting_as("dana"):
+        instalments.close()
+    yield 50.6
+    with hub.acting_as("chen"):
+        late = payments.create_issue("Refund is shown as a charge", type="Bug")
+    yield 57.6
+    with hub.acting_as("bruno"):
+        late.close()
 
 
 def close_issues(harness: Harness, checkout: Checkout) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from simulator.clock import SteppedClock
 from simulator.demo.api_watcher import ApiWatcher, NotObserved, Values, same_values
 from simulator.demo.browser_session import BrowserSession
-from simulator.demo.expectations import KeyResult, Quarter, ValueChange, tracked_issues
+from simulator.demo.expectations import Cycle, KeyResult, ValueChange, tracked_issues
 from simulator.demo.service_process import DemoFailed, Service
 from simulator.demo.terminal import Terminal
 from simulator.github import GitHub
@@ -81,7 +81,7 @@ class Harness:
     watcher: ApiWatcher
     browser: BrowserSession
     terminal: Terminal
-    quarter: Quarter
+    cycle: Cycle
     key_results: dict[str, KeyResult]
     clock: SteppedClock | None
     checked_in: dict[str, float] = field(default_factory=dict)
@@ -89,6 +89,8 @@ class Harness:
     problems: list[str] = field(default_factory=list)
     mails: list[ExpectedMail] = field(default_factory=list)
     entries: Counter[str] = field(default_factory=Counter)
+    earlier_notices: int = 0
+    earlier_mails: int = 0
     known: Values = field(default_factory=dict)
 
     @property
@@ -114,6 +116,7 @@ class Harness:
         """Start from the computed values and from the history that the service has so far."""
         self.known = self.expected()
         self.entries.update({slug: len(self.watcher.history(slug)) for slug in self.key_results})
+        self.earlier_notices, self.earlier_mails = len(self.watcher.notices()), len(self.browser.mails())
 
     def replace_key_result(self, slug: str, **changes: Any) -> None:
         """Change what a key result counts from now on."""
@@ -199,7 +202,7 @@ class Harness:
         return all(one in deliveries and deliveries[one]["state"] != "due" for one in sent)
 
     def _expect_mails(self, moves: Sequence[ValueChange], step: ScenarioStep) -> None:
-        elapsed = self.quarter.elapsed(datetime.now(UTC))
+        elapsed = self.cycle.elapsed(datetime.now(UTC))
         for move in moves:
             reason = step.reasons[move.key_result.slug]
             kind = move.mail(elapsed, reopened=reason.what.startswith("reopened"))
@@ -209,7 +212,8 @@ class Harness:
 
     def _all_notices_settled(self) -> bool:
         notices = self.watcher.notices()
-        return len(notices) >= len(self.mails) and all(one["state"] == "settled" for one in notices)
+        expected = self.earlier_notices + len(self.mails)
+        return len(notices) >= expected and all(one["state"] == "settled" for one in notices)
 
     def wait_until(self, holds: Any, what: str) -> None:
         """Wait until something holds; record a problem if it does not."""

@@ -1,6 +1,7 @@
 """The scenario in Jira: each change that can happen to an issue, and each fault that can happen to a webhook."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from simulator.demo.harness import Harness
 from simulator.jira import Jira
@@ -8,43 +9,81 @@ from simulator.jira.admin_webhooks import Hook, cloud_request
 from simulator.jira.model.issue import Issue
 from simulator.jira.model.project import Project
 
+ESTIMATED = (
+    ("Get a return label by mail", 3),
+    ("Choose a reason for returning", 5),
+    ("Return in a store", 8),
+    ("Track the parcel back", 2),
+    ("Print the label at home", None),
+)
+CARRIERS = ("Northbound", "Red Van", "Parcel & Sons", "Bluebird")
+REFUNDS = ("Refund is a cent short", "Refund mail is empty", "Refund goes to the old card")
+
 
 @dataclass(kw_only=True)
 class Returns:
-    """The issues of Chen's team, by their role in the scenario."""
+    """The issues of Chen's team, by their role in the scenario. `hook` is the webhook, set by `connect`."""
 
     shop: Project
     pay: Project
-    hook: Hook
-    stories: list[Issue]
-    carriers: list[Issue]
-    refunds: list[Issue]
+    stories: list[Issue] = field(default_factory=list)
+    carriers: list[Issue] = field(default_factory=list)
+    refunds: list[Issue] = field(default_factory=list)
+    hook: Hook = field(init=False)
 
 
-def set_up(jira: Jira, url: str, secret: str) -> Returns:
-    """Register the webhook and create the team's issues."""
-    shop, pay = jira.project("SHOP", "Shop"), jira.project("PAY", "Payments")
-    hook = jira.add_hook(url=url, secret=secret)
-    estimated = (
-        ("Get a return label by mail", 3),
-        ("Choose a reason for returning", 5),
-        ("Return in a store", 8),
-        ("Track the parcel back", 2),
-        ("Print the label at home", None),
-    )
-    stories = [shop.create_issue(summary, points=points) for summary, points in estimated]
-    stories.append(shop.create_issue("The return button is missing on phones", type="Bug", points=3))
-    names = ("Northbound", "Red Van", "Parcel & Sons", "Bluebird")
-    carriers = [shop.create_issue(f"Connect {name}", type="Task", labels=["carrier"]) for name in names]
-    bugs = ("Refund is a cent short", "Refund mail is empty", "Refund goes to the old card")
-    refunds = [pay.create_issue(summary, type="Bug") for summary in bugs]
-    return Returns(shop=shop, pay=pay, hook=hook, stories=stories, carriers=carriers, refunds=refunds)
+def found(jira: Jira) -> Returns:
+    """Create the team's projects."""
+    return Returns(shop=jira.project("SHOP", "Shop"), pay=jira.project("PAY", "Payments"))
 
 
-def finish_first_issues(returns: Returns) -> None:
-    """Finish what was done before the scenario starts."""
-    returns.stories[0].finish()
-    returns.carriers[0].finish()
+def connect(jira: Jira, returns: Returns, url: str, secret: str) -> None:
+    """Register the webhook."""
+    returns.hook = jira.add_hook(url=url, secret=secret)
+
+
+def past(jira: Jira, returns: Returns) -> Iterator[float]:
+    """Create the team's issues, and work on them for nine weeks; yield the day of the cycle on which it goes on."""
+    shop, pay = returns.shop, returns.pay
+    yield 0.5
+    with jira.acting_as("chen"):
+        returns.stories += [shop.create_issue(summary, points=points) for summary, points in ESTIMATED]
+        returns.stories.append(shop.create_issue("The return button is missing on phones", type="Bug", points=3))
+        returns.refunds += [pay.create_issue(summary, type="Bug") for summary in REFUNDS]
+        fixed = [pay.create_issue(summary, type="Bug") for summary in ("Refund is in dollars", "Refund is late")]
+    yield 3.4
+    with jira.acting_as("dana"):
+        returns.carriers += [shop.create_issue(f"Connect {name}", type="Task", labels=["carrier"]) for name in CARRIERS]
+        returns.stories[0].start()
+    yield 10.6
+    with jira.acting_as("dana"):
+        returns.stories[0].finish()
+        fixed[0].start()
+    yield 18.6
+    with jira.acting_as("dana"):
+        fixed[0].finish()
+        returns.carriers[0].start()
+    yield 22.4
+    with jira.acting_as("chen"):  # scope is added
+        faster = shop.create_issue("Pay back within a day", points=3)
+        gifts = shop.create_issue("Return a gift", points=5)
+    yield 29.5
+    with jira.acting_as("dana"):
+        faster.start()
+    yield 37.6
+    with jira.acting_as("chen"):
+        faster.finish()
+        returns.carriers[0].finish()
+    yield 41.5
+    with jira.acting_as("chen"):  # dropped, and estimated anew
+        gifts.drop()
+        returns.stories[2].set_points(13)
+    yield 47.5
+    with jira.acting_as("chen"):
+        returns.stories[2].set_points(8)
+    yield 54.6
+    with jira.acting_as("dana"):
+        fixed[1].finish()
 
 
 def close_issues(harness: Harness, returns: Returns) -> None:

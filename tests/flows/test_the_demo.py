@@ -61,7 +61,7 @@ def test_the_demo_with_once_ends_as_expected_and_leaves_nothing(tmp_path: Path) 
         assert process.returncode == 0, text
         assert processes_in(tmp_path) == {}
     assert "All of it was as expected" in text
-    assert re.search(r"→ KR-1 22\.2 % → 33\.3 %  \(\d+\.\d\d s\)", text)
+    assert re.search(r"→ KR-1 30 % → 40 %  \(\d+\.\d\d s\)", text)
     assert "Subject: KR-1 completed: Ship the new checkout" in text
     assert "Webhook accepted → value changed in the API: median " in text
     assert "\x1b[" not in text

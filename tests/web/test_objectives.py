@@ -65,7 +65,9 @@ def test_aligned_objectives_are_shown_with_their_progress_and_whether_they_count
         cycles = {row.id: row.slug for row in tx.execute(sa.select(tables.cycle))}
     words = vera.words("/")
     for slug, ending in ((second, "counts with weight 2"), (third, "does not count")):
-        assert re.search(f"{re.escape(rows[slug].title)} {cycles[rows[slug].cycle_id]} · (no data|\\d+ %) · {ending}", words)
+        assert re.search(
+            f"{re.escape(rows[slug].title)} {cycles[rows[slug].cycle_id]} · (no data|\\d+ %) · {ending}", words
+        )
 
 
 def test_titles_are_escaped(vera: SessionClient) -> None:

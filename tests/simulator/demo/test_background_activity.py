@@ -28,8 +28,11 @@ def test_random_work_does_what_it_writes() -> None:
     """300 times in each tracker: the named issue has the named state, and every kind of change occurs."""
     hub, jira = GitHub("acme"), Jira()
     try:
-        checkout = github_scenario.set_up(hub, NOWHERE, "hush-hush")
-        returns = jira_scenario.set_up(jira, NOWHERE, "hush-hush")
+        checkout, returns = github_scenario.found(hub), jira_scenario.found(jira)
+        for story in (github_scenario.past(hub, checkout), jira_scenario.past(jira, returns)):
+            assert list(story)
+        github_scenario.connect(hub, checkout, NOWHERE, "hush-hush")
+        jira_scenario.connect(jira, returns, NOWHERE, "hush-hush")
         chance = random.Random(7)  # noqa: S311  the same work in every run, not a secret
         text = set()
         for number in range(600):

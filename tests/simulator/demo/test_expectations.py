@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from simulator.demo.company import KEY_RESULTS
-from simulator.demo.expectations import KeyResult, Quarter, TrackedIssue, ValueChange, status
+from simulator.demo.expectations import Cycle, KeyResult, TrackedIssue, ValueChange, status
 
 
 def work(state: str, points: float | None = None) -> TrackedIssue:
@@ -28,19 +28,20 @@ def key_result(start: float = 0, target: float = 100, **measure: object) -> KeyR
 
 
 @pytest.mark.parametrize(
-    ("day", "starts", "ends"),
+    ("day", "starts", "ends", "slug", "name"),
     [
-        (date(2026, 1, 1), date(2026, 1, 1), date(2026, 3, 31)),
-        (date(2028, 2, 29), date(2028, 1, 1), date(2028, 3, 31)),
-        (date(2026, 11, 23), date(2026, 10, 1), date(2026, 12, 31)),
-        (date(2026, 12, 31), date(2026, 10, 1), date(2026, 12, 31)),
+        (date(2026, 11, 23), date(2026, 9, 21), date(2026, 12, 20), "2026-w39", "Weeks 39 to 51, 2026"),
+        (date(2026, 11, 29), date(2026, 9, 21), date(2026, 12, 20), "2026-w39", "Weeks 39 to 51, 2026"),
+        (date(2027, 1, 1), date(2026, 10, 26), date(2027, 1, 24), "2026-w44", "Weeks 44 to 3, 2027"),
+        (date(2028, 2, 29), date(2027, 12, 27), date(2028, 3, 26), "2027-w52", "Weeks 52 to 12, 2028"),
     ],
 )
-def test_the_cycle_is_the_quarter_of_the_day(day: date, starts: date, ends: date) -> None:
-    """Check the first and the last day of every kind of quarter."""
-    quarter = Quarter.of(day)
-    assert (quarter.starts, quarter.ends) == (starts, ends)
-    assert quarter.elapsed(datetime(starts.year, starts.month, 1, tzinfo=UTC)) == 0
+def test_nine_weeks_of_the_cycle_are_over(day: date, starts: date, ends: date, slug: str, name: str) -> None:
+    """Whatever the day: the demo always has a past, and four weeks to come."""
+    cycle = Cycle.around(day)
+    assert (cycle.starts, cycle.ends, cycle.slug, cycle.name) == (starts, ends, slug, name)
+    assert cycle.elapsed(datetime(starts.year, starts.month, starts.day, tzinfo=UTC)) == 0
+    assert 9 / 13 <= cycle.elapsed(datetime(day.year, day.month, day.day, tzinfo=UTC)) < 10 / 13
 
 
 @pytest.mark.parametrize(
