@@ -1,13 +1,18 @@
 """Status: compare progress with the elapsed time of the cycle."""
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sync_service.domain.measures.status import Pace, Span, Status, Thresholds, proposed_outcome, status
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 SPAN = Span(START, START + timedelta(days=100))
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +80,51 @@ def test_a_target_reached_by_dropping_alone_is_not_completed() -> None:
 def test_a_proposed_outcome_is_achieved_from_the_target_on() -> None:
     """Without data nothing is proposed."""
     assert [proposed_outcome(one) for one in (1.2, 1.0, 0.999999, None)] == ["achieved", "achieved", "missed", None]
+
+
+def slow_status(progress: Fraction | None, pace: Pace) -> str:
+    """Return the status by the table of the documentation, with exact fractions."""
+    elapsed = Fraction((pace.now - pace.span.starts_at) // MINUTE, (pace.span.ends_at - pace.span.starts_at) // MINUTE)
+    gap = 100 * (min(max(elapsed, Fraction(0)), Fraction(1)) - (progress or 0))
+    rows = [
+        ("closed", pace.closed),
+        ("not_started", pace.now < pace.span.starts_at),
+        ("partial", pace.partial),
+        ("no_data", progress is None),
+        ("on_track", pace.stays and progress == 1),
+        ("behind", pace.stays and pace.days_outside >= 8),
+        ("at_risk", pace.stays),
+        ("on_track", progress is not None and progress >= 1 and pace.only_dropped),
+        ("completed", progress is not None and progress >= 1),
+        ("behind", gap > Fraction(pace.thresholds.behind)),
+        ("at_risk", gap > Fraction(pace.thresholds.at_risk)),
+        ("on_track", True),
+    ]
+    return next(name for name, holds in rows if holds)
+
+
+FLAGS = st.fixed_dictionaries(
+    {name: st.booleans() for name in ("partial", "closed", "only_dropped", "stays")}
+    | {"days_outside": st.integers(0, 9)}
+)
+
+
+@given(
+    days=st.integers(1, 400),
+    minute=st.integers(-500_000, 700_000),
+    percents=st.none() | st.integers(-50, 150),
+    thresholds=st.sampled_from([Thresholds(), Thresholds(5, 7), Thresholds(0, 100)]),
+    flags=FLAGS,
+)
+def test_a_status_is_the_first_row_of_the_table_that_holds(
+    days: int, minute: int, percents: int | None, thresholds: Thresholds, flags: dict[str, Any]
+) -> None:
+    """At any minute of cycles of any length, before and after them too."""
+    if flags["stays"] and percents is not None:
+        percents = 100 if percents >= 50 else 0
+    pace = Pace(
+        span=Span(START, START + timedelta(days=days)), now=START + minute * MINUTE, thresholds=thresholds, **flags
+    )
+    progress = None if percents is None else percents / 100
+    exact = None if percents is None else Fraction(percents, 100)
+    assert status(progress, pace).value == slow_status(exact, pace)
