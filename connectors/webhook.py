@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import orjson
+
 from connectors.json_fields import Json
 from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.observations import Observation
@@ -113,6 +115,14 @@ def decode_objects(body: bytes) -> list[dict[str, Any]]:
 
 def _decoded(body: bytes) -> Any:
     _refuse_costly(body)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _decoded_slowly(body)
+
+
+def _decoded_slowly(body: bytes) -> Any:
+    """Decode what orjson refuses: half a surrogate pair, and deeper nesting; the errors are in words."""
     try:
         return _decoder.decode(body.decode())
     except RecursionError:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,6 +53,7 @@ _PLAIN = (
     "gone_reason",
     "successor",
 )
+_plain_of = attrgetter(*_PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,7 @@ def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> IssueRow:
             sprints=tuple(row.sprints or ()),
             closing=_closing_history(row),
             closed_at_source=ClosingSource(row.closed_at_source) if row.closed_at_source else None,
-            **{name: getattr(row, name) for name in _PLAIN},
+            **dict(zip(_PLAIN, _plain_of(row), strict=True)),
         ),
     )
 
@@ -241,7 +243,7 @@ def note_seen(tx: Transaction, row_ids: Sequence[int]) -> None:
 
 
 def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
-    columns: dict[str, Any] = {name: getattr(one, name) for name in _PLAIN}
+    columns: dict[str, Any] = dict(zip(_PLAIN, _plain_of(one), strict=True))
     columns |= {name: list(getattr(one, name)) for name in MULTI_VALUED_TERMS}
     return columns | {
         "numbers": [[number.name, number.value, number.at.isoformat()] for number in one.numbers],
