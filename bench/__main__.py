@@ -10,6 +10,7 @@ import click
 from bench import apply_updates, importing, memory, webhook_latency
 from bench.harness import DATABASES, Harness, HarnessFactory, harness_factory
 from bench.report import FORGIVEN, Finding, lines, machine, save
+from sync_service.runtime.memory import tune_memory
 
 Benchmark = Callable[[HarnessFactory, str], Iterator[Finding]]
 
@@ -48,6 +49,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 )
 def bench(only: tuple[str, ...], on: tuple[str, ...], path: Path) -> None:
     """Run the benchmarks."""
+    tune_memory()
     click.echo(", ".join(f"{name} {value}" for name, value in machine().items()))
     findings: list[Finding] = []
     # In the working directory, not in /tmp, which may be in memory: the benchmarks measure durable writes.

@@ -22,8 +22,6 @@ FIRST_OF_OTHERS = 3
 
 PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-M_MMAP_THRESHOLD = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html
-LARGE_BLOCK = 128 * 1024
 
 DEFAULTS: Mapping[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
@@ -136,12 +134,3 @@ def stop_with(parent: int) -> Callable[[], None]:
                 os._exit(1)
 
     return ask
-
-
-def return_large_blocks() -> None:
-    """Give blocks of memory over `LARGE_BLOCK` bytes back to the system as soon as they are free.
-
-    Otherwise glibc raises that bound to the largest block so far, and a process stays as large as its largest request.
-    """
-    if LIBC is not None and hasattr(LIBC, "mallopt"):
-        LIBC.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)

@@ -1,0 +1,23 @@
+"""Memory of every process: large blocks go back to the system, and garbage is collected less often."""
+
+import ctypes
+import gc
+import sys
+
+M_MMAP_THRESHOLD = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html
+LARGE_BLOCK = 128 * 1024
+
+OBJECTS_BEFORE_COLLECTION = 10_000
+"""New objects before the garbage collector runs. A batch of deliveries makes many that live until it is stored; with
+Python's own 700 the collector walks through them again and again, for a tenth of the time."""
+
+
+def tune_memory() -> None:
+    """Give blocks of memory over `LARGE_BLOCK` bytes back to the system as soon as they are free; collect less often.
+
+    Otherwise glibc raises that bound to the largest block so far, and a process stays as large as its largest request.
+    """
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if libc is not None and hasattr(libc, "mallopt"):
+        libc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
