@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Row
 
-from sync_service.domain.rules.conditions import CompiledRule, Subject
+from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.rules.relink_reasons import RelinkReason
+from sync_service.domain.rules.rule_index import CompiledRule
 from sync_service.domain.text import number
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.people.notices import KeyResultState
-from sync_service.domain.rules.conditions import CompiledRule, compile_condition, possible_scopes
+from sync_service.domain.rules.conditions import compile_condition, possible_scopes
+from sync_service.domain.rules.rule_index import CompiledRule, necessary_terms
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef, State
 from sync_service.progress.compute import compute_states
@@ -119,6 +120,7 @@ def _compiled(edit: Edit) -> CompiledRule:
         key_result_id=edit.key_result_id,
         predicate=predicate if edit.enabled else compile_condition(MATCHES_NOTHING),
         scopes=possible_scopes(edit.condition) if edit.enabled else frozenset(),
+        terms=necessary_terms(edit.condition),
         pending=False,
     )
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.rules.conditions import (
-    CompiledRule,
     RuleError,
-    RuleIndex,
     Subject,
     compile_condition,
     possible_scopes,
@@ -175,34 +173,12 @@ OTHER = {"field": "type", "is": "bug"}
         ({"none": [A]}, None),
         ({"all": [OTHER], "any": [A]}, {"acme/a"}),
         ({"field": "scope", "matches": "acme/*"}, None),
+        ({"field": "scope", "is": None}, {""}),
     ],
 )
 def test_the_scopes_that_a_rule_can_match(condition: dict[str, Any], expected: set[str] | None) -> None:
     """The answer is none if a rule may match in any scope."""
     assert possible_scopes(condition) == expected
-
-
-def test_the_index_returns_only_rules_that_could_match() -> None:
-    """It looks rules up by connection and scope."""
-
-    def rule(revision_id: int, connection_id: int, condition: dict[str, Any]) -> CompiledRule:
-        return CompiledRule(
-            revision_id=revision_id,
-            slug=f"r{revision_id}",
-            connection_id=connection_id,
-            key_result_id=1,
-            predicate=compile_condition(condition),
-            scopes=possible_scopes(condition),
-            pending=False,
-        )
-
-    checkout = {"field": "scope", "is": "acme/checkout"}
-    index = RuleIndex(
-        [rule(1, 1, checkout), rule(2, 1, OTHER), rule(3, 2, OTHER), rule(4, 1, {"field": "scope", "is": "x"})]
-    )
-    assert [one.revision_id for one in index.matching(1, ISSUE)] == [1, 2]
-    assert [one.revision_id for one in index.matching(2, ISSUE)] == [3]
-    assert index.matching(3, ISSUE) == []
 
 
 def test_a_condition_is_described_in_words() -> None:

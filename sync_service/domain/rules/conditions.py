@@ -1,4 +1,4 @@
-"""Mapping rules: conditions on issues, compiled once to predicates and indexed by scope.
+"""Conditions of mapping rules on issues, compiled once to predicates.
 
 A condition is a leaf, `{"field": F, OPERATOR: VALUE}`, or a group, `{"all": […]}`, `{"any": […]}`, `{"none": […]}`.
 Several groups in one mapping must all hold. Text is compared as `folded` says: without case, composed. There are no
@@ -6,8 +6,7 @@ regular expressions: `matches` knows only `*`, which stands for any run of chara
 """
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -67,7 +66,8 @@ FIELD_CHOICES: Mapping[str, tuple[str, ...]] = {"kind": tuple(Kind), "state": tu
 MAX_DEPTH = 8
 LONGEST_SHOWN = 1000
 """Most characters of a wrong value in an error."""
-_SETS = ("labels", "components", "versions", "sprint", "assignee")
+SETS = ("labels", "components", "versions", "sprint", "assignee")
+"""The fields with several values."""
 
 
 class RuleError(ValueError):
@@ -136,7 +136,7 @@ def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predi
     operator = operators[0]
     values = _values(field, operator, leaf[operator], (*path, operator))
     test = _test(operator, values)
-    if field in _SETS:
+    if field in SETS:
         return _over_set(field, operator, values, test)
     if field == "parent":
         return lambda subject: test(subject.parent) or any(test(key) for key in subject.other_parents)
@@ -209,7 +209,7 @@ def possible_scopes(condition: Mapping[str, Any]) -> frozenset[str] | None:
     """Return the scopes (case-folded) outside which a valid condition cannot hold; None when it may hold in any."""
     if condition.get("field") == "scope":
         if "is" in condition:
-            return frozenset([folded(condition["is"].strip())])
+            return frozenset([folded((condition["is"] or "").strip())])
         if "in" in condition:
             return frozenset(folded(name.strip()) for name in condition["in"])
     reached: frozenset[str] | None = None
@@ -225,54 +225,3 @@ def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset
     if one is None or other is None:
         return other if one is None else one
     return one & other
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompiledRule:
-    """One revision of a rule, compiled. `pending`: its links are stored but do not count yet.
-
-    A rule with a `query` in the tracker's own language has query members; its predicate is not used. `names_parent`:
-    its condition depends on the parent.
-    """
-
-    revision_id: int
-    slug: str
-    connection_id: int
-    key_result_id: int
-    predicate: Predicate
-    scopes: frozenset[str] | None
-    pending: bool
-    query: str | None = None
-    names_parent: bool = False
-
-
-class RuleIndex:
-    """All compiled rules by connection and scope, so that an issue is tested only against rules that could match it.
-
-    `by_revision` holds all of them by revision id, `queries` those with a query; `connections_with_queries` are the ids
-    of the connections that have such rules, `connections_with_parents` of those with rules about parents.
-    """
-
-    def __init__(self, rules: Iterable[CompiledRule]) -> None:
-        self.rules = tuple(rules)
-        self.by_revision = {rule.revision_id: rule for rule in self.rules}
-        self.queries = {rule.revision_id: rule for rule in self.rules if rule.query is not None}
-        self.connections_with_queries = frozenset(rule.connection_id for rule in self.queries.values())
-        self.connections_with_parents = frozenset(rule.connection_id for rule in self.rules if rule.names_parent)
-        self._by_scope: dict[tuple[int, str], list[CompiledRule]] = defaultdict(list)
-        self._anywhere: dict[int, list[CompiledRule]] = defaultdict(list)
-        for rule in self.rules:
-            if rule.revision_id in self.queries:
-                continue
-            for scope in rule.scopes or ():
-                self._by_scope[rule.connection_id, scope].append(rule)
-            if rule.scopes is None:
-                self._anywhere[rule.connection_id].append(rule)
-
-    def matching(self, connection_id: int, subject: Subject) -> list[CompiledRule]:
-        """Return the rules whose condition holds for the issue."""
-        candidates = (
-            *self._by_scope.get((connection_id, subject.scope), ()),
-            *self._anywhere.get(connection_id, ()),
-        )
-        return [rule for rule in candidates if rule.predicate(subject)]

@@ -9,7 +9,8 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.measures.settings import parse_measure
 from sync_service.domain.people.accounts import People, Site
-from sync_service.domain.rules.conditions import CompiledRule, RuleIndex, compile_condition, mentions, possible_scopes
+from sync_service.domain.rules.conditions import compile_condition, mentions, possible_scopes
+from sync_service.domain.rules.rule_index import CompiledRule, RuleIndex, necessary_terms
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
@@ -216,6 +217,7 @@ def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
             key_result_id=row.key_result_id,
             predicate=compile_condition(MATCHES_NOTHING if row.query else row.condition),
             scopes=possible_scopes(row.condition),
+            terms=necessary_terms(row.condition),
             pending=row.state == "pending",
             query=row.query,
             names_parent=mentions(row.condition, "parent"),
