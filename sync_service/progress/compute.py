@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.measures.applying.applied import Computation, apply, lapse
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.parts import Change, split
 from sync_service.domain.measures.progress import progress, progress_in_range
@@ -66,7 +67,8 @@ def compute_key_results(
 def _differs(one: Computed) -> bool:
     before = one.key_result
     inputs_differ = one.recorded or one.value != before.computed or before.basis is None
-    return inputs_differ or one.state != before.state or one.explanation != before.explanation
+    decided = one.applied is not None and one.applied != before.applied
+    return inputs_differ or decided or one.state != before.state or one.explanation != before.explanation
 
 
 def affected_issues(tx: Connection, ruleset: Ruleset, issue_ids: Collection[int] | None) -> Collection[int] | None:
@@ -115,17 +117,24 @@ def _computed(one: KeyResult, change: Change, partly_seen: str | None, causes: S
     """Compute the new state of one key result from its inputs."""
     inputs = change.inputs
     value = compute(inputs)
-    fraction = progress_of(one, value.current)
+    parts = split(change, value_before=one.computed, value_after=value.current)
+    computation = Computation(
+        value=value.current, now=pace.now, proposes=one.proposes, causes=tuple(causes), parts=parts
+    )
+    outcome = apply(one.applied, computation, was=one.state.value)
+    applied = outcome.applied.value
+    fraction = progress_of(one, applied)
     state = status(fraction, replace(pace, partial=partly_seen is not None, only_dropped=only_dropped(inputs)))
     return Computed(
         key_result=one,
-        state=KeyResultState(state, value.current, fraction),
+        state=KeyResultState(state, applied, fraction),
         explanation=f"{value.explanation} ({partly_seen})" if partly_seen else value.explanation,
-        causes=tuple(causes),
+        causes=outcome.causes,
         value=value.current,
         basis=change.after,
         changes=change.contributions,
-        parts=split(change, value_before=one.computed, value_after=value.current),
+        parts=outcome.parts,
+        applied=outcome.applied,
     )
 
 
@@ -142,7 +151,13 @@ def _close(one: KeyResult) -> Computed:
     """Close a key result with its last state: work after the cycle's grace period changes nothing."""
     state = replace(one.state, status=Status.CLOSED)
     return Computed(
-        key_result=one, state=state, explanation=one.explanation, causes=(), value=one.computed, basis=one.basis
+        key_result=one,
+        state=state,
+        explanation=one.explanation,
+        causes=(),
+        value=one.computed,
+        basis=one.basis,
+        applied=lapse(one.applied),
     )
 
 

@@ -1,7 +1,7 @@
 """Key results: lock them to compute, save their values with history entries and causes, and save notices."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.measures.applying.applied import Applied
 from sync_service.domain.measures.parts import Basis, ContributionChange, Part
 from sync_service.domain.measures.progress import Stay, parse_stay
 from sync_service.domain.measures.settings import Measure, parse_measure
@@ -18,10 +19,9 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.engine.database import among, database_now, insert_or_skip
 from sync_service.store.okrs import history
+from sync_service.store.okrs.applying import applied
+from sync_service.store.okrs.applying.causes import CauseColumns, from_columns, to_columns
 from sync_service.store.okrs.team_settings import team_settings
-
-# A cause as JSON; nulls are left out to keep rows small.
-CauseColumns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,8 @@ class KeyResult:
     computed: float | None = None
     basis: Basis | None = None
     entries: int = 0
+    proposes: bool = False
+    applied: Applied = Applied(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class Computed:
     basis: Basis | None = None
     changes: Mapping[int, ContributionChange] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
+    applied: Applied | None = None
 
     @property
     def moved(self) -> bool:
@@ -122,6 +125,8 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
             computed=row.computed,
             basis=history.basis_of(row.computed_from) if row.computed_from else None,
             entries=row.computed_from["entries"] if row.computed_from else 0,
+            proposes=row.apply == "propose",
+            applied=applied.read(row.current, row.proposed, row.override),
         )
         for row in tx.execute(statement)
     ]
@@ -139,13 +144,15 @@ def save(tx: Transaction, computed: Sequence[Computed], *, now: datetime) -> Non
             "explanation": one.explanation,
             "computed": one.value,
             "computed_from": _computed_from(one),
+            **applied.columns(one.applied or one.key_result.applied),
             "moved_at": now if one.moved else None,
         }
         for one in computed
     ]
     if rows:
         values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name not in ("row_id", "moved_at")}
-        values["computed_from"] = sa.bindparam("computed_from", type_=k.c.computed_from.type)
+        for name in ("computed_from", "proposed", "override"):
+            values[name] = sa.bindparam(name, type_=k.c[name].type)
         values["updated_at"] = sa.func.coalesce(sa.bindparam("moved_at", type_=k.c.updated_at.type), k.c.updated_at)
         tx.execute(sa.update(k).where(k.c.id == sa.bindparam("row_id")).values(values), rows)
     history.add(tx, [_entry(one) for one in computed if one.recorded], now=now)
@@ -171,19 +178,6 @@ def _entry(one: Computed) -> history.NewEntry:
         changes=one.changes,
         basis=_computed_from(one),
     )
-
-
-def to_columns(cause: Cause) -> CauseColumns:
-    """Convert a cause to JSON."""
-    return {name: value for name in _CAUSE_FIELDS if (value := getattr(cause, name)) not in (None, False)}
-
-
-_CAUSE_FIELDS = tuple(one.name for one in fields(Cause))
-
-
-def from_columns(columns: Mapping[str, Any]) -> Cause:
-    """Convert JSON to a cause."""
-    return Cause(**columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Applied, proposed and overridden values."""

@@ -1,0 +1,55 @@
+"""Proposals and overrides as JSON, in the columns of a key result."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sync_service.domain.measures.applying.applied import Applied, Decision, Override, Proposal
+from sync_service.domain.measures.parts import Part, PartKind
+from sync_service.store.okrs.applying.causes import from_columns, to_columns
+
+
+def columns(one: Applied) -> dict[str, Any]:
+    """Convert a proposal and an override to JSON."""
+    return {
+        "proposed": _of_proposal(one.proposal) if one.proposal else None,
+        "override": _of_override(one.override) if one.override else None,
+    }
+
+
+def read(current: float | None, proposed: Mapping[str, Any] | None, override: Mapping[str, Any] | None) -> Applied:
+    """Convert the columns of a key result to what applies."""
+    overridden = _override(override) if override else None
+    base = overridden.base if overridden else current
+    return Applied(base, _proposal(proposed) if proposed else None, overridden)
+
+
+def _of_proposal(one: Proposal) -> dict[str, Any]:
+    return {
+        "value": one.value,
+        "since": one.since.isoformat(),
+        "causes": [to_columns(cause) for cause in one.causes],
+        "parts": [{"kind": part.kind.value, "change": part.change} for part in one.parts],
+        "decision": one.decision.value,
+    }
+
+
+def _proposal(found: Mapping[str, Any]) -> Proposal:
+    return Proposal(
+        value=found["value"],
+        since=datetime.fromisoformat(found["since"]),
+        causes=tuple(from_columns(cause) for cause in found["causes"]),
+        parts=tuple(Part(PartKind(one["kind"]), one["change"]) for one in found["parts"]),
+        decision=Decision(found["decision"]),
+    )
+
+
+def _of_override(one: Override) -> dict[str, Any]:
+    values = {each.name: getattr(one, each.name) for each in fields(one)}
+    return values | {"until": one.until.isoformat() if one.until else None}
+
+
+def _override(found: Mapping[str, Any]) -> Override:
+    until = datetime.fromisoformat(found["until"]) if found["until"] else None
+    return Override(**{**found, "until": until})
