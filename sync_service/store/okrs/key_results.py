@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.measures.applying.applied import Applied
+from sync_service.domain.measures.applying.applied import NOTHING, Applied
 from sync_service.domain.measures.parts import Basis, ContributionChange, Part
 from sync_service.domain.measures.progress import Stay, parse_stay
 from sync_service.domain.measures.settings import Measure, parse_measure
@@ -20,7 +20,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import among, database_now, insert_or_skip
 from sync_service.store.okrs import history
 from sync_service.store.okrs.applying import applied
-from sync_service.store.okrs.applying.causes import CauseColumns, from_columns, to_columns
+from sync_service.store.okrs.applying.causes import from_columns, to_columns
 from sync_service.store.okrs.team_settings import team_settings
 
 
@@ -45,7 +45,7 @@ class KeyResult:
     basis: Basis | None = None
     entries: int = 0
     proposes: bool = False
-    applied: Applied = Applied(None)
+    applied: Applied = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,6 @@ from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.domain.measures.progress import DECIMALS
 from sync_service.domain.trackers.causes import Cause
 
-
 MAX_CAUSES = 50
 """How many causes a proposal keeps, the latest ones."""
 
@@ -72,6 +71,10 @@ class Applied:
     def waiting(self) -> Proposal | None:
         """Return the proposal that waits for a decision."""
         return self.proposal if self.proposal and self.proposal.decision is Decision.WAITING else None
+
+
+NOTHING = Applied(None)
+"""Nothing was computed yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,13 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
 from sync_service.domain.measures.applying.applied import Applied, Decision, Override, Proposal
 from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.store.okrs.applying.causes import from_columns, to_columns
+from sync_service.store.tables import key_result
 
 
 def columns(one: Applied) -> dict[str, Any]:
@@ -53,3 +57,8 @@ def _of_override(one: Override) -> dict[str, Any]:
 def _override(found: Mapping[str, Any]) -> Override:
     until = datetime.fromisoformat(found["until"]) if found["until"] else None
     return Override(**{**found, "until": until})
+
+
+def store(tx: Transaction, key_result_id: int, one: Applied) -> None:
+    """Store a proposal and an override; the caller has locked the key result and computes it again."""
+    tx.execute(sa.update(key_result).where(key_result.c.id == key_result_id).values(columns(one)))
