@@ -15,7 +15,7 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.progress.compute import compute_key_results
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results
-from sync_service.store.okrs.applying.applied import store
+from sync_service.store.okrs.applying.applied import end_on_time, store
 from sync_service.store.okrs.key_results import KeyResult
 from sync_service.store.okrs.ruleset import Ruleset
 
@@ -61,6 +61,8 @@ class Decider:
             return replace(one.applied, override=made)
 
         self._change(key_result_id, change, f"overridden with {amount(value)}")
+        if until is not None:
+            end_on_time(self.tx, key_result_id, until)
 
     def resume(self, key_result_id: int) -> None:
         """End the override. Raise `Refused` when there is none."""

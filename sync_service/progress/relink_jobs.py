@@ -27,6 +27,8 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, retry_on_conflict, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import key_results, query_listings, query_members, rules
+from sync_service.store.okrs.applying import applied
+from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.queue.retry import drain_rows
@@ -152,11 +154,12 @@ class Relinker:
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
         """Compute a key result again, and once more when the next day begins: its status changes with the day."""
-        causes = [key_results.from_columns(columns) for columns in row.causes] or [
-            Cause(what="another day of the cycle passed")
-        ]
+        causes = [from_columns(columns) for columns in row.causes] or [Cause(what="another day of the cycle passed")]
         self._compute(tx, self.ruleset_cache.current(tx), {row.key_result_id: causes})
-        due.release(tx, tables.recompute, row, wait=self._until_next_day(tx, row.key_result_id), causes=[])
+        wait, ends = self._until_next_day(tx, row.key_result_id), applied.ends_at(tx, row.key_result_id)
+        if ends is not None:
+            wait = min(wait, max(ends - self.now(), timedelta(0)))
+        due.release(tx, tables.recompute, row, wait=wait, causes=[])
 
     def _until_next_day(self, tx: Transaction, key_result_id: int) -> timedelta:
         """Return the time until a few seconds after midnight in the time zone of a key result's team."""

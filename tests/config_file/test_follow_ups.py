@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading
-from sync_service.store.okrs import key_results
+from sync_service.store.okrs.applying.causes import from_columns
 from tests.config_file.conftest import ConfigHarness
 from tests.config_file.files import EXAMPLE, replace
 from tests.config_file.follow_ups import lines, recomputed, relinked, settle, versions
@@ -42,7 +42,7 @@ def test_a_changed_setting_recomputes_its_key_result_with_the_reason(
     assert recomputed(harness) == {"KR-2": [cause]}
     with reading(harness.engine) as tx:
         causes = tx.scalars(sa.select(t.recompute.c.causes)).one()
-    assert key_results.from_columns(causes[0]) == Cause(what=cause, actor="the tests")
+    assert from_columns(causes[0]) == Cause(what=cause, actor="the tests")
 
 
 def test_a_changed_cycle_recomputes_its_key_results(harness: ConfigHarness) -> None:

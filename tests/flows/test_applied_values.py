@@ -97,3 +97,16 @@ def test_an_override_that_would_end_in_the_past_is_refused(core: CoreHarness) ->
     with pytest.raises(Refused, match="later time"):
         decide(core, "override", 80.0, until=past)
     assert core.key_result_row().override is None
+
+
+def test_an_override_ends_by_itself_on_time(core: CoreHarness) -> None:
+    """The row that computes it again is due at that time."""
+    core.receive_and_drain(issue(1, 0), issue(2, 0))
+    until = core.now + timedelta(hours=2)
+    decide(core, "override", 80.0, until=until)
+    (row,) = core.rows(tables.recompute)
+    assert row.due_at == until
+    core.now = until
+    core.make_due(tables.recompute)
+    core.drain()
+    assert (core.key_result_row().current, core.key_result_row().override) == (0, None)

@@ -10,6 +10,7 @@ from sync_service.progress import relink_jobs
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.okrs import key_results, rules
+from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.history import is_shown
 from tests.domain.factories import at, snapshot
 from tests.support.fake_tracker import CoreHarness, bump_rules
@@ -159,7 +160,7 @@ def test_changed_settings_of_a_key_result_recompute_it(core: CoreHarness) -> Non
     core.rule("bugs", core.key_result_row().id, BUGS)
     with writing(core.engine) as tx:
         tx.execute(sa.update(tables.key_result).values(measure={"kind": "open-count"}, start=10, target=0))
-        causes = [key_results.from_columns({"what": "measure changed to open-count"})]
+        causes = [from_columns({"what": "measure changed to open-count"})]
         key_results.recompute(tx, [core.key_result_row().id], causes=causes)
     core.drain()
     assert core.value() == 4

@@ -18,7 +18,7 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.engine.migrate import is_current, migrate
 from sync_service.store.okrs import key_results
-from sync_service.store.okrs.key_results import to_columns
+from sync_service.store.okrs.applying.causes import to_columns
 
 NOW = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
 """A time in the example cycle: day 41 of 92."""

@@ -11,8 +11,8 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.history import value_changed
-from sync_service.store.okrs.key_results import from_columns
 
 Outcome = Literal["waiting", "buried", "ignored", "applied"]
 

@@ -15,8 +15,8 @@ from sync_service.domain.measures.status_text import threshold_clause
 from sync_service.domain.text import goal
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.history import is_shown
-from sync_service.store.okrs.key_results import from_columns
 from sync_service.store.okrs.staleness import Stale, stale
 from sync_service.store.okrs.team_settings import TeamSettings, team_settings
 

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.history import is_shown, value_changed
-from sync_service.store.okrs.key_results import from_columns
 from sync_service.store.okrs.roll_ups import ChildView, RollUp, roll_ups
 from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.views.key_results import KeyResultView, key_result_views

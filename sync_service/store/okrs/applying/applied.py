@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.measures.applying.applied import Applied, Decision, Override, Proposal
 from sync_service.domain.measures.parts import Part, PartKind
+from sync_service.store.engine.database import insert_or_skip
 from sync_service.store.okrs.applying.causes import from_columns, to_columns
-from sync_service.store.tables import key_result
+from sync_service.store.tables import key_result, recompute
 
 
 def columns(one: Applied) -> dict[str, Any]:
@@ -62,3 +63,17 @@ def _override(found: Mapping[str, Any]) -> Override:
 def store(tx: Transaction, key_result_id: int, one: Applied) -> None:
     """Store a proposal and an override; the caller has locked the key result and computes it again."""
     tx.execute(sa.update(key_result).where(key_result.c.id == key_result_id).values(columns(one)))
+
+
+def ends_at(tx: Transaction, key_result_id: int) -> datetime | None:
+    """Return when the override of a key result ends by itself; None: it has none, or no such time."""
+    found = tx.scalar(sa.select(key_result.c.override).where(key_result.c.id == key_result_id))
+    return _override(found).until if found else None
+
+
+def end_on_time(tx: Transaction, key_result_id: int, until: datetime) -> None:
+    """Request to compute a key result when its override ends, or earlier where that was requested."""
+    insert_or_skip(tx, recompute, [{"key_result_id": key_result_id, "causes": []}], unique=("key_result_id",))
+    later = sa.or_(recompute.c.due_at.is_(None), recompute.c.due_at > until)
+    mine = (recompute.c.key_result_id == key_result_id, later, recompute.c.lease.is_(None))
+    tx.execute(sa.update(recompute).where(*mine).values(due_at=until, attempts=0, buried_at=None))
