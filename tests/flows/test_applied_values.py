@@ -19,7 +19,7 @@ pytestmark = pytest.mark.both_databases
 def decide(core: CoreHarness, what: str, *values: object, **settings: object) -> None:
     """Let Ana decide about the key result."""
     with writing(core.engine) as tx:
-        decider = Decider(tx=tx, ruleset=RulesetCache().current(tx), by="Ana", now=core.now, settle=timedelta(0))
+        decider = Decider(tx=tx, ruleset=RulesetCache().current(tx), by="Ana", now=core.now, settle=timedelta(hours=1))
         getattr(decider, what)(core.key_result_row().id, *values, **settings)
 
 
