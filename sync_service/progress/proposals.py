@@ -18,6 +18,7 @@ from sync_service.store.okrs import key_results
 from sync_service.store.okrs.applying.applied import end_on_time, store
 from sync_service.store.okrs.key_results import KeyResult
 from sync_service.store.okrs.ruleset import Ruleset
+from sync_service.store.okrs.team_settings import team_settings
 
 
 class Refused(ValueError):
@@ -84,7 +85,7 @@ class Decider:
 
     def _change(self, key_result_id: int, change: Callable[[KeyResult], Applied], what: str) -> None:
         (one,) = key_results.lock(self.tx, [key_result_id])
-        if one.span.frozen(self.now):
+        if one.span.frozen(self.now, team_settings(self.tx).grace_days):
             raise Refused(f"the numbers of {one.slug} are final")
         store(self.tx, key_result_id, change(one))
         cause = Cause(what=what, actor=self.by)
