@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.measures.applying.applied import Computation, apply, lapse
+from sync_service.domain.measures.applying.applied import Applied, Computation, apply, lapse
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.parts import Change, split
 from sync_service.domain.measures.progress import progress, progress_in_range
@@ -45,15 +45,17 @@ def compute_key_results(
     settle: timedelta,
     issue_ids: Collection[int] | None = None,
     by_rule: bool = False,
+    decided: Mapping[int, Applied] | None = None,
 ) -> ComputeResult:
     """Compute each key result once from what is stored. `causes` maps a key result's id to the causes that touched it.
 
     Locks the key results in id order and reads contributions after that, so that two workers agree. Where only some
     issues changed, `issue_ids` names them. `by_rule`: the links that differ were made or removed by a changed rule.
+    `decided` is what a person decided about applied values, by key result.
     """
     if not causes:
         return ComputeResult(0, notices=False)
-    found = key_results.lock(tx, causes)
+    found = [replace(one, decided=(decided or {}).get(one.id)) for one in key_results.lock(tx, causes)]
     only = affected_issues(tx, ruleset, issue_ids)
     computed = compute_states(tx, ruleset, found, causes, now=now, issue_ids=only, by_rule=by_rule)
     changed = [one for one in computed if _differs(one)]
@@ -66,9 +68,8 @@ def compute_key_results(
 
 def _differs(one: Computed) -> bool:
     before = one.key_result
-    inputs_differ = one.recorded or one.value != before.computed or before.basis is None
-    decided = one.applied is not None and one.applied != before.applied
-    return inputs_differ or decided or one.state != before.state or one.explanation != before.explanation
+    inputs_differ = one.recorded or before.basis is None
+    return inputs_differ or one.state != before.state or one.explanation != before.explanation
 
 
 def affected_issues(tx: Connection, ruleset: Ruleset, issue_ids: Collection[int] | None) -> Collection[int] | None:
@@ -121,7 +122,7 @@ def _computed(one: KeyResult, change: Change, partly_seen: str | None, causes: S
     computation = Computation(
         value=value.current, now=pace.now, proposes=one.proposes, causes=tuple(causes), parts=parts
     )
-    outcome = apply(one.applied, computation, was=one.state.value)
+    outcome = apply(one.decided or one.applied, computation, was=one.state.value)
     applied = outcome.applied.value
     fraction = progress_of(one, applied)
     state = status(fraction, replace(pace, partial=partly_seen is not None, only_dropped=only_dropped(inputs)))

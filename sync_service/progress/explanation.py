@@ -1,11 +1,12 @@
 """Explanation of a value, now or at any past time: the whole sum line by line, from the recorded inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.measures.applying.applied_text import why_applied
 from sync_service.domain.measures.explain import SumLine, sum_lines
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.parts import Basis
@@ -30,11 +31,16 @@ class ExplainedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """How a value was computed at a time. `computed_at` is when; `last_change` is the change that led to it."""
+    """How a value was computed at a time. `computed_at` is when; `last_change` is the change that led to it.
+
+    `value` is the one that applied. Where another one was computed, proposed or overridden, `differs` says so.
+    """
 
     at: datetime
     computed_at: datetime
     value: float | None
+    computed: float | None
+    differs: str | None
     progress: float | None
     basis: Basis
     lines: tuple[ExplainedLine, ...]
@@ -57,7 +63,7 @@ def explain_value(tx: Connection, key_result_id: int, at: datetime) -> Explanati
         contributions=tuple(past.contributions.values()),
         checked_in=past.basis.checked_in,
         steps_done=past.basis.steps_done,
-        ever_linked=bool(past.contributions) or past.value is not None,
+        ever_linked=bool(past.contributions) or past.computed is not None,
         known_since=contributions.known_since(tx, [key_result_id]).get(key_result_id),
     )
     found = sum_lines(inputs, past.contributions)
@@ -67,11 +73,19 @@ def explain_value(tx: Connection, key_result_id: int, at: datetime) -> Explanati
         at=at,
         computed_at=past.at,
         value=past.value,
+        computed=past.computed,
+        differs=why_applied(past.applied),
         progress=past.progress,
         basis=past.basis,
-        lines=tuple(_line(line, names) for line in found),
+        lines=(*(_line(line, names) for line in found), *_applied_line(past)),
         last_change=changes[0] if changes else None,
     )
+
+
+def _applied_line(past: history.PastInputs) -> Sequence[ExplainedLine]:
+    """Return the line after the sum that says which value applied in place of the computed one."""
+    why = why_applied(past.applied)
+    return [ExplainedLine(None, None, "", past.value, f"applies: {why}")] if why else []
 
 
 def _line(line: SumLine, names: Mapping[int, linked_issues.IssueName]) -> ExplainedLine:

@@ -154,7 +154,9 @@ class Relinker:
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
         """Compute a key result again, and once more when the next day begins: its status changes with the day."""
-        causes = [from_columns(columns) for columns in row.causes] or [Cause(what="another day of the cycle passed")]
+        ends = applied.ends_at(tx, row.key_result_id)
+        by_time = [] if ends is not None and ends <= self.now() else [Cause(what="another day of the cycle passed")]
+        causes = [from_columns(columns) for columns in row.causes] or by_time
         self._compute(tx, self.ruleset_cache.current(tx), {row.key_result_id: causes})
         wait, ends = self._until_next_day(tx, row.key_result_id), applied.ends_at(tx, row.key_result_id)
         if ends is not None:

@@ -5,11 +5,16 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from sync_service.progress.proposals import Decider, Refused
+from sync_service.domain.measures.applying.applied import Decision
+from sync_service.progress.applying.proposals import Decider, Refused
+from sync_service.progress.explanation import Explanation, explain_value
 from sync_service.store import tables
-from sync_service.store.engine.database import reading, writing
-from sync_service.store.okrs.ruleset import RulesetCache
+from sync_service.store.engine.database import database_now, reading, writing
+from sync_service.store.okrs import key_results
+from sync_service.store.okrs.applying.applied import lapse_proposal
+from sync_service.store.queue import due
 from sync_service.store.views.key_results import HistoryView, history_view
+from tests.domain.factories import at
 from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness
 
@@ -19,7 +24,7 @@ pytestmark = pytest.mark.both_databases
 def decide(core: CoreHarness, what: str, *values: object, **settings: object) -> None:
     """Let Ana decide about the key result."""
     with writing(core.engine) as tx:
-        decider = Decider(tx=tx, ruleset=RulesetCache().current(tx), by="Ana", now=core.now, settle=timedelta(hours=1))
+        decider = Decider.begin(tx, by="Ana", actor="ana@example.com", now=core.now, settle=timedelta(hours=1))
         getattr(decider, what)(core.key_result_row().id, *values, **settings)
 
 
@@ -28,6 +33,14 @@ def proposing(core: CoreHarness) -> None:
     core.receive_and_drain(issue(1, 0), issue(2, 0))
     with core.engine.begin() as tx:
         tx.execute(sa.update(tables.key_result).values(apply="propose"))
+
+
+def explained(core: CoreHarness, at: datetime) -> Explanation:
+    """Return the explanation at a time."""
+    with reading(core.engine) as tx:
+        found = explain_value(tx, core.key_result_row().id, at)
+    assert found is not None
+    return found
 
 
 def newest(core: CoreHarness) -> HistoryView:
@@ -43,13 +56,13 @@ def test_an_accepted_value_is_one_entry_with_all_causes_and_parts(core: CoreHarn
     core.receive_and_drain(done(2, 6))
     row = core.key_result_row()
     assert (row.current, row.computed, row.proposed["value"]) == (0, 100, 100)
-    decide(core, "accept", "agreed")
+    decide(core, "decide", Decision.ACCEPTED, word="agreed")
     row = core.key_result_row()
     assert (row.current, row.progress, row.status, row.proposed) == (100, 1, "completed", None)
     entry = newest(core)
     assert (entry.before, entry.after) == (0, 100)
     assert [(part.kind.value, part.change) for part in entry.parts] == [("done", 100)]
-    assert [cause.what for cause in entry.causes][-1] == "proposed value accepted: agreed"
+    assert [cause.what for cause in entry.causes][-1] == "proposed value 100 accepted: agreed"
     assert len([cause for cause in entry.causes if cause.what == "closed as done"]) == 2
 
 
@@ -57,14 +70,14 @@ def test_a_declined_value_is_not_proposed_again_until_it_changes(core: CoreHarne
     """A computation that gives the same value proposes nothing."""
     proposing(core)
     core.receive_and_drain(done(1, 5))
-    decide(core, "decline")
+    decide(core, "decide", Decision.DECLINED)
     core.receive_and_drain(issue(1, 7, title="Renamed"))  # reopened: the value is the applied one again
     assert core.key_result_row().proposed is None
     core.receive_and_drain(done(1, 8))
     assert core.key_result_row().proposed["decision"] == "waiting"
-    decide(core, "decline")
+    decide(core, "decide", Decision.DECLINED)
     with pytest.raises(Refused):
-        decide(core, "accept")
+        decide(core, "decide", Decision.ACCEPTED)
 
 
 def test_an_override_applies_until_it_is_resumed(core: CoreHarness) -> None:
@@ -85,9 +98,11 @@ def test_an_override_applies_until_it_is_resumed(core: CoreHarness) -> None:
 def test_an_override_until_a_change_ends_with_the_next_computed_value(core: CoreHarness) -> None:
     """The computed value applies from then on."""
     core.receive_and_drain(issue(1, 0), issue(2, 0))
-    decide(core, "override", 80.0, until_change=True)
+    decide(core, "override", 80.0, until="change")
     core.receive_and_drain(done(1, 5))
     assert (core.key_result_row().current, core.key_result_row().override) == (50, None)
+    whats = [cause.what for cause in newest(core).causes]
+    assert whats == ["closed as done", "the override with 80 by Ana ended: the computed value changed"]
 
 
 def test_an_override_that_would_end_in_the_past_is_refused(core: CoreHarness) -> None:
@@ -110,3 +125,100 @@ def test_an_override_ends_by_itself_on_time(core: CoreHarness) -> None:
     core.make_due(tables.recompute)
     core.drain()
     assert (core.key_result_row().current, core.key_result_row().override) == (0, None)
+    assert [cause.what for cause in newest(core).causes] == ["the override with 80 by Ana ended: its time is over"]
+
+
+def test_an_override_ends_on_time_though_its_row_was_claimed(core: CoreHarness) -> None:
+    """A worker that computes, or died while it did, gives the row back for that time."""
+    core.receive_and_drain(issue(1, 0), issue(2, 0))
+    core.make_due(tables.recompute)
+    (claimed,) = due.claim(core.engine, tables.recompute, limit=1)
+    until = core.now + timedelta(hours=2)
+    decide(core, "override", 80.0, until=until)
+    assert core.rows(tables.recompute)[0].due_at == claimed.due_at
+    core.make_due(tables.recompute)
+    core.drain()
+    (row,) = core.rows(tables.recompute)
+    with reading(core.engine) as tx:
+        wait = row.due_at - database_now(tx)
+    assert timedelta(hours=1) < wait <= timedelta(hours=2)
+    assert core.key_result_row().current == 80
+
+
+def test_an_override_until_a_change_does_not_end_with_the_time_that_passed_before_it(core: CoreHarness) -> None:
+    """The value that days moved is computed first, as an entry of its own."""
+    core.receive_and_drain(done(1, 5, created_at=at(0)))
+    with writing(core.engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(measure={"kind": "lead-time", "window": "7d"}))
+        key_results.recompute(tx, [core.key_result_row().id])
+    core.drain()
+    assert core.key_result_row().computed is not None
+    core.now += timedelta(days=30)
+    decide(core, "override", 80.0, until="change")
+    assert (core.key_result_row().current, core.key_result_row().computed) == (80, None)
+    assert (newest(core).before, newest(core).after) == (None, 80)
+
+
+def test_the_explanation_has_the_whole_computed_sum_and_why_another_value_applies(core: CoreHarness) -> None:
+    """Now and at any past time."""
+    core.receive_and_drain(issue(1, 0), issue(2, 0))
+    decide(core, "override", 80.0)
+    overridden_at = core.now
+    core.now += timedelta(hours=1)
+    core.receive_and_drain(done(1, 5))
+    decide(core, "resume")
+    past, now = explained(core, overridden_at), explained(core, core.now)
+    why = "overridden with 80 by Ana; 0 was computed then"
+    assert (past.value, past.computed, past.differs) == (80, 0, why)
+    assert [line.adds for line in past.lines][-2:] == [0, 80]
+    assert past.lines[-1].text == f"applies: {why}"
+    assert (now.value, now.computed, now.differs, now.lines[-1].adds) == (50, 50, None, 50)
+
+
+def test_a_declined_value_is_explained(core: CoreHarness) -> None:
+    """The decision is in the recorded inputs, though no value moved."""
+    proposing(core)
+    core.receive_and_drain(done(1, 5))
+    assert "50 is proposed since" in str(explained(core, core.now).differs)
+    decide(core, "decide", Decision.DECLINED, word="not yet")
+    assert explained(core, core.now).differs == "50 was declined, so 0 stays"
+    assert core.rows(tables.audit)[-1].what == "KR-1: proposed value 50 declined: not yet"
+
+
+def test_a_proposal_that_was_superseded_meanwhile_is_not_accepted_unseen(core: CoreHarness) -> None:
+    """Who decides names the value they saw."""
+    proposing(core)
+    core.receive_and_drain(done(1, 5))
+    core.receive_and_drain(done(2, 6))
+    with pytest.raises(Refused, match="is 100 now"):
+        decide(core, "decide", Decision.ACCEPTED, expected=50.0)
+    assert core.key_result_row().current == 0
+
+
+def test_an_override_with_no_number_is_refused(core: CoreHarness) -> None:
+    """Nothing changes."""
+    core.receive_and_drain(issue(1, 0))
+    for value in (float("nan"), float("inf"), 1e13):
+        with pytest.raises(Refused, match="not a number, or too large"):
+            decide(core, "override", value)
+
+
+def test_final_numbers_take_no_decision(core: CoreHarness) -> None:
+    """The grace is over."""
+    core.receive_and_drain(issue(1, 0))
+    core.now += timedelta(days=90)
+    with pytest.raises(Refused, match="the numbers of KR-1 are final"):
+        decide(core, "override", 80.0)
+
+
+def test_a_proposal_lapses_once(core: CoreHarness) -> None:
+    """It is kept with its decision, to be listed when the cycle is closed."""
+    proposing(core)
+    core.receive_and_drain(done(1, 5))
+    with writing(core.engine) as tx:
+        lapsed = lapse_proposal(tx, core.key_result_row().id)
+        again = lapse_proposal(tx, core.key_result_row().id)
+    assert lapsed is not None
+    assert (lapsed.value, lapsed.lapsed, lapsed) == (50, True, again)
+    assert core.key_result_row().proposed["decision"] == "lapsed"
+    assert core.key_result_row().current == 0

@@ -13,10 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.measures.applying.applied import Applied
 from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.parts import Basis, ContributionChange, Part
 from sync_service.domain.measures.settings import parse_measure
 from sync_service.store.okrs import contributions
+from sync_service.store.okrs.applying.applied import read_facts
 from sync_service.store.okrs.contributions import Contributions
 from sync_service.store.tables import history, history_checkpoint, key_result
 
@@ -46,13 +48,15 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class PastInputs:
-    """The inputs of a key result after one of its entries."""
+    """The inputs of a key result after one of its entries, the computed value, and what applied."""
 
     entry_id: int
     at: datetime
     value: float | None
     progress: float | None
     basis: Basis
+    computed: float | None
+    applied: Applied
     contributions: Contributions
 
 
@@ -137,12 +141,15 @@ def inputs_at(tx: Transaction, key_result_id: int, at: datetime) -> PastInputs |
     for changed in tx.scalars(later):
         held |= {id_: after for id_, _, after in changed}
     present = {id_: contributions.from_columns(one) for id_, one in held.items()}
+    computed, applied = read_facts(last.computed_from, last.to)
     return PastInputs(
         entry_id=last.id,
         at=last.at,
         value=last.to,
         progress=last.progress_to,
         basis=basis_of(last.computed_from),
+        computed=computed,
+        applied=applied,
         contributions={id_: one for id_, one in present.items() if isinstance(one, Contribution)},
     )
 

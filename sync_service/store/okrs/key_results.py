@@ -26,7 +26,10 @@ from sync_service.store.okrs.team_settings import team_settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyResult:
-    """A key result to compute: its settings, state and cycle. `owner_id` defaults to the objective's owner."""
+    """A key result to compute: its settings, state and cycle. `owner_id` defaults to the objective's owner.
+
+    `decided` is what a person decides about the applied value in this computation.
+    """
 
     id: int
     slug: str
@@ -46,6 +49,7 @@ class KeyResult:
     entries: int = 0
     proposes: bool = False
     applied: Applied = NOTHING
+    decided: Applied | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +76,11 @@ class Computed:
 
     @property
     def recorded(self) -> bool:
-        """Return whether the change is a history entry: the value or its inputs changed, or a moved goal."""
-        goal_moved = self.key_result.state.progress != self.state.progress
-        return self.moved or bool(self.changes) or goal_moved
+        """Return whether the change is a history entry: of the value, its inputs, the goal, or what is applied."""
+        before = self.key_result
+        goal_moved = before.state.progress != self.state.progress
+        decided = self.applied is not None and self.applied != before.applied
+        return self.moved or bool(self.changes) or goal_moved or decided or self.value != before.computed
 
 
 def lock(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
@@ -163,7 +169,8 @@ def _computed_from(one: Computed) -> dict[str, Any] | None:
     if one.basis is None:
         return None
     entries = one.key_result.entries + one.recorded
-    return history.basis_columns(one.basis, one.key_result.settings) | {"entries": entries}
+    facts = applied.facts(one.value, one.applied or one.key_result.applied)
+    return history.basis_columns(one.basis, one.key_result.settings) | facts | {"entries": entries}
 
 
 def _entry(one: Computed) -> history.NewEntry:

@@ -8,13 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from math import isclose
+from typing import Literal
 
 from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.domain.measures.progress import DECIMALS
+from sync_service.domain.text import number
 from sync_service.domain.trackers.causes import Cause
 
 MAX_CAUSES = 50
 """How many causes a proposal keeps, the latest ones."""
+
+
+Until = datetime | Literal["change"] | None
+"""When an override ends by itself: at a time, with the next change of the computed value, or never."""
 
 
 class Decision(StrEnum):
@@ -36,6 +42,11 @@ class Proposal:
     parts: tuple[Part, ...] = ()
     decision: Decision = Decision.WAITING
 
+    @property
+    def lapsed(self) -> bool:
+        """Whether it was never decided."""
+        return self.decision is Decision.LAPSED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
@@ -52,6 +63,11 @@ class Override:
     until: datetime | None = None
     until_change: bool = False
     resumed: bool = False
+
+    @property
+    def ends(self) -> Until:
+        """When it ends by itself."""
+        return "change" if self.until_change else self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +122,7 @@ def apply(before: Applied, computation: Computation, *, was: float | None) -> Ou
     override = _running(before.override, computation)
     after, causes, parts = _rebase(before, computation)
     applied = replace(after, override=override and replace(override, base=after.base))
+    causes = (*causes, *_ended(before.override, override, computation))
     if before.override is not None or override is not None or applied.value is None or was is None:
         return Outcome(applied, causes, ())
     return Outcome(applied, causes, parts if _add_up(parts, applied.value - was) else ())
@@ -118,6 +135,15 @@ def _running(override: Override | None, computation: Computation) -> Override | 
     if override.until is not None and computation.now >= override.until:
         return None
     return None if override.until_change and computation.value != override.computed else override
+
+
+def _ended(before: Override | None, after: Override | None, computation: Computation) -> tuple[Cause, ...]:
+    """Return the cause where an override ended by itself."""
+    if before is None or before.resumed or after is not None:
+        return ()
+    in_time = before.until is not None and computation.now >= before.until
+    why = "its time is over" if in_time else "the computed value changed"
+    return (Cause(what=f"the override with {number(before.value)} by {before.by} ended: {why}"),)
 
 
 def _rebase(before: Applied, computation: Computation) -> tuple[Applied, tuple[Cause, ...], tuple[Part, ...]]:

@@ -1,14 +1,14 @@
 """Proposals and overrides as JSON, in the columns of a key result."""
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.measures.applying.applied import Applied, Decision, Override, Proposal
+from sync_service.domain.measures.applying.applied import Applied, Decision, Override, Proposal, lapse
 from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.store.engine.database import insert_or_skip
 from sync_service.store.okrs.applying.causes import from_columns, to_columns
@@ -28,6 +28,22 @@ def read(current: float | None, proposed: Mapping[str, Any] | None, override: Ma
     overridden = _override(override) if override else None
     base = overridden.base if overridden else current
     return Applied(base, _proposal(proposed) if proposed else None, overridden)
+
+
+def facts(computed: float | None, one: Applied) -> dict[str, Any]:
+    """Return what a history entry keeps where the applied value may differ from the computed one; else nothing."""
+    if one.proposal is None and one.override is None:
+        return {}
+    kept = columns(Applied(one.base, one.proposal and replace(one.proposal, causes=(), parts=()), one.override))
+    return {"computed": computed, "applied": kept | {"base": one.base}}
+
+
+def read_facts(found: Mapping[str, Any], value: float | None) -> tuple[float | None, Applied]:
+    """Return the computed value, and what applied, from what a history entry with this value keeps."""
+    if "applied" not in found:
+        return value, Applied(value)
+    kept = found["applied"]
+    return found["computed"], read(kept["base"], kept["proposed"], kept["override"])
 
 
 def _of_proposal(one: Proposal) -> dict[str, Any]:
@@ -60,9 +76,16 @@ def _override(found: Mapping[str, Any]) -> Override:
     return Override(**{**found, "until": until})
 
 
-def store(tx: Transaction, key_result_id: int, one: Applied) -> None:
-    """Store a proposal and an override; the caller has locked the key result and computes it again."""
-    tx.execute(sa.update(key_result).where(key_result.c.id == key_result_id).values(columns(one)))
+def lapse_proposal(tx: Transaction, key_result_id: int) -> Proposal | None:
+    """Let the proposal that waits lapse, as the numbers become final; return it, to be listed. None: none waits.
+
+    The caller has locked the key result.
+    """
+    k = key_result
+    row = tx.execute(sa.select(k.c.current, k.c.proposed, k.c.override).where(k.c.id == key_result_id)).one()
+    lapsed = lapse(read(row.current, row.proposed, row.override))
+    tx.execute(sa.update(k).where(k.c.id == key_result_id).values(columns(lapsed)))
+    return lapsed.proposal if lapsed.proposal and lapsed.proposal.lapsed else None
 
 
 def ends_at(tx: Transaction, key_result_id: int) -> datetime | None:

@@ -1,0 +1,1 @@
+"""Decisions of people about applied values, and what follows from them."""
