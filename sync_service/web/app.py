@@ -21,6 +21,7 @@ from sync_service.store.engine.database import reading
 from sync_service.web import compression, connections, health
 from sync_service.web import webhooks as hooks
 from sync_service.web.api import bearer_auth, setup
+from sync_service.web.decisions import views as decisions
 from sync_service.web.first_run import first_admin
 from sync_service.web.limits import too_large
 from sync_service.web.pages import (
@@ -50,6 +51,7 @@ PAGES = (
     objectives.blueprint,
     key_results.blueprint,
     check_ins.blueprint,
+    decisions.blueprint,
     views.blueprint,
     *connections.BLUEPRINTS,
     deliveries.blueprint,

@@ -60,6 +60,7 @@ WEB: Mapping[str, str] = {
     "web.limits": "web.server",
     "web.request": "web.limits web.server runtime store domain",
     "web.pages": "web.request store domain",
+    "web.decisions": "web.pages web.request progress store domain",
     # The form of a rule previews what an edit would change.
     "web.rules": "web.request progress store domain",
     "web.connections": "web.request runtime config_file store domain",
@@ -69,7 +70,7 @@ WEB: Mapping[str, str] = {
     "web.api": "web.api.models web.request progress store domain",
     # The app, its health and its webhooks.
     "web": (
-        "web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "
+        "web.decisions web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "
         "runtime ingest store domain"
     ),
 }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync_service.domain.measures.applying.applied import NOTHING
 from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, Span, Status, Thresholds
 from sync_service.store.views.key_results import KeyResultView
 from sync_service.web.pages.pace_text import day_of_cycle, status_reason
@@ -27,6 +28,8 @@ VIEW = KeyResultView(
     target=100.0,
     unit="%",
     current=60.0,
+    computed=60.0,
+    applied=NOTHING,
     progress=0.6,
     status=Status.ON_TRACK,
     thresholds=DEFAULT_THRESHOLDS,

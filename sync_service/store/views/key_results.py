@@ -9,12 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.measures.applying.applied import Applied, Override, Proposal
 from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.domain.measures.status import STATUS_TEXT, Span, Status, Thresholds, proposed_outcome
 from sync_service.domain.measures.status_text import threshold_clause
 from sync_service.domain.text import goal
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.okrs.applying.applied import read as read_applied
 from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.staleness import Stale, stale
@@ -29,7 +31,8 @@ class KeyResultView:
     None when there is no data. Where the value has to `stay` in a range, `start` and `target` are None. `explanation`
     says how the value was computed; `updated_at` is when it last changed. `thresholds`, `span` (the
     cycle in the time zone of the team) and `expected`, the progress expected by now, decide the status. `outcome` of a
-    closed key result is proposed until a person settles it.
+    closed key result is proposed until a person settles it. `current` is the value that is applied, `computed` what
+    linked issues and check-ins give; `applied` says what is proposed or overridden.
     """
 
     id: int
@@ -47,6 +50,8 @@ class KeyResultView:
     stay: Mapping[str, Any] | None
     unit: str
     current: float | None
+    computed: float | None
+    applied: Applied
     progress: float | None
     status: Status
     thresholds: Thresholds
@@ -69,6 +74,17 @@ class KeyResultView:
         by_target = self.stay is None and self.progress is not None and self.progress < 1
         expected = self.expected if by_target else None
         return STATUS_TEXT[self.status] + threshold_clause(self.status, self.thresholds, expected)
+
+    @property
+    def proposed(self) -> Proposal | None:
+        """The proposal that waits for the owner, or that lapsed."""
+        lapsed = self.applied.proposal if self.applied.proposal and self.applied.proposal.lapsed else None
+        return self.applied.waiting or lapsed
+
+    @property
+    def override(self) -> Override | None:
+        """The override that applies."""
+        return self.applied.override
 
     @property
     def closed(self) -> bool:
@@ -157,6 +173,8 @@ def _key_result(row: Row[Any], out_of_date: Stale | None, settings: TeamSettings
         stay=row.stay,
         unit=row.unit,
         current=row.current,
+        computed=row.computed,
+        applied=read_applied(row.current, row.proposed, row.override),
         progress=row.progress,
         status=Status.CLOSED if frozen else Status(row.status),
         thresholds=of_team.thresholds,

@@ -14,7 +14,7 @@ from sync_service.web.pages.check_in_form import may_check_in
 from sync_service.web.pages.issue_list import IssueFilter, list_issues
 from sync_service.web.pages.template_globals import zone
 from sync_service.web.request.context import services
-from sync_service.web.request.guards import Guard, current_caller, guarded
+from sync_service.web.request.guards import Guard, current_caller, guarded, owns
 
 blueprint = Blueprint("key_results", __name__)
 
@@ -37,8 +37,15 @@ def find(tx: Connection, slug: str) -> tuple[KeyResultView, CycleView]:
     return view, next(cycle for cycle in cycle_views(tx, services().now()) if cycle.slug == view.cycle)
 
 
-def page(slug: str, *, mistake: str | None = None, question: str | None = None) -> str:
-    """Return the page; `mistake` and `question` are about a check-in that was just sent."""
+def page(
+    slug: str,
+    *,
+    mistake: str | None = None,
+    question: str | None = None,
+    override_mistake: str | None = None,
+    decision_mistake: str | None = None,
+) -> str:
+    """Return the page; `mistake` and `question` are about a check-in just sent, the others about a decision."""
     now, caller = services().now(), current_caller()
     older = request.args.get("older", type=int)
     with reading(services().engine) as tx:
@@ -61,7 +68,10 @@ def page(slug: str, *, mistake: str | None = None, question: str | None = None) 
         entries=entries,
         listing=list_issues(issues, IssueFilter.read(request.args)),
         may_check_in=caller is not None and may_check_in(view, caller),
+        may_decide=not view.closed and owns(view.owner),
         mistake=mistake,
+        override_mistake=override_mistake,
+        decision_mistake=decision_mistake,
         question=question,
         check_ins=check_ins,
         typed=request.form,

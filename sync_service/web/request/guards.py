@@ -84,6 +84,14 @@ def may(guard: str) -> bool:
     return person is not None and RANK[person.role] >= RANK[Guard(guard)]
 
 
+def owns(email: str | None) -> bool:
+    """Return whether the caller is a member who owns what this person owns, or an admin."""
+    person = current_caller()
+    return person is not None and (
+        may(Guard.ADMIN) or (may(Guard.MEMBER) and email is not None and email == person.email)
+    )
+
+
 def install(app: Flask, *, bearer: Identify | None = None) -> None:
     """Check the guard before every request. `bearer` identifies API callers; without it every API call is refused."""
     app.before_request(partial(_check, bearer or _nobody))

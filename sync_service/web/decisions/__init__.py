@@ -1,0 +1,1 @@
+"""Decisions about values on the page of a key result."""
