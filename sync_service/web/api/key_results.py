@@ -75,7 +75,7 @@ def list_key_results(query: KeyResultsQuery) -> Response:
 def show_key_result(path: KeyResultPath) -> Response:
     """Show one key result."""
     with reading(services().engine) as tx:
-        return unless_unchanged(tx, lambda: json_response(KeyResult.json_of(_find(tx, path.slug))))
+        return unless_unchanged(tx, lambda: json_response(KeyResult.json_of(find(tx, path.slug))))
 
 
 @blueprint.get("/key-results/<slug>/history", responses=responses(HistoryList, list_=True, polled=True, missing=True))
@@ -85,7 +85,7 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
     before = id_after(query)
 
     def build() -> Response:
-        found = history_view(tx, _find(tx, path.slug).id, before=before, limit=query.limit + 1)
+        found = history_view(tx, find(tx, path.slug).id, before=before, limit=query.limit + 1)
         return page(found, limit=query.limit, sort_key=id_of, model=HistoryList)
 
     with reading(services().engine) as tx:
@@ -104,7 +104,7 @@ def show_explanation(path: KeyResultPath, query: ExplanationQuery) -> Response:
     """Show how a key result's value was computed: the whole sum line by line, at any past time."""
     at = query.at or services().now()
     with reading(services().engine) as tx:
-        found = explain_value(tx, _find(tx, path.slug).id, at)
+        found = explain_value(tx, find(tx, path.slug).id, at)
     if found is None:
         not_found(f"{path.slug} has no recorded value as early as {instant(at)}.")
     return json_response(Explanation.json_of(found))
@@ -117,14 +117,14 @@ def list_issues(path: KeyResultPath, query: PageQuery) -> Response:
     after = key_after(query, str, int, str)
 
     def build() -> Response:
-        found = sorted_after(issues_view(tx, _find(tx, path.slug).id), after, sort_key=_by_key)
+        found = sorted_after(issues_view(tx, find(tx, path.slug).id), after, sort_key=_by_key)
         return page(found, limit=query.limit, sort_key=_by_key, model=IssueList)
 
     with reading(services().engine) as tx:
         return unless_unchanged(tx, build)
 
 
-def _find(tx: Connection, slug: str) -> KeyResultView:
+def find(tx: Connection, slug: str) -> KeyResultView:
     """Return the key result with this slug; abort with 404 and similar slugs when there is none."""
     now = services().now()
     found = key_result_view(tx, slug, now) if _storable(slug) else None

@@ -75,6 +75,50 @@ class Thresholds(FromView):
     behind: float = Field(examples=[25])
 
 
+class Cause(FromView):
+    """One cause of a change of a value."""
+
+    what: str = Field(description="what happened, in words", examples=["closed as done"])
+    issue: str | None = Field(description="the issue's key", examples=["acme/checkout#12"])
+    title: str | None = Field(examples=["Pay with one click"])
+    url: str | None = Field(examples=["https://github.com/acme/checkout/issues/12"])
+    delivery: str | None = Field(
+        description="the tracker's id of the delivery that reported it",
+        examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"],
+    )
+    actor: str | None = Field(description="who did it", examples=["anaruiz"])
+
+
+class Part(FromView):
+    """A part of a change of a value: work, or a moved goalpost."""
+
+    kind: PartKind = Field(description="in the order in which changes are applied", examples=["done"])
+    change: float = Field(description="the change of the value, in its unit", examples=[12.5])
+
+
+class Proposed(FromView):
+    """A computed value that waits until the owner accepts or declines it."""
+
+    value: float = Field(examples=[75])
+    since: Moment = Field(description="when this value was computed first")
+    causes: list[Cause] = Field(description="what changed since the value that applies")
+    parts: list[Part] = Field(description="how much of the change is work, and how much moved goalposts")
+    lapsed: bool = Field(description="true: it was not decided before the numbers became final")
+
+
+class Override(FromView):
+    """A person's value that applies in place of the computed one."""
+
+    value: float = Field(examples=[80])
+    until: Moment | Literal["change"] | None = Field(
+        validation_alias="ends",
+        description="when it ends by itself: at a time, or `change`, with the next change of the computed value; "
+        "null: it applies until it is ended",
+    )
+    by: str = Field(description="who made it", examples=["Ana Ruiz"])
+    computed: float | None = Field(description="the computed value when it was made", examples=[62.5])
+
+
 class KeyResult(FromView):
     """A key result with its value and status."""
 
@@ -95,7 +139,12 @@ class KeyResult(FromView):
         examples=[{"above": 99.5}],
     )
     unit: str = Field(description="the unit of start, target and current", examples=["%"])
-    current: float | None = Field(description="null: there is no data", examples=[62.5])
+    current: float | None = Field(
+        description="the value that applies: computed, accepted or overridden; null: there is no data", examples=[62.5]
+    )
+    computed: float | None = Field(description="what linked issues and check-ins give", examples=[62.5])
+    proposed: Proposed | None = Field(description="null: no value waits for the owner")
+    override: Override | None = Field(description="null: no value is overridden")
     progress: float | None = Field(
         description="(current - start) / (target - start), not clamped; null: there is no data",
         examples=[0.625],
@@ -159,27 +208,6 @@ class Issue(FromView):
     )
 
 
-class Cause(FromView):
-    """One cause of a change of a value."""
-
-    what: str = Field(description="what happened, in words", examples=["closed as done"])
-    issue: str | None = Field(description="the issue's key", examples=["acme/checkout#12"])
-    title: str | None = Field(examples=["Pay with one click"])
-    url: str | None = Field(examples=["https://github.com/acme/checkout/issues/12"])
-    delivery: str | None = Field(
-        description="the tracker's id of the delivery that reported it",
-        examples=["72d3162e-cc78-11e3-81ab-4c9367dc0958"],
-    )
-    actor: str | None = Field(description="who did it", examples=["anaruiz"])
-
-
-class Part(FromView):
-    """A part of a change of a value: work, or a moved goalpost."""
-
-    kind: PartKind = Field(description="in the order in which changes are applied", examples=["done"])
-    change: float = Field(description="the change of the value, in its unit", examples=[12.5])
-
-
 class HistoryEntry(FromView):
     """One change of a key result's value, or of its progress where start or target moved."""
 
@@ -216,7 +244,13 @@ class Explanation(FromView):
 
     at: Moment
     computed_at: Moment = Field(description="when the value of that time was computed")
-    value: float | None = Field(description="null: there was no data", examples=[62.5])
+    value: float | None = Field(description="the value that applied; null: there was no data", examples=[62.5])
+    computed: float | None = Field(description="the value that the sum gives", examples=[62.5])
+    differs: str | None = Field(
+        description="why the value that applied may differ from the computed one; null: nothing was proposed or "
+        "overridden",
+        examples=["80 was declined, so 62.5 stays"],
+    )
     progress: float | None = Field(examples=[0.625])
     start: float | None = Field(validation_alias=AliasPath("basis", "start"))
     target: float | None = Field(validation_alias=AliasPath("basis", "target"))

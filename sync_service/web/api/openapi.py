@@ -7,6 +7,7 @@ from flask_openapi3 import OpenAPI
 from pydantic.json_schema import models_json_schema
 
 from sync_service.web.api import list_models, models
+from sync_service.web.api.decisions import bodies
 from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
 from sync_service.web.api.pagination import json_response
 from sync_service.web.api.reference import read_reference
@@ -29,11 +30,17 @@ RESPONSE_MODELS = (
     list_models.NoticeList,
 )
 
+BODY_MODELS = (bodies.ProposalDecision, bodies.NewOverride)
+
 
 def components() -> dict[str, Any]:
     """Return the schemas and the security scheme. flask-openapi3's own schemas would lose the examples."""
     _, schemas = models_json_schema(
-        [(model, "serialization") for model in RESPONSE_MODELS], ref_template="#/components/schemas/{model}"
+        [
+            *((model, "serialization") for model in RESPONSE_MODELS),
+            *((model, "validation") for model in BODY_MODELS),
+        ],
+        ref_template="#/components/schemas/{model}",
     )
     return {"components": {"schemas": schemas["$defs"], "securitySchemes": SECURITY_SCHEMES}}
 

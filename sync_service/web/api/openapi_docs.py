@@ -44,9 +44,17 @@ def api_blueprint(name: str, import_name: str, tag: Tag) -> APIBlueprint:
 
 
 def responses(
-    model: type[BaseModel], *, list_: bool = False, polled: bool = False, missing: bool = False
+    model: type[BaseModel],
+    *,
+    list_: bool = False,
+    polled: bool = False,
+    missing: bool = False,
+    conflict: bool = False,
 ) -> dict[str | int | HTTPStatus, Any]:
-    """Return the responses of a route: the model; 304 when it supports ETags (`polled`); 404 when `missing`."""
+    """Return the responses of a route: the model; 304 when it supports ETags (`polled`).
+
+    404 when it may be `missing`, 409 when what it wants may contradict the present state.
+    """
     headers = ({"Link": LINK} if list_ else {}) | ({"ETag": ETAG} if polled else {})
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     responses: dict[str | int | HTTPStatus, Any] = {
@@ -56,6 +64,8 @@ def responses(
         responses[304] = {"description": "Nothing changed since the response with this ETag."}
     if missing:
         responses[404] = _problem(404)
+    if conflict:
+        responses[409] = _problem(409)
     return responses
 
 

@@ -25,6 +25,7 @@ DETAILS: Mapping[int, str] = {
     403: "The role of this token is too low.",
     404: "There is no such address; /api/v1/docs lists all.",
     405: "This address does not accept the method; the Allow header names the accepted ones.",
+    409: "The present state does not allow it; the detail says why.",
     413: "The body is too large.",
     422: "A parameter is not valid; `errors` names each one.",
     429: "Too many requests with this token; the Retry-After header says how many seconds to wait.",

@@ -13,7 +13,7 @@ HERE = "urn:openapi"
 
 def check_against_document(document: dict[str, Any], response: TestResponse) -> None:
     """Fail if the document does not describe this status, media type or body; ignore paths outside the document."""
-    operation = operation_of(document, response.request.path)
+    operation = operation_of(document, response.request.path, response.request.method)
     if operation is None:
         return
     described = operation["responses"][str(response.status_code)]
@@ -24,11 +24,11 @@ def check_against_document(document: dict[str, Any], response: TestResponse) -> 
     validator(document, schema).validate(response.get_json())
 
 
-def operation_of(document: dict[str, Any], path: str) -> dict[str, Any] | None:
-    """Return the GET operation of a path, or None."""
+def operation_of(document: dict[str, Any], path: str, method: str = "GET") -> dict[str, Any] | None:
+    """Return the operation of a path with a method, or None."""
     for template, item in document["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
-            found: dict[str, Any] = item["get"]
+            found: dict[str, Any] | None = item.get(method.lower())
             return found
     return None
 

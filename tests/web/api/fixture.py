@@ -132,15 +132,20 @@ class ApiHarness:
             return auth.create_api_token(tx, name=f"token {next(self.numbers)}", role=role, now=NOW)
 
     def call(
-        self, path: str, *, token: str | None, method: str = "GET", headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        *,
+        token: str | None,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> TestResponse:
         """Call an address, with or without a token, and validate the response against the OpenAPI document."""
         sent = dict(headers or {}) | ({"Authorization": f"Bearer {token}"} if token else {})
         client = self.app.test_client()
-        response = client.open(path, method=method, headers=sent)
-        if method == "GET":
-            document = client.get("/api/v1/openapi.json").get_json()
-            check_against_document(document, response)
+        response = client.open(path, method=method, headers=sent, json=body)
+        document = client.get("/api/v1/openapi.json").get_json()
+        check_against_document(document, response)
         return response
 
 

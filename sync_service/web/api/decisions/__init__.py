@@ -1,0 +1,1 @@
+"""Decisions about values in the API."""
