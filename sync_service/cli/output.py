@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from sync_service.domain.measures.applying.applied_text import until_words
 from sync_service.domain.measures.parts_text import change_text
 from sync_service.domain.text import amount, counted, instant, number, percent
 from sync_service.domain.trackers.causes import Cause
@@ -161,6 +162,9 @@ def past_lines(view: KeyResultView, explanation: Explanation) -> Iterator[str]:
     yield f"{view.slug}  {view.title}"
     yield f"  at         {instant(explanation.at)}"
     yield f"  value      {value(explanation.value)}{progress}, computed {instant(explanation.computed_at)}"
+    if explanation.differs:
+        yield f"  computed   {value(explanation.computed)}"
+        yield f"  applied    {explanation.differs}"
     yield from _sum_lines(explanation)
     if explanation.last_change is not None:
         yield ""
@@ -206,6 +210,7 @@ def explain_lines(
     yield f"  objective  {view.objective_title} ({view.objective}, cycle {view.cycle})"
     yield f"  owner      {owner}"
     yield f"  value      {value(view.current)}, {_wanted(view)}"
+    yield from _applied_lines(view)
     progress = "" if view.progress is None else f", {percent(view.progress)} of the way"
     yield f"  status     {view.status_text}{progress}"
     if view.outcome:
@@ -225,6 +230,18 @@ def explain_lines(
     yield "What changed it" if history else "It has not changed yet"
     for entry in history:
         yield from _history_lines(view, entry)
+
+
+def _applied_lines(view: KeyResultView) -> Iterator[str]:
+    """Yield the computed value, the proposed one and the override, where another value may apply than the computed."""
+    value = partial(amount, unit=view.unit, target=view.target)
+    if view.applied.proposal or view.override:
+        yield f"  computed   {value(view.computed)}"
+    if view.applied.proposal:
+        one = view.applied.proposal
+        yield f"  proposed   {value(one.value)} since {instant(one.since)}, {one.decision}"
+    if view.override:
+        yield f"  override   {value(view.override.value)} by {view.override.by}{until_words(view.override.ends)}"
 
 
 def _wanted(view: KeyResultView) -> str:

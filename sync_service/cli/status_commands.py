@@ -67,9 +67,7 @@ def explain(slug: str, *, as_json: bool, limit: int, written: str | None) -> Non
     now, zone = services.now(), services.settings.zone
     at = end_of(written, now, zone, option="--at") if written else None
     with reading(services.engine) as tx:
-        view = key_result_view(tx, slug, now)
-        if view is None:
-            raise click.ClickException(f"there is no key result {slug!r}{_suggestion(tx, slug)}")
+        view = find_key_result(tx, slug, now)
         explanation = explain_value(tx, view.id, at or now)
         if at is not None:
             _print_past(view, at, explanation, as_json=as_json)
@@ -90,6 +88,14 @@ def _print_past(view: KeyResultView, at: datetime, explanation: Explanation | No
         click.echo(json.dumps({"slug": view.slug, **found}, indent=2, ensure_ascii=False))
     else:
         click.echo("\n".join(output.past_lines(view, explanation)))
+
+
+def find_key_result(tx: Connection, slug: str, now: datetime) -> KeyResultView:
+    """Return a key result by its slug. Raise `ClickException` with similar slugs when there is none."""
+    view = key_result_view(tx, slug, now)
+    if view is None:
+        raise click.ClickException(f"there is no key result {slug!r}{_suggestion(tx, slug)}")
+    return view
 
 
 def _suggestion(tx: Connection, slug: str) -> str:

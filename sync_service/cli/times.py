@@ -1,4 +1,4 @@
-"""Times as people type them after an option: a day, a moment, or how long ago."""
+"""Times as people type them after an option: a day, a moment, or how long ago or from now."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -6,15 +6,15 @@ from zoneinfo import ZoneInfo
 
 import click
 
-_AGO = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])", re.ASCII)
+_LENGTH = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(written: str, now: datetime, zone: ZoneInfo, *, option: str = "--since") -> datetime:
     """Parse a time; one without an offset is in the organisation's time zone."""
-    ago = _AGO.fullmatch(written)
-    if ago:
-        return now - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
+    ago = _length(written)
+    if ago is not None:
+        return now - ago
     try:
         found = datetime.fromisoformat(written)
     except ValueError as error:
@@ -22,6 +22,23 @@ def moment(written: str, now: datetime, zone: ZoneInfo, *, option: str = "--sinc
             f"{option} {written!r} is not a time: write 2026-10-01T12:00, or 90m, 24h, 7d"
         ) from error
     return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def ahead(written: str, now: datetime, zone: ZoneInfo, *, option: str) -> datetime:
+    """Parse a time to come: a day (it ends at its midnight), a moment, or how long from now."""
+    length = _length(written)
+    if length is not None:
+        return now + length
+    try:
+        day = date.fromisoformat(written)
+    except ValueError:
+        return moment(written, now, zone, option=option)
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+
+
+def _length(written: str) -> timedelta | None:
+    found = _LENGTH.fullmatch(written)
+    return timedelta(**{_UNITS[found["unit"]]: int(found["number"])}) if found else None
 
 
 def end_of(written: str, now: datetime, zone: ZoneInfo, *, option: str) -> datetime:

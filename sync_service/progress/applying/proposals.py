@@ -6,12 +6,20 @@ the audit log.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.measures.applying.applied import Applied, Decision, Override, Proposal, Until
+from sync_service.domain.measures.applying.applied import (
+    Applied,
+    Decision,
+    Proposal,
+    Until,
+    decided,
+    overridden,
+    resumed,
+)
 from sync_service.domain.measures.applying.applied_text import until_words
 from sync_service.domain.text import amount, clipped, in_full, plain
 from sync_service.domain.trackers.causes import Cause
@@ -65,10 +73,9 @@ class Decider:
             raise Refused(f"{one.slug} has no proposed value that waits")
         if expected is not None and waiting.value != expected:
             raise Refused(f"the proposed value of {one.slug} is {in_full(waiting.value)} now; decide again")
-        after = replace(one.applied, proposal=replace(waiting, decision=decision))
         note = clipped(plain(word), LONGEST_WORD)
         what = f"proposed value {amount(waiting.value)} {decision.value}"
-        self._apply(one, after, f"{what}: {note}" if note else what)
+        self._apply(one, decided(one.applied, decision), f"{what}: {note}" if note else what)
         return waiting
 
     def override(self, key_result_id: int, value: float, *, until: Until = None) -> None:
@@ -81,15 +88,8 @@ class Decider:
         self._lock(key_result_id)
         self._compute(key_result_id, Cause(what="computed again"))
         one = self._lock(key_result_id)
-        made = Override(
-            value=value,
-            by=self.by,
-            computed=one.computed,
-            base=one.applied.base,
-            until=at,
-            until_change=until == "change",
-        )
-        self._apply(one, replace(one.applied, override=made), f"overridden with {amount(value)}{until_words(until)}")
+        after = overridden(one.applied, value, by=self.by, computed=one.computed, until=until)
+        self._apply(one, after, f"overridden with {amount(value)}{until_words(until)}")
         if at is not None:
             end_on_time(self.tx, key_result_id, at)
 
@@ -98,8 +98,7 @@ class Decider:
         one = self._lock(key_result_id)
         if one.applied.override is None:
             raise Refused(f"{one.slug} has no override to end")
-        after = replace(one.applied, override=replace(one.applied.override, resumed=True))
-        self._apply(one, after, "override ended")
+        self._apply(one, resumed(one.applied), "override ended")
 
     def _lock(self, key_result_id: int) -> KeyResult:
         (one,) = key_results.lock(self.tx, [key_result_id])
@@ -111,7 +110,7 @@ class Decider:
         self._compute(one.id, Cause(what=what, actor=self.by), {one.id: after})
         audit.note(self.tx, actor=self.actor, what=f"{one.slug}: {what}", at=self.now)
 
-    def _compute(self, key_result_id: int, cause: Cause, decided: Mapping[int, Applied] | None = None) -> None:
+    def _compute(self, key_result_id: int, cause: Cause, after: Mapping[int, Applied] | None = None) -> None:
         compute_key_results(
             self.tx,
             self.ruleset,
@@ -119,6 +118,6 @@ class Decider:
             now=self.now,
             settle=self.settle,
             issue_ids=(),
-            decided=decided,
+            decided=after,
         )
         versions.bump(self.tx, versions.CHANGES)

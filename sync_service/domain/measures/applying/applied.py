@@ -175,6 +175,33 @@ def propose(base: float | None, proposal: Proposal | None, computation: Computat
     return Proposal(value=value, since=computation.now, causes=causes, parts=parts)
 
 
+def decided(applied: Applied, decision: Decision) -> Applied:
+    """Return what applies with a decision about the proposal that waits; the next computation follows it."""
+    if applied.waiting is None:
+        raise ValueError("no proposal waits")
+    return replace(applied, proposal=replace(applied.waiting, decision=decision))
+
+
+def overridden(applied: Applied, value: float, *, by: str, computed: float | None, until: Until = None) -> Applied:
+    """Return what applies with a person's value, which ends an earlier one."""
+    made = Override(
+        value=value,
+        by=by,
+        computed=computed,
+        base=applied.base,
+        until=until if isinstance(until, datetime) else None,
+        until_change=until == "change",
+    )
+    return replace(applied, override=made)
+
+
+def resumed(applied: Applied) -> Applied:
+    """Return what applies with an override that the next computation ends."""
+    if applied.override is None:
+        raise ValueError("nothing is overridden")
+    return replace(applied, override=replace(applied.override, resumed=True))
+
+
 def lapse(applied: Applied) -> Applied:
     """Return what applies once the numbers are final: a proposal that waits has lapsed."""
     waiting = applied.waiting
