@@ -21,6 +21,7 @@ from sync_service.notify.outbox import Outbox
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import writing
 from sync_service.store.jobs import mails
+from sync_service.store.okrs.applying.applied import read as read_applied
 from sync_service.store.okrs.key_results import change_of
 from sync_service.store.okrs.team_settings import Settings, team_settings
 from sync_service.store.queue import due
@@ -88,6 +89,7 @@ def _causes(row: Row[Any]) -> Iterable[str]:
 
 def _notice_item(row: Row[Any], settings: Settings, now: datetime) -> NoticeItem:
     percents = row.measure.get("kind") == "done-share"
+    waiting = read_applied(None, row.proposed, None).waiting
     return NoticeItem(
         slug=row.slug,
         title=row.title,
@@ -99,4 +101,5 @@ def _notice_item(row: Row[Any], settings: Settings, now: datetime) -> NoticeItem
         change=change_of(row),
         thresholds=settings.thresholds,
         expected=Span.of_days(row.starts, row.ends, settings.zone).elapsed(now),
+        proposed=waiting.value if waiting else None,
     )

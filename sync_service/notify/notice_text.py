@@ -36,7 +36,7 @@ _SEVERITY = (Status.COMPLETED, Status.ON_TRACK, Status.NO_DATA, Status.AT_RISK, 
 class NoticeItem:
     """A key result and its change. `owned`: the reader owns it, otherwise its objective.
 
-    `thresholds` and `expected`, the progress expected now, decide its status.
+    `thresholds` and `expected`, the progress expected now, decide its status. `proposed` waits for the owner.
     """
 
     slug: str
@@ -49,6 +49,7 @@ class NoticeItem:
     change: Change
     thresholds: Thresholds
     expected: float
+    proposed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Section:
     headline: str
     tone: Tone
     value: tuple[str, str]
+    proposed: str | None
     progress: tuple[str, str] | None
     target: str | None
     status: tuple[Badge, Badge]
@@ -138,9 +140,10 @@ def _section(item: NoticeItem, base_url: str) -> Section:
         title=clipped(plain(item.title), LONGEST_TITLE),
         objective=clipped(plain(item.objective), LONGEST_TITLE),
         url=f"{base_url}/key-results/{quote(item.slug, safe='')}",
-        headline=_headline(change, value(after.value)),
+        headline=_headline(change, value(after.value), value(item.proposed)),
         tone=_tone(change),
         value=(value(before.value), value(after.value)),
+        proposed=None if item.proposed is None else value(item.proposed),
         progress=None if is_share or item.stay else (percent(before.progress), percent(after.progress)),
         target=None if is_share else goal(item.target, item.stay, unit),
         status=(_badge(before.status), _badge(after.status)),
@@ -165,8 +168,10 @@ def _value_is_progress(state: KeyResultState) -> bool:
     return abs(state.value - 100 * state.progress) < 0.05
 
 
-def _headline(change: Change, value: str) -> str:
+def _headline(change: Change, value: str, proposed: str) -> str:
     kind, after = kind_of(change), change.after
+    if kind is NoticeKind.PROPOSED:
+        return f"proposes {proposed}"
     if kind is NoticeKind.COMPLETED:
         return "completed"
     if kind is NoticeKind.FELL_BACK:
@@ -184,6 +189,8 @@ def _headline(change: Change, value: str) -> str:
 def _tone(change: Change) -> Tone:
     if kind_of(change) is NoticeKind.FELL_BACK:
         return "bad" if change.after.status is Status.BEHIND else "warn"
+    if kind_of(change) is NoticeKind.PROPOSED:
+        return "calm"
     if _severity(change.after.status) < _severity(change.before.status):
         return "good"
     return _TONES.get(change.after.status, "calm")
@@ -199,6 +206,8 @@ def _urgency(item: NoticeItem) -> int:
         return 0
     if kind is NoticeKind.COMPLETED:
         return 2
+    if kind is NoticeKind.PROPOSED:
+        return 1
     return 1 if _severity(item.change.after.status) > _severity(item.change.before.status) else 3
 
 
@@ -255,5 +264,6 @@ def preview(sections: Sequence[Section]) -> str:
     first = sections[0]
     why = first.reasons[0] if first.reasons else None
     reason = " ".join(filter(None, [why.issue, why.title and f"“{clipped(why.title, 60)}”", why.what])) if why else ""
-    moved = " → ".join(first.value) if first.value[0] != first.value[1] else first.value[1]
+    still = f"{first.proposed} is proposed" if first.proposed else first.value[1]
+    moved = " → ".join(first.value) if first.value[0] != first.value[1] else still
     return ": ".join(filter(None, [moved, reason]))

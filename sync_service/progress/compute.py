@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.measures.applying.applied import Applied, Computation, apply, lapse
+from sync_service.domain.measures.applying.applied import Applied, Computation, announced, apply, lapse
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.parts import Change, split
 from sync_service.domain.measures.progress import progress, progress_in_range
 from sync_service.domain.measures.status import Pace, Status, status
+from sync_service.domain.people.notices import SILENT, KeyResultState, absorb
 from sync_service.domain.people.notices import Change as NoticeChange
-from sync_service.domain.people.notices import KeyResultState, absorb
 from sync_service.domain.trackers.causes import Cause
 from sync_service.progress.inputs import InputReader
 from sync_service.progress.pace import only_dropped, pace_of
@@ -68,7 +68,7 @@ def compute_key_results(
 
 def _differs(one: Computed) -> bool:
     before = one.key_result
-    inputs_differ = one.recorded or before.basis is None
+    inputs_differ = one.recorded or one.announces or before.basis is None
     return inputs_differ or one.state != before.state or one.explanation != before.explanation
 
 
@@ -126,6 +126,7 @@ def _computed(one: KeyResult, change: Change, partly_seen: str | None, causes: S
     applied = outcome.applied.value
     fraction = progress_of(one, applied)
     state = status(fraction, replace(pace, partial=partly_seen is not None, only_dropped=only_dropped(inputs)))
+    kept = outcome.applied if state in SILENT else announced(outcome.applied, one.owner_id)
     return Computed(
         key_result=one,
         state=KeyResultState(state, applied, fraction),
@@ -135,7 +136,8 @@ def _computed(one: KeyResult, change: Change, partly_seen: str | None, causes: S
         basis=change.after,
         changes=change.contributions,
         parts=outcome.parts,
-        applied=outcome.applied,
+        applied=kept,
+        announces=kept is not outcome.applied,
     )
 
 
@@ -185,10 +187,12 @@ def _update_notices(tx: Connection, computed: Sequence[Computed], *, now: dateti
     changed: dict[int, NoticeChange] = {}
     for one in computed:
         owner_id = one.key_result.owner_id
-        if owner_id is None or one.state == one.key_result.state:
+        waiting = pending.get((one.key_result.id, owner_id)) if owner_id else None
+        before = waiting.change if waiting else None
+        found = _notice_change(one, before)
+        if owner_id is None or found is None:
             continue
-        waiting = pending.get((one.key_result.id, owner_id))
-        change = absorb(waiting.change if waiting else None, NoticeChange(one.key_result.state, one.state, one.causes))
+        change = absorb(before, found)
         if waiting and change is None:
             dropped[waiting.id] = "undone before the mail was written"
         elif waiting and change:
@@ -199,3 +203,17 @@ def _update_notices(tx: Connection, computed: Sequence[Computed], *, now: dateti
     key_results.change_notices(tx, changed)
     key_results.add_notices(tx, new, now=now, settle=settle)
     return bool(new or changed)
+
+
+def _notice_change(one: Computed, pending: NoticeChange | None) -> NoticeChange | None:
+    """Return what is new for the owner's notice, with the proposed value where it is about that; None: nothing."""
+    pending_proposal = pending is not None and pending.proposes
+    waiting = one.applied.waiting if one.applied else None
+    announcement = waiting.announcement if waiting and (one.announces or pending_proposal) else ()
+    before = one.key_result.state
+    if one.announces and before.status in SILENT:
+        before = one.state  # a change from this status makes no mail, but the proposed value does
+    if one.state == before and not announcement and not pending_proposal:
+        return None
+    causes = one.causes if one.state != before else ()
+    return NoticeChange(before, one.state, (*causes, *announcement))

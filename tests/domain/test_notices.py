@@ -1,5 +1,7 @@
 """Notices: which changes are worth a mail."""
 
+from dataclasses import replace
+
 import pytest
 
 from sync_service.domain.measures.status import Status
@@ -16,6 +18,7 @@ from sync_service.domain.trackers.causes import Cause
 
 CLOSED = Cause(what="closed as done", issue="a#1", delivery="d1")
 REOPENED = Cause(what="reopened", issue="a#1", delivery="d2", reopened=True)
+PROPOSED = Cause(what="reopened", issue="a#1", delivery="d3", reopened=True, proposed=True)
 
 
 def state(status: Status, progress: float | None) -> KeyResultState:
@@ -47,6 +50,12 @@ ENDED = state(Status.CLOSED, 0.5)
         (PARTIAL, COMPLETED, CLOSED, None),
         (ON_TRACK, PARTIAL, REOPENED, None),
         (ON_TRACK, ENDED, CLOSED, None),
+        (ON_TRACK, ON_TRACK, PROPOSED, NoticeKind.PROPOSED),
+        (NO_DATA, NO_DATA, PROPOSED, NoticeKind.PROPOSED),
+        (ON_TRACK, AT_RISK, PROPOSED, NoticeKind.STATUS_CHANGED),
+        (MORE, ON_TRACK, PROPOSED, NoticeKind.PROPOSED),
+        (PARTIAL, PARTIAL, PROPOSED, None),
+        (ENDED, ENDED, PROPOSED, None),
     ],
 )
 def test_kind_of_change(
@@ -54,6 +63,15 @@ def test_kind_of_change(
 ) -> None:
     """Only a change that needs a person is sent at once."""
     assert kind_of(Change(before, after, (cause,))) is expected
+
+
+def test_only_what_is_proposed_now_stays_in_a_notice() -> None:
+    """A proposal that is superseded or gone leaves nothing behind; without one nothing is left to report."""
+    waiting = Change(ON_TRACK, ON_TRACK, (PROPOSED,))
+    later = replace(PROPOSED, issue="a#2")
+    assert absorb(waiting, Change(ON_TRACK, ON_TRACK, (later,))) == Change(ON_TRACK, ON_TRACK, (later,))
+    assert absorb(waiting, Change(ON_TRACK, ON_TRACK, ())) is None
+    assert absorb(waiting, Change(ON_TRACK, AT_RISK, (CLOSED,))) == Change(ON_TRACK, AT_RISK, (CLOSED,))
 
 
 def test_a_later_change_is_absorbed_with_its_causes() -> None:

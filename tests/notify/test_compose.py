@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -48,6 +49,18 @@ def test_a_due_notice_becomes_a_mail_that_is_due(services: MailServices) -> None
     assert opened.line.subject == "KR-1 completed: Ship the new checkout"
     assert "50\u202f% → 100\u202f%" in opened.text
     assert services.composer.drain() == 0
+
+
+def test_a_notice_about_a_proposed_value_names_the_one_that_waits_now(services: MailServices) -> None:
+    """A later value may have superseded it since the notice was added."""
+    proposed = {"value": 62.5, "since": NOW.isoformat(), "causes": [], "parts": [], "decision": "waiting"}
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.key_result).where(tables.key_result.c.id == 1).values(proposed=proposed))
+    services.add_notice(1, ON_TRACK, ON_TRACK, replace(closed(12), proposed=True))
+    services.composer.drain()
+    (opened,) = services.opened()
+    assert opened.line.subject == "KR-1 proposes 62.5 %: Ship the new checkout"
+    assert "Proposed  62.5\u202f%, waits for the owner" in opened.text
 
 
 def test_the_content_of_a_mail_is_encrypted(services: MailServices) -> None:

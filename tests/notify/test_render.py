@@ -408,3 +408,24 @@ def test_an_alert_about_a_connection_without_links_says_so() -> None:
     assert "No key result depends on it" in content.text
     assert "No key result depends on it" in Reader(content.html).text
     assert "Message" not in content.text
+
+
+def test_a_proposed_value_is_named_first_and_its_owner_is_asked() -> None:
+    """Nothing moved: the value that applies is still the same."""
+    waiting = replace(KR_1, change=Change(ON_TRACK, ON_TRACK, (replace(closed(4), proposed=True),)), proposed=62.5)
+    mail = notice(waiting)
+    assert mail.subject == "KR-1 proposes 62.5 %: Ship the new checkout"
+    assert "Value     still 50\u202f%" in mail.text
+    assert "Proposed  62.5\u202f%, waits for the owner" in mail.text
+    assert "closed as done by ana" in mail.text
+    words = Reader(mail.html).text
+    assert "Proposed 62.5 % waits for the owner" in words
+    assert "Proposes 62.5 %" in words
+    assert words.startswith("62.5 % is proposed: acme/checkout#4")
+
+
+def test_a_change_of_status_is_named_before_a_proposed_value() -> None:
+    """The proposed value has a line of its own."""
+    mail = notice(replace(KR_2, proposed=4.0))
+    assert mail.subject.startswith("KR-2 is now at risk")
+    assert "Proposed  4\u202fbugs" in mail.text

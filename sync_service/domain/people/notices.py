@@ -18,6 +18,7 @@ class NoticeKind(StrEnum):
     COMPLETED = "completed"
     FELL_BACK = "fell_back"
     STATUS_CHANGED = "status_changed"
+    PROPOSED = "proposed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,29 @@ class Change:
     after: KeyResultState
     causes: tuple[Cause, ...]
 
+    @property
+    def proposes(self) -> bool:
+        """Whether it says that a value waits for its owner."""
+        return any(cause.proposed for cause in self.causes)
 
-_SILENT = (Status.NOT_STARTED, Status.PARTIAL, Status.CLOSED)
+
+SILENT = (Status.NOT_STARTED, Status.PARTIAL, Status.CLOSED)
+"""Statuses of which no mail is sent."""
 
 
 def kind_of(change: Change) -> NoticeKind | None:
     """Return the kind of mail the change deserves; None when it can wait for the digest.
 
-    No mail for partial data, for a closed cycle, or for a first value that is not yet complete.
+    No mail for partial data, for a closed cycle, or for a first value that is not yet complete. A change of the state
+    is worth more than a value that waits.
     """
-    before, after = change.before, change.after
-    if before.status in _SILENT or after.status in _SILENT:
+    if change.before.status in SILENT or change.after.status in SILENT:
         return None
+    return _kind_of_state(change) or (NoticeKind.PROPOSED if change.proposes else None)
+
+
+def _kind_of_state(change: Change) -> NoticeKind | None:
+    before, after = change.before, change.after
     if after.status is not before.status:
         if after.status is Status.COMPLETED:
             return NoticeKind.COMPLETED
@@ -64,12 +76,18 @@ def _fell_back(change: Change) -> bool:
         before is not None
         and after is not None
         and after < before
-        and (change.before.status is Status.COMPLETED or any(cause.reopened for cause in change.causes))
+        and (
+            change.before.status is Status.COMPLETED
+            or any(cause.reopened and not cause.proposed for cause in change.causes)
+        )
     )
 
 
 def absorb(pending: Change | None, change: Change) -> Change | None:
-    """Merge a change into the pending one; return None when no mail is needed (too small, or undone meanwhile)."""
+    """Merge a change into the pending one; return None when no mail is needed (too small, or undone meanwhile).
+
+    What was proposed before is left out: the change says what waits now.
+    """
     joined = change if pending is None else replace(change, before=pending.before, causes=_join(pending, change))
     return joined if kind_of(joined) else None
 
@@ -82,7 +100,7 @@ In a burst of deliveries, more would cost more to carry than the deliveries cost
 
 
 def _join(pending: Change, change: Change) -> tuple[Cause, ...]:
-    return (*pending.causes, *change.causes)[-MAX_CAUSES:]
+    return (*(cause for cause in pending.causes if not cause.proposed), *change.causes)[-MAX_CAUSES:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ SEEN_WITH = "seen with"
 class Cause:
     """Why a value moved: `what` happened, to which `issue` (its key).
 
-    `delivery` is the id of the webhook delivery and `actor` the person, where they are known.
+    `delivery` is the id of the webhook delivery and `actor` the person, where they are known. `proposed`: the value did
+    not move yet, it waits for its owner.
     """
 
     what: str
@@ -32,6 +33,7 @@ class Cause:
     delivery: str | None = None
     actor: str | None = None
     reopened: bool = False
+    proposed: bool = False
 
 
 def counts_differently(before: Issue | None, after: Issue) -> bool:

@@ -47,6 +47,7 @@ def lock_notices(tx: Transaction, person_id: int) -> list[Row[Any]]:
             k.c.unit,
             k.c.target,
             k.c.stay,
+            k.c.proposed,
             k.c.measure,
             o.c.title.label("objective"),
             o.c.team_id,

@@ -56,7 +56,8 @@ class KeyResult:
 class Computed:
     """The new state of a key result, the causes that may have changed it, and how its inputs changed.
 
-    `value` is what the inputs give; the state has the value that is applied.
+    `value` is what the inputs give; the state has the value that is applied. `announces`: the owner gets a notice about
+    the proposed value.
     """
 
     key_result: KeyResult
@@ -68,6 +69,7 @@ class Computed:
     changes: Mapping[int, ContributionChange] = field(default_factory=dict)
     parts: tuple[Part, ...] = ()
     applied: Applied | None = None
+    announces: bool = False
 
     @property
     def moved(self) -> bool:

@@ -4,7 +4,7 @@ The base is the value that counts without an override: the computed one, or the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from math import isclose
@@ -34,13 +34,23 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A computed value that the owner may accept. Causes and parts are those of all changes since the base."""
+    """A computed value that the owner may accept. Causes and parts are those of all changes since the base.
+
+    `notice_to` is the id of the person who has a notice about it, or had one about the value that it superseded.
+    """
 
     value: float
     since: datetime
     causes: tuple[Cause, ...] = ()
     parts: tuple[Part, ...] = ()
     decision: Decision = Decision.WAITING
+    notice_to: int | None = field(default=None, compare=False)
+
+    @property
+    def announcement(self) -> tuple[Cause, ...]:
+        """The causes of a notice about it."""
+        causes = self.causes or (Cause(what="another value was computed"),)
+        return tuple(replace(one, proposed=True) for one in causes)
 
     @property
     def lapsed(self) -> bool:
@@ -172,7 +182,16 @@ def propose(base: float | None, proposal: Proposal | None, computation: Computat
         return proposal
     causes = _kept(proposal.causes if proposal else (), computation.causes)
     parts = summed(proposal.parts if proposal else (), computation.parts)
-    return Proposal(value=value, since=computation.now, causes=causes, parts=parts)
+    notice_to = proposal.notice_to if proposal and proposal.decision is Decision.WAITING else None
+    return Proposal(value=value, since=computation.now, causes=causes, parts=parts, notice_to=notice_to)
+
+
+def announced(applied: Applied, person_id: int | None) -> Applied:
+    """Return what applies when a person gets a notice about the proposal that waits; the same where they have one."""
+    waiting = applied.waiting
+    if waiting is None or person_id is None or waiting.notice_to == person_id:
+        return applied
+    return replace(applied, proposal=replace(waiting, notice_to=person_id))
 
 
 def decided(applied: Applied, decision: Decision) -> Applied:

@@ -53,6 +53,7 @@ def _of_proposal(one: Proposal) -> dict[str, Any]:
         "causes": [to_columns(cause) for cause in one.causes],
         "parts": [{"kind": part.kind.value, "change": part.change} for part in one.parts],
         "decision": one.decision.value,
+        "notice_to": one.notice_to,
     }
 
 
@@ -63,6 +64,7 @@ def _proposal(found: Mapping[str, Any]) -> Proposal:
         causes=tuple(from_columns(cause) for cause in found["causes"]),
         parts=tuple(Part(PartKind(one["kind"]), one["change"]) for one in found["parts"]),
         decision=Decision(found["decision"]),
+        notice_to=found.get("notice_to"),
     )
 
 
