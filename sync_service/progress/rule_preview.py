@@ -61,12 +61,16 @@ class MatchedIssue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """The state of a key result now, and after the edit counts. Values are in the key result's unit."""
+    """The state of a key result now, and after the edit counts. Values are in the key result's unit.
+
+    `computed` are the computed values now and then where they do not apply: they are proposed, or overridden.
+    """
 
     slug: str
     before: KeyResultState
     after: KeyResultState
     explanation: str
+    computed: tuple[float | None, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,9 +202,11 @@ def _effects(
 
 def _effect(one: KeyResult, computed: Computed | None) -> Effect:
     """Return the change of a key result; one in a frozen cycle stays as it is."""
+    differs = computed is not None and computed.value != computed.state.value
     return Effect(
         slug=one.slug,
         before=one.state,
         after=computed.state if computed else one.state,
         explanation=computed.explanation if computed else one.explanation,
+        computed=(one.computed, computed.value) if computed and differs else None,
     )

@@ -189,6 +189,22 @@ def test_a_query_replaced_by_a_condition_is_no_longer_waited_for(
         assert key_result_state(engine, one.slug) == (one.after, one.explanation)
 
 
+@pytest.mark.parametrize("mode", ["propose", "override"])
+def test_a_preview_says_what_is_computed_where_it_does_not_apply(engine: Engine, mode: str) -> None:
+    """A value that is only proposed, or overridden, stays."""
+    override = {"value": 7, "by": "Ana", "computed": 0, "base": 0, "until": None, "until_change": False}
+    columns: dict[str, Any] = {"apply": "propose", "current": 0, "computed": 0}
+    if mode == "override":
+        columns = {"override": override | {"resumed": False}, "current": 7, "computed": 0}
+    with writing(engine) as tx:
+        seed(tx, measures=({"kind": "open-count"},))
+        tx.execute(sa.update(tables.key_result).values(progress=0, status="behind", **columns))
+        add_issue(tx, 1, labels=["901"])
+    (effect,) = preview_edit(engine, CHECKOUT).effects
+    assert (effect.before.value, effect.after.value) == (columns["current"], columns["current"])
+    assert effect.computed == (0, 1)
+
+
 def test_a_preview_writes_nothing_and_shows_a_limited_list(engine: Engine) -> None:
     """Long lists are cut and counted, and no table changes."""
     with writing(engine) as tx:

@@ -129,6 +129,16 @@ def test_the_preview_shows_issues_and_values_and_saves_nothing(ana: SessionClien
     assert "No rule yet" in ana.words("/rules")
 
 
+def test_the_preview_says_that_a_value_is_only_proposed(ana: SessionClient, services: Services) -> None:
+    """Saving the rule would not move the value."""
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(apply="propose"))
+    words = seen_words(ana.submit("/rules/preview", on="/rules/new", **NETWORK).text)
+    assert re.search(
+        r"The computed value goes from no data to 33\.33\s%; it does not apply, because it is only proposed\.", words
+    )
+
+
 def test_the_preview_of_an_edit_shows_new_and_removed_links(
     ana: SessionClient, services: Services, example: Example
 ) -> None:
