@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask, template_rendered
 from jinja2 import Template
 from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
 from simulator import GitHub, Jira
+from sync_service.progress.applying.proposals import Decider
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
@@ -22,7 +25,7 @@ from tests.browser.conftest import Site
 from tests.browser.test_connections import DeferredApp
 from tests.support.axe import violations
 from tests.support.browser import APPEARANCES, Appearance
-from tests.support.example_okrs import Example, add_many, fill_with_examples, sign_in_path
+from tests.support.example_okrs import Example, add_many, close_issue, fill_with_examples, sign_in_path
 from tests.support.migrated_database import prepare
 from tests.support.servers import SqliteDatabases
 from tests.support.services import NOW, add, add_person, build_services
@@ -135,6 +138,7 @@ def fill(services: Services) -> Example:
     add_labelled_issues(services, example)
     add_rule(services, example, "network-label")
     add_rule(services, example, "nested", condition={"any": [{"all": [{"field": "state", "is": "done"}]}]})
+    add_decisions(services, example)
     add_many(services, example.key_results["KR-4"], example.github, issues=120, entries=60)
     outcomes: tuple[dict[str, Any], ...] = (
         {"buried_at": NOW, "outcome": "can't be read"},
@@ -150,6 +154,20 @@ def fill(services: Services) -> Example:
         for recipient in ("ana@example.com", "ben@example.com"):
             add_mail(tx, services.sealer, kind="x", recipient=recipient, host="x", content=content, now=utc_now())
     return example
+
+
+def add_decisions(services: Services, example: Example) -> None:
+    """Let a value of KR-2 wait for its owner, and override the value of KR-6."""
+    linked = sa.select(tables.issue.c.key).join_from(tables.issue, tables.link)
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.key_result).where(tables.key_result.c.slug == "KR-2").values(apply="propose"))
+        open_ones = linked.where(tables.issue.c.state == "todo")
+        key = tx.scalars(open_ones.where(tables.link.c.key_result_id == example.key_results["KR-2"])).first()
+    assert key is not None
+    close_issue(services, key, example.key_results["KR-2"])
+    with writing(services.engine) as tx:
+        decider = Decider.begin(tx, by="Ana", actor="ana@example.com", now=services.now(), settle=timedelta(0))
+        decider.override(example.key_results["KR-6"], 80.0, until="change")
 
 
 SHARED = (
@@ -240,6 +258,10 @@ def check_refused_forms(audit: Audit, services: Services, example: Example) -> N
     audit.page.goto(f"{audit.url}/key-results/KR-3")
     audit.submit("form[action$='check-ins']", value="much")
     audit.check("check-in, error")
+    for path, value in (("KR-2", "much"), ("KR-6", "1e15")):
+        audit.page.goto(f"{audit.url}/key-results/{path}")
+        audit.submit("#override .decision-form", value=value)
+        audit.check(f"override of {path}, error")
     audit.page.goto(f"{audit.url}/rules/new")
     audit.submit("#rule-form")
     audit.check("rule, errors")
