@@ -28,13 +28,18 @@ EPOCH_IN_JULIAN_DAYS = 2440587.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastService:
-    """The services on the demo's database, at the time of a clock, with the secrets of `environment`."""
+    """The services on the demo's database, at the time of a clock, with the secrets of `environment`.
+
+    Configuration files are in `directory`.
+    """
 
     services: Services
+    directory: Path
     environment: Mapping[str, str]
 
     def apply(self, name: str, text: str) -> None:
-        """Apply a configuration file, as `okr-sync apply` does."""
+        """Write a configuration file and apply it, as `okr-sync apply` does."""
+        (self.directory / name).write_text(text, encoding="utf-8")
         services = self.services
         applier = ConfigApplier(
             engine=services.engine,
@@ -77,7 +82,7 @@ def past_service(settings: Mapping[str, Any], *, port: int, log: Path, now: Cloc
         server = make_server("127.0.0.1", port, create_app(services), threaded=True, request_handler=_Quiet)
         serving = ServerThread(server, name="OKR Sync in the past")
         try:
-            yield PastService(services=services, environment=settings)
+            yield PastService(services=services, directory=log.parent, environment=settings)
         finally:
             serving.stop()
             server.server_close()
