@@ -30,10 +30,10 @@ def ahead(written: str, now: datetime, zone: ZoneInfo, *, option: str) -> dateti
     if length is not None:
         return now + length
     try:
-        day = date.fromisoformat(written)
-    except ValueError:
+        day = date.fromisoformat(written) + timedelta(days=1)
+    except (ValueError, OverflowError):
         return moment(written, now, zone, option=option)
-    return datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+    return datetime.combine(day, time(), tzinfo=zone)
 
 
 def _length(written: str) -> timedelta | None:

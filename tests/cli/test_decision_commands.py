@@ -100,6 +100,8 @@ def test_a_decision_that_makes_no_sense_is_refused(run: Run, engine: Engine) -> 
     assert "did you mean KR-1?" in run("override", "KR-11", "80").stderr
     assert "is not a time" in run("override", "KR-1", "80", "--until", "soon").stderr
     assert "in the past" in run("override", "KR-1", "80", "--until", "2020-01-01").stderr
+    for far in ("9999-12-31", "99999d"):
+        assert "more than ten years" in run("override", "KR-1", "80", "--until", far).stderr
     assert "'maybe' is not one of" in run("proposal", "KR-1", "maybe").stderr
     with reading(engine) as tx:
         assert tx.scalar(sa.select(t.key_result.c.override).where(t.key_result.c.slug == "KR-1")) is None

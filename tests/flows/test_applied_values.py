@@ -101,6 +101,8 @@ def test_an_override_until_a_change_ends_with_the_next_computed_value(core: Core
     decide(core, "override", 80.0, until="change")
     core.receive_and_drain(done(1, 5))
     assert (core.key_result_row().current, core.key_result_row().override) == (50, None)
+    k = tables.key_result.c
+    assert core.rows(tables.key_result, k.override.is_(None), k.proposed.is_(None))
     whats = [cause.what for cause in newest(core).causes]
     assert whats == ["closed as done", "the override with 80 by Ana ended: the computed value changed"]
 
@@ -222,3 +224,30 @@ def test_a_proposal_lapses_once(core: CoreHarness) -> None:
     assert (lapsed.value, lapsed.lapsed, lapsed) == (50, True, again)
     assert core.key_result_row().proposed["decision"] == "lapsed"
     assert core.key_result_row().current == 0
+
+
+def test_a_proposal_that_nobody_decided_lapses_when_the_numbers_become_final(core: CoreHarness) -> None:
+    """It makes no entry that people see, and the explanation says so."""
+    proposing(core)
+    core.receive_and_drain(done(1, 5))
+    core.now += timedelta(days=90)
+    core.make_due(tables.recompute)
+    core.drain()
+    row = core.key_result_row()
+    assert (row.status, row.current, row.proposed["decision"]) == ("closed", 0, "lapsed")
+    assert explained(core, core.now).differs == (
+        "50 was proposed and not decided before the numbers became final, so 0 stays"
+    )
+    assert newest(core).after == 0
+
+
+def test_the_first_value_is_proposed_too(core: CoreHarness) -> None:
+    """Without an accepted value there is no data."""
+    with core.engine.begin() as tx:
+        tx.execute(sa.update(tables.key_result).values(apply="propose"))
+    core.receive_and_drain(done(1, 5), issue(2, 0))
+    row = core.key_result_row()
+    assert (row.current, row.status, row.computed, row.proposed["value"]) == (None, "no_data", 50, 50)
+    assert "who accepted nothing yet" in str(explained(core, core.now).differs)
+    decide(core, "decide", Decision.ACCEPTED)
+    assert (core.key_result_row().current, newest(core).before, newest(core).parts) == (50, None, ())

@@ -34,6 +34,7 @@ from sync_service.store.people import audit
 
 LARGEST = 1e12
 LONGEST_WORD = 500
+LONGEST_OVERRIDE = timedelta(days=3653)
 
 
 class Refused(ValueError):
@@ -85,6 +86,8 @@ class Decider:
         at = until if isinstance(until, datetime) else None
         if at is not None and at <= self.now:
             raise InvalidOverride("the override would end in the past; give a later time")
+        if at is not None and at > self.now + LONGEST_OVERRIDE:
+            raise InvalidOverride("the override would end more than ten years from now; give an earlier time, or none")
         self._lock(key_result_id)
         self._compute(key_result_id, Cause(what="computed again"))
         one = self._lock(key_result_id)

@@ -160,7 +160,7 @@ def save(tx: Transaction, computed: Sequence[Computed], *, now: datetime) -> Non
     if rows:
         values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name not in ("row_id", "moved_at")}
         for name in ("computed_from", "proposed", "override"):
-            values[name] = sa.bindparam(name, type_=k.c[name].type)
+            values[name] = sa.bindparam(name, type_=sa.JSON(none_as_null=True))
         values["updated_at"] = sa.func.coalesce(sa.bindparam("moved_at", type_=k.c.updated_at.type), k.c.updated_at)
         tx.execute(sa.update(k).where(k.c.id == sa.bindparam("row_id")).values(values), rows)
     history.add(tx, [_entry(one) for one in computed if one.recorded], now=now)

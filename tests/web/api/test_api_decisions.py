@@ -109,6 +109,8 @@ def test_an_override_may_end_with_the_next_change(proposed: ApiHarness, admin_to
     [
         ({"value": 80, "until": "2026-11-01T12:00:00Z"}, "would end in the past"),
         ({"value": 1e13}, "too large"),
+        ({"value": 80, "until": "9999-12-31T23:59:59-12:00"}, "more than ten years from now"),
+        ({"value": 80, "until": "0001-01-01T00:00:00+12:00"}, "would end in the past"),
         ({"value": 80, "until": "2026-11-09T12:00:00"}, "until"),
         ({"value": 80, "til": "change"}, "til"),
         ({"until": "change"}, "value"),

@@ -28,11 +28,10 @@ def _override_words(one: Override) -> str:
 
 def _proposal_words(one: Proposal, base: float | None) -> str:
     value, instead = in_full(one.value), NO_DATA if base is None else in_full(base)
+    before = "nothing yet" if base is None else f"{instead} last"
     match one.decision:
         case Decision.WAITING:
-            return (
-                f"{value} is proposed since {instant(one.since)} and waits for the owner, who accepted {instead} last"
-            )
+            return f"{value} is proposed since {instant(one.since)} and waits for the owner, who accepted {before}"
         case Decision.DECLINED:
             return f"{value} was declined, so {instead} stays"
         case Decision.LAPSED:

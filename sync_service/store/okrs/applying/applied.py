@@ -86,7 +86,8 @@ def lapse_proposal(tx: Transaction, key_result_id: int) -> Proposal | None:
     k = key_result
     row = tx.execute(sa.select(k.c.current, k.c.proposed, k.c.override).where(k.c.id == key_result_id)).one()
     lapsed = lapse(read(row.current, row.proposed, row.override))
-    tx.execute(sa.update(k).where(k.c.id == key_result_id).values(columns(lapsed)))
+    stored = {name: sa.null() if value is None else value for name, value in columns(lapsed).items()}
+    tx.execute(sa.update(k).where(k.c.id == key_result_id).values(stored))
     return lapsed.proposal if lapsed.proposal and lapsed.proposal.lapsed else None
 
 
