@@ -1,5 +1,6 @@
 """Applied, proposed and overridden values, from a delivery to the history."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.okrs import key_results
 from sync_service.store.okrs.applying.applied import lapse_proposal
+from sync_service.store.okrs.roll_ups import roll_ups
 from sync_service.store.queue import due
 from sync_service.store.views.key_results import HistoryView, history_view
 from tests.domain.factories import at
@@ -93,6 +95,20 @@ def test_an_override_applies_until_it_is_resumed(core: CoreHarness) -> None:
     row = core.key_result_row()
     assert (row.current, row.override) == (50, None)
     assert (newest(core).before, newest(core).after, newest(core).parts) == (80, 50, ())
+
+
+def test_status_mail_and_roll_up_follow_the_applied_value(core: CoreHarness) -> None:
+    """Not the computed one."""
+    core.receive_and_drain(issue(1, 0), issue(2, 0))
+    assert core.key_result_row().status == "behind"
+    decide(core, "override", 80.0)
+    core.receive_and_drain(done(1, 5))
+    assert core.key_result_row().status == "on_track"
+    (notice,) = core.rows(tables.notice, tables.notice.c.due_at.isnot(None))
+    assert (notice.from_status, notice.to_status, notice.to_value) == ("behind", "on_track", 80)
+    with reading(core.engine) as tx:
+        rolled_up = roll_ups(tx, [core.objective_id])[core.objective_id]
+    assert rolled_up.progress == 0.8
 
 
 def test_an_override_until_a_change_ends_with_the_next_computed_value(core: CoreHarness) -> None:
@@ -251,3 +267,21 @@ def test_the_first_value_is_proposed_too(core: CoreHarness) -> None:
     assert "who accepted nothing yet" in str(explained(core, core.now).differs)
     decide(core, "decide", Decision.ACCEPTED)
     assert (core.key_result_row().current, newest(core).before, newest(core).parts) == (50, None, ())
+
+
+def test_of_two_decisions_at_once_one_is_made(core: CoreHarness) -> None:
+    """The key result is locked: the other one finds nothing that waits."""
+    proposing(core)
+    core.receive_and_drain(done(1, 5))
+
+    def accept(_: int) -> str:
+        try:
+            decide(core, "decide", Decision.ACCEPTED, expected=50.0)
+        except Refused as refused:
+            return str(refused)
+        return "made"
+
+    with ThreadPoolExecutor(4) as pool:
+        found = sorted(pool.map(accept, range(4)))
+    assert found == [*["KR-1 has no proposed value that waits"] * 3, "made"]
+    assert core.key_result_row().current == 50

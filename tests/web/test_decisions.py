@@ -10,6 +10,7 @@ from sqlalchemy.engine import Row
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
+from sync_service.store.people.audit import entries
 from tests.support.example_okrs import Example, close_issue
 from tests.support.services import Clock
 from tests.web.session_client import TOKEN, SessionClient, seen_words
@@ -50,6 +51,9 @@ def test_the_owner_accepts_a_proposed_value(ben: SessionClient, services: Servic
     after = row(services)
     assert (after.current, after.proposed) == (value, None)
     assert f"proposed value {value:g} accepted: agreed by Ben Okafor" in ben.words(PATH)
+    with reading(services.engine) as tx:
+        (newest,) = entries(tx, limit=1)
+    assert (newest.actor, newest.what) == ("ben@example.com", f"KR-2: proposed value {value:g} accepted: agreed")
 
 
 def test_a_declined_value_is_no_longer_shown(ben: SessionClient, services: Services, proposed: Row[Any]) -> None:

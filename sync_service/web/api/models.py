@@ -220,7 +220,8 @@ class HistoryEntry(FromView):
     )
     causes: list[Cause]
     parts: list[Part] = Field(
-        description="they add up to `to` minus `from`; empty when one of these is null, or only the goal moved"
+        description="they add up to `to` minus `from`; empty when one of these is null, only the goal moved, or an "
+        "override began or ended"
     )
     progress_before: float | None = Field(
         serialization_alias="progress_from", description="the progress before, unclamped", examples=[0.5]
