@@ -258,9 +258,9 @@ def check_refused_forms(audit: Audit, services: Services, example: Example) -> N
     audit.page.goto(f"{audit.url}/key-results/KR-3")
     audit.submit("form[action$='check-ins']", value="much")
     audit.check("check-in, error")
-    for path, value in (("KR-2", "much"), ("KR-6", "1e15")):
+    for path, fields in (("KR-2", {"value": "much"}), ("KR-6", {"value": "6", "until": "day"})):
         audit.page.goto(f"{audit.url}/key-results/{path}")
-        audit.submit("#override .decision-form", value=value)
+        audit.submit("#override .decision-form", **fields)
         audit.check(f"override of {path}, error")
     audit.page.goto(f"{audit.url}/rules/new")
     audit.submit("#rule-form")

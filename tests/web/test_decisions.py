@@ -1,5 +1,6 @@
 """Decisions on the page of a key result: proposals and overrides, by those who may."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -88,7 +89,10 @@ def test_the_owner_overrides_a_value_and_ends_it(ben: SessionClient, services: S
     words = ben.words(PATH)
     assert "Overridden with 6.5 bugs by Ben Okafor" in words
     assert f"Computed value {computed:g} bug" in words
+    assert f"6.5 bugs applies in place of the computed value, which is {computed:g} bug" in words
+    assert f"overridden by Ben Okafor, computed {computed:g} bug" in ben.words("/")
     assert ben.submit(f"{PATH}/override/end", on=PATH).status_code == 302
+    assert "overridden by" not in ben.words("/")
     assert (row(services).current, row(services).override) == (computed, None)
     again = ben.submit(f"{PATH}/override/end", on=PATH)
     assert again.status_code == 409
@@ -125,6 +129,10 @@ def test_an_override_that_makes_no_sense_is_refused(
     answer = ben.submit(f"{PATH}/override", on=PATH, **fields)
     assert answer.status_code == status
     assert words in seen_words(answer.text)
+    if status == 422:
+        field = "day" if "day" in words else "value"
+        invalid = re.findall(r'<input class="form-control is-invalid" id="override-(\w+)"', answer.text)
+        assert invalid == [field]
     assert row(services).override is None
 
 
@@ -134,6 +142,7 @@ def test_only_the_owner_and_admins_decide(
     """Others see what is proposed, without buttons. KR-1 is Ana's."""
     assert "Override the value" in ana.words(PATH)
     assert "waits for the owner" in vera.words(PATH)
+    assert f"proposed {proposed.proposed['value']:g} bug" in vera.words("/")
     for client, page in ((vera, PATH), (ben, "/key-results/KR-1")):
         assert "Override the value" not in client.words(page)
     for path, fields in (("override", {"value": "1"}), ("override/end", {}), ("proposal", {"decision": "accept"})):

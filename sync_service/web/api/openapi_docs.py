@@ -14,7 +14,7 @@ SECURITY_SCHEMES: dict[str, Any] = {
         "type": "http",
         "scheme": "bearer",
         "description": "A token that an admin created with `okr-sync token create`. "
-        "Deliveries and notices need the role admin.",
+        "Deliveries, notices and decisions about values need the role admin.",
     }
 }
 DESCRIPTION = (

@@ -9,7 +9,11 @@ from sync_service.domain.measures.applying.applied import Until
 
 
 class InvalidForm(ValueError):
-    """The form can't be used. The message is shown to the person who filled it in."""
+    """The form can't be used. The message is shown to the person who filled it in, beside the `field`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def read_value(form: Mapping[str, str]) -> float:
@@ -20,7 +24,8 @@ def read_value(form: Mapping[str, str]) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InvalidForm(f"“{typed[:40]}” is not a number. Write it like 1250 or 37.5." if typed else "Enter a value.")
+        wrong = f"“{typed[:40]}” is not a number. Write it like 1250 or 37.5."
+        raise InvalidForm("value", wrong if typed else "Enter a value.")
     return value
 
 
@@ -33,4 +38,4 @@ def read_until(form: Mapping[str, str], zone: ZoneInfo) -> Until:
         last = date.fromisoformat(form.get("day", ""))
         return datetime.combine(last + timedelta(days=1), time(), tzinfo=zone)
     except (ValueError, OverflowError):
-        raise InvalidForm("Enter the last day of the override.") from None
+        raise InvalidForm("day", "Enter the last day of the override.") from None

@@ -44,7 +44,7 @@ def override(slug: str) -> ResponseReturnValue:
     try:
         value, until = read_value(request.form), read_until(request.form, zone)
     except InvalidForm as mistake:
-        return page(slug, override_mistake=str(mistake)), 422
+        return page(slug, override_mistakes={mistake.field: str(mistake)}), 422
     return _decided(slug, lambda one, id_: one.override(id_, value, until=until), "Overridden. Your value applies now.")
 
 

@@ -1,5 +1,7 @@
 """The key result page: value, status and its reason, check-ins, history and linked issues."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
@@ -42,7 +44,7 @@ def page(
     *,
     mistake: str | None = None,
     question: str | None = None,
-    override_mistake: str | None = None,
+    override_mistakes: Mapping[str, str] | None = None,
     decision_mistake: str | None = None,
 ) -> str:
     """Return the page; `mistake` and `question` are about a check-in just sent, the others about a decision."""
@@ -70,7 +72,7 @@ def page(
         may_check_in=caller is not None and may_check_in(view, caller),
         may_decide=not view.closed and owns(view.owner),
         mistake=mistake,
-        override_mistake=override_mistake,
+        override_mistakes=override_mistakes or {},
         decision_mistake=decision_mistake,
         question=question,
         check_ins=check_ins,
