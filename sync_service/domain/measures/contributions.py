@@ -1,10 +1,11 @@
 """Contributions, what single issues bring to a key result, and tallies, alike ones summed."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain, repeat
 from math import fsum
 
 from sync_service.domain.measures.status import Span
@@ -72,23 +73,35 @@ def closed_when(contribution: Contribution, span: Span) -> ClosedWhen | None:
     return ClosedWhen.DURING if at < span.ends_at else ClosedWhen.AFTER
 
 
+Sizes = Counter[tuple[float, float | None]]
+"""Pairs of weight and number, each with how many contributions have it."""
+
+
 def tally(contributions: Iterable[Contribution], span: Span) -> list[Tally]:
     """Sum the contributions of the same state that were closed before, during or after the cycle."""
-    alike: dict[tuple[State, ClosedWhen | None], list[Contribution]] = defaultdict(list)
+    alike: dict[tuple[State, ClosedWhen | None], Sizes] = defaultdict(Counter)
     for one in contributions:
-        alike[one.state, closed_when(one, span)].append(one)
-    return [_sum(state, closed, found) for (state, closed), found in alike.items()]
+        alike[one.state, closed_when(one, span)][one.weight, one.number] += 1
+    return [sum_alike(state, closed, sizes) for (state, closed), sizes in alike.items()]
 
 
-def _sum(state: State, closed: ClosedWhen | None, found: list[Contribution]) -> Tally:
-    without = [one.weight for one in found if one.number is None]
+def sum_alike(state: State, closed: ClosedWhen | None, sizes: Sizes) -> Tally:
+    """Return the tally of contributions that are alike."""
+    without = [(weight, count) for (weight, number), count in sizes.items() if number is None]
     return Tally(
         state=state,
         closed=closed,
-        issues=len(found),
-        weight=fsum(one.weight for one in found),
-        number=fsum(one.number for one in found if one.number is not None),
-        weighted_number=fsum(one.weight * one.number for one in found if one.number is not None),
-        without_number=len(without),
-        weight_without_number=fsum(without),
+        issues=sizes.total(),
+        weight=_exact_sum((weight, count) for (weight, _), count in sizes.items()),
+        number=_exact_sum((number, count) for (_, number), count in sizes.items() if number is not None),
+        weighted_number=_exact_sum(
+            (weight * number, count) for (weight, number), count in sizes.items() if number is not None
+        ),
+        without_number=sum(count for _, count in without),
+        weight_without_number=_exact_sum(without),
     )
+
+
+def _exact_sum(counts: Iterable[tuple[float, int]]) -> float:
+    """Return the sum of numbers that occur so many times each, rounded once."""
+    return fsum(chain.from_iterable(repeat(number, count) for number, count in counts))

@@ -1,5 +1,6 @@
 """The line: reconstructed day by day, it equals what a computation on each of the days would have seen."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from sync_service.domain.measures.calendar import Calendar
 from sync_service.domain.measures.compute import Inputs, compute
 from sync_service.domain.measures.contributions import Contribution, tally
-from sync_service.domain.measures.line import DayValue, PastIssue, Source, changes_of, day_ends, reconstruct
+from sync_service.domain.measures.line import DayEnd, DayValue, PastIssue, Source, day_ends, reconstruct
 from sync_service.domain.measures.settings import Measure, parse_measure
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.observations import CLOSED, State
+from sync_service.domain.trackers.state_changes import StateChange, in_order, reopened, started_at
 from tests.support.run_scope import LONG
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -34,6 +36,9 @@ MEASURES = [
         {"kind": "lead-time", "window": "30d"},
         {"kind": "cycle-time"},
         {"kind": "throughput"},
+        {"kind": "throughput", "window": "1w"},
+        {"kind": "share-meeting", "meets": {"field": "cycle_time", "at_most": 3}},
+        {"kind": "share-meeting", "meets": {"field": "reopened", "at_most": 0}},
     )
 ]
 
@@ -48,23 +53,31 @@ changes = st.lists(
 def past_issues(draw: st.DrawFn, measure: Measure) -> PastIssue:
     """Draw an issue with a history of start, closing, reopening and dropping after its creation."""
     drawn = sorted(draw(changes))
-    times = tuple((SPAN.starts_at + hours * HOUR, state) for hours, state in drawn)
-    created = (times[0][0] if times else SPAN.starts_at) - draw(st.integers(0, 500)) * HOUR
-    values = {"number": draw(st.none() | st.sampled_from([0.1, 1.0, 3.0])), "weight": draw(st.sampled_from([1.0, 0.7]))}
-    read: dict[str, Any] = {name: value for name, value in values.items() if name in measure.reads}
-    read |= {"created_at": created} if "created_at" in measure.reads else {}
+    times = in_order(StateChange(SPAN.starts_at + hours * HOUR, state) for hours, state in drawn)
+    created = (times[0].at if times else SPAN.starts_at) - draw(st.integers(0, 500)) * HOUR
+    values: dict[str, Any] = {
+        "number": draw(st.none() | st.sampled_from([0.1, 1.0, 3.0])),
+        "weight": draw(st.sampled_from([1.0, 0.7])),
+        "created_at": created,
+    }
+    if draw(st.booleans()):  # its past is known
+        values |= {"started_at": started_at(times), "reopened": reopened(times)}
+    read = {name: value for name, value in values.items() if name in measure.reads}
     return PastIssue(Contribution(State.TODO, **read), created, times)
 
 
-def seen_at(measure: Measure, one: PastIssue, end: datetime, *, today: bool) -> Contribution | None:
+def seen_at(measure: Measure, one: PastIssue, last: datetime) -> Contribution | None:
     """Return what an issue brought at a time, found anew from all that had happened until then."""
-    over = [each for each in one.changes if each[0] < end or (today and each[0] == end)]
-    if one.created_at is None or one.created_at > end or (one.created_at == end and not today):
+    if one.created_at is None or one.created_at > last:
         return None
-    state = over[-1][1] if over else State.TODO
+    over = [each for each in one.changes if each.at <= last]
+    state = over[-1].state if over else State.TODO
+    opened = max((each.at for each in over if each.state not in CLOSED), default=one.created_at)
+    closed = [each.at for each in over if each.at >= opened and each.state in CLOSED]
     times = {
-        "closed_at": over[-1][0] if state in CLOSED else None,
-        "started_at": next((at for at, each in over if each is State.DOING), None),
+        "closed_at": closed[0] if closed else None,
+        "started_at": started_at(over) if one.now.started_at is not None else None,
+        "reopened": reopened(over) if one.now.reopened is not None else None,
     }
     read: dict[str, Any] = {name: at for name, at in times.items() if name in measure.reads}
     now = one.now
@@ -76,28 +89,24 @@ def inputs_of(measure: Measure, at: datetime) -> Inputs:
     return Inputs(measure=measure, start=0.0, target=100.0, span=SPAN, at=at, calendar=BERLIN)
 
 
+def days_until(now: datetime) -> list[DayEnd]:
+    """Return the days of the cycle until now."""
+    return day_ends(BERLIN.zone, date(2026, 10, 1), date(2026, 12, 31), now)
+
+
 def seen(measure: Measure, issues: dict[int, PastIssue], now: datetime) -> list[DayValue]:
-    """Return the line as a computation at the end of each day would have recorded it."""
+    """Return the line as a computation in the last moment of each day would have recorded it."""
     line = []
-    for day, end in day_ends(BERLIN, SPAN, now):
-        each = [seen_at(measure, one, end, today=end == now) for one in issues.values()]
-        present = tuple(one for one in each if one is not None)
+    for one in days_until(now):
+        each = [seen_at(measure, issue, one.last) for issue in issues.values()]
+        present = tuple(issue for issue in each if issue is not None)
         plain: dict[str, Any] = (
             {"tallies": tuple(tally(present, SPAN))} if measure.tallied else {"contributions": present}
         )
-        inputs = Inputs(
-            measure=measure,
-            start=0.0,
-            target=100.0,
-            span=SPAN,
-            at=end,
-            calendar=BERLIN,
-            ever_linked=bool(present),
-            **plain,
-        )
-        scope = sum(one.state is not State.DROPPED for one in present)
-        done = sum(one.state is State.DONE for one in present)
-        line.append(DayValue(day, compute(inputs).current, scope, done, Source.RECONSTRUCTED))
+        inputs = replace(inputs_of(measure, one.last), ever_linked=bool(present), **plain)
+        scope = sum(issue.state is not State.DROPPED for issue in present)
+        done = sum(issue.state is State.DONE for issue in present)
+        line.append(DayValue(one.day, compute(inputs).current, scope, done, Source.RECONSTRUCTED))
     return line
 
 
@@ -108,18 +117,39 @@ def test_the_reconstructed_line_equals_the_seen_one_day_by_day(measure: Measure,
     """Draw issues with their histories and any moment as now."""
     issues = dict(enumerate(drawn.draw(st.lists(past_issues(measure), max_size=6))))
     now = SPAN.starts_at + drawn.draw(st.integers(0, 2300)) * HOUR
-    assert reconstruct(inputs_of(measure, now), issues) == seen(measure, issues, now)
+    assert reconstruct(inputs_of(measure, now), issues, days_until(now)) == seen(measure, issues, now)
 
 
 def test_a_first_import_gives_the_line_from_the_first_day() -> None:
     """Of two issues of September one is closed on 2 October at 23:30 in Berlin: 0, 50, 50 per cent."""
-    closed = datetime(2026, 10, 2, 21, 30, tzinfo=UTC)
+    closed = StateChange(datetime(2026, 10, 2, 21, 30, tzinfo=UTC), State.DONE)
     created = SPAN.starts_at - 5 * DAY
-    done = PastIssue(Contribution(State.DONE), created, changes_of(State.DONE, started_at=None, closed_at=closed))
+    done = PastIssue(Contribution(State.DONE), created, [closed])
     issues = {1: done, 2: PastIssue(Contribution(State.TODO), created)}
-    line = reconstruct(inputs_of(MEASURES[0], datetime(2026, 10, 3, 10, tzinfo=UTC)), issues)
+    now = datetime(2026, 10, 3, 10, tzinfo=UTC)
+    line = reconstruct(inputs_of(MEASURES[0], now), issues, days_until(now))
     assert [(one.day, one.value, one.scope, one.done) for one in line] == [
         (date(2026, 10, 1), 0.0, 2, 0),
         (date(2026, 10, 2), 50.0, 2, 1),
         (date(2026, 10, 3), 50.0, 2, 1),
     ]
+
+
+def test_a_window_ends_with_the_day_of_its_value() -> None:
+    """Done on 5 October, the issue leaves a window of a week after 11 October."""
+    closed = StateChange(datetime(2026, 10, 5, 12, tzinfo=UTC), State.DONE)
+    issues = {1: PastIssue(Contribution(State.DONE, closed_at=closed.at), closed.at - DAY, [closed])}
+    measure = parse_measure({"kind": "throughput", "window": "1w"})
+    now = datetime(2026, 10, 20, tzinfo=UTC)
+    line = reconstruct(inputs_of(measure, now), issues, days_until(now))
+    assert [one.day.day for one in line if one.value] == [5, 6, 7, 8, 9, 10, 11]
+
+
+def test_work_that_was_done_and_then_dropped_was_closed_once() -> None:
+    """Done before the cycle and dropped within it, it still counts as closed before."""
+    changes = [StateChange(SPAN.starts_at - DAY, State.DONE), StateChange(SPAN.starts_at + DAY, State.DROPPED)]
+    issues = {1: PastIssue(Contribution(State.DROPPED), SPAN.starts_at - 5 * DAY, changes)}
+    measure = parse_measure({"kind": "done-share", "dropped": "done", "within": "cycle"})
+    now = SPAN.starts_at + 3 * DAY
+    line = reconstruct(inputs_of(measure, now), issues, days_until(now))
+    assert {one.value for one in line} == {None}
