@@ -50,10 +50,11 @@ class DayValue:
 
 
 @dataclass(frozen=True, slots=True)
-class DayEnd:
-    """A day, and the last moment that belongs to it: of today, it is now."""
+class CycleDay:
+    """A day, its first moment, and the last one that belongs to it: of today, it is now."""
 
     day: date
+    begins: datetime
     last: datetime
 
 
@@ -66,15 +67,18 @@ class PastIssue:
     changes: Sequence[StateChange] = ()
 
 
-def day_ends(zone: ZoneInfo, first: date, last: date, now: datetime) -> list[DayEnd]:
+def cycle_days(zone: ZoneInfo, first: date, last: date, now: datetime) -> list[CycleDay]:
     """Return the days of a cycle in a time zone, from its first to its last one, or to today."""
     last = min(last, now.astimezone(zone).date())
     days = [first + index * DAY for index in range((last - first).days + 1)]
-    midnights = [datetime.combine(one + DAY, time.min, tzinfo=zone).astimezone(UTC) for one in days]
-    return [DayEnd(one, min(midnight - TICK, now)) for one, midnight in zip(days, midnights, strict=True)]
+    return [CycleDay(one, _midnight(one, zone), min(_midnight(one + DAY, zone) - TICK, now)) for one in days]
 
 
-def reconstruct(inputs: Inputs, issues: Mapping[int, PastIssue], days: Iterable[DayEnd]) -> list[DayValue]:
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+
+
+def reconstruct(inputs: Inputs, issues: Mapping[int, PastIssue], days: Iterable[CycleDay]) -> list[DayValue]:
     """Return the line of these days, oldest first; each happening is applied once, on its day."""
     waiting = sorted(_happenings(inputs, issues), key=lambda one: one[0])
     present = Present(inputs.span, tallied=inputs.measure.tallied)
@@ -122,22 +126,22 @@ def _as_of(
 
 
 class Present:
-    """The contributions at one moment, with their sums kept up to date."""
+    """The contributions at one moment, by issue id in `each`, with their sums kept up to date."""
 
     def __init__(self, span: Span, *, tallied: bool) -> None:
         self.scope = self.done = 0
         self._span, self._tallied = span, tallied
-        self._each: dict[int, Contribution] = {}
+        self.each: dict[int, Contribution] = {}
         self._alike: dict[Key, Sizes] = {}
         self._sums: dict[Key, Tally] = {}
 
     def put(self, id_: int, after: Contribution | None) -> None:
         """Let an issue bring this from now on; None: it is not linked."""
-        before = self._each.pop(id_, None)
+        before = self.each.pop(id_, None)
         if before is not None:
             self._add(before, -1)
         if after is not None:
-            self._each[id_] = after
+            self.each[id_] = after
             self._add(after, 1)
 
     def _add(self, one: Contribution, count: int) -> None:
@@ -154,8 +158,8 @@ class Present:
     def inputs(self, inputs: Inputs, at: datetime) -> Inputs:
         """Return the inputs of that moment."""
         tallies = tuple(self._tallies()) if self._tallied else ()
-        each = () if self._tallied else tuple(self._each.values())
-        return replace(inputs, at=at, tallies=tallies, contributions=each, ever_linked=bool(self._each))
+        each = () if self._tallied else tuple(self.each.values())
+        return replace(inputs, at=at, tallies=tallies, contributions=each, ever_linked=bool(self.each))
 
     def _tallies(self) -> Iterator[Tally]:
         for key, sizes in self._alike.items():

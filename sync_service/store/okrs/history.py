@@ -116,6 +116,36 @@ def basis_of(columns: Mapping[str, Any]) -> Basis:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedEntry:
+    """An entry that recorded its inputs: the contributions that it changed, None where an issue was unlinked."""
+
+    at: datetime
+    value: float | None
+    computed_from: Mapping[str, Any]
+    changed: Sequence[tuple[int, Contribution | None]]
+
+    @property
+    def basis(self) -> Basis:
+        """Return what its value was computed from, apart from contributions."""
+        return basis_of(self.computed_from)
+
+
+def recorded_entries(tx: Transaction, key_result_id: int) -> list[RecordedEntry]:
+    """Return all entries of a key result that recorded their inputs, oldest first."""
+    h = history.c
+    found = sa.select(h.at, h.to, h.computed_from, h.contributions).order_by(h.id)
+    return [
+        RecordedEntry(
+            row.at,
+            row.to,
+            row.computed_from,
+            [(id_, contributions.from_columns(after)) for id_, _, after in row.contributions],
+        )
+        for row in tx.execute(found.where(h.key_result_id == key_result_id, h.computed_from.isnot(None)))
+    ]
+
+
 def inputs_at(tx: Transaction, key_result_id: int, at: datetime) -> PastInputs | None:
     """Return the inputs of a key result as they were at a time; None before its first entry that recorded them."""
     h = history

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sync_service.domain.measures.calendar import Calendar
 from sync_service.domain.measures.compute import Inputs, compute
 from sync_service.domain.measures.contributions import Contribution, tally
-from sync_service.domain.measures.line import DayEnd, DayValue, PastIssue, Source, day_ends, reconstruct
+from sync_service.domain.measures.line import CycleDay, DayValue, PastIssue, Source, cycle_days, reconstruct
 from sync_service.domain.measures.settings import Measure, parse_measure
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.observations import CLOSED, State
@@ -89,9 +89,9 @@ def inputs_of(measure: Measure, at: datetime) -> Inputs:
     return Inputs(measure=measure, start=0.0, target=100.0, span=SPAN, at=at, calendar=BERLIN)
 
 
-def days_until(now: datetime) -> list[DayEnd]:
+def days_until(now: datetime) -> list[CycleDay]:
     """Return the days of the cycle until now."""
-    return day_ends(BERLIN.zone, date(2026, 10, 1), date(2026, 12, 31), now)
+    return cycle_days(BERLIN.zone, date(2026, 10, 1), date(2026, 12, 31), now)
 
 
 def seen(measure: Measure, issues: dict[int, PastIssue], now: datetime) -> list[DayValue]:

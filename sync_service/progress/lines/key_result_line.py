@@ -1,0 +1,50 @@
+"""The line of a key result: one value a day of its cycle, seen where inputs were recorded, else reconstructed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.measures.inputs import Inputs
+from sync_service.domain.measures.line import CycleDay, DayValue, cycle_days, reconstruct
+from sync_service.progress.calendars import build_calendar
+from sync_service.progress.lines.people_days import people_days
+from sync_service.progress.lines.seen_days import seen_days
+from sync_service.store.okrs import contributions, key_results, past_inputs
+from sync_service.store.okrs.key_results import KeyResult
+from sync_service.store.okrs.team_settings import team_settings
+
+
+def key_result_line(tx: Connection, key_result_id: int, now: datetime) -> list[DayValue]:
+    """Return the line of a key result until today, oldest day first, in its team's time zone.
+
+    It is empty before the cycle begins. From the first day that is wholly covered, values are those that were seen.
+    """
+    (one,) = key_results.read(tx, [key_result_id])
+    inputs = _inputs(tx, one, now)
+    days = cycle_days(inputs.calendar.zone, *one.days, now)
+    seen = seen_days(tx, one, inputs, days)
+    return [*_reconstructed(tx, one, inputs, days[: len(days) - len(seen)]), *seen]
+
+
+def _reconstructed(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequence[CycleDay]) -> list[DayValue]:
+    if not days:
+        return []
+    if not one.measure.reads:
+        return people_days(tx, one, inputs, days)
+    return reconstruct(inputs, past_inputs.past_issues(tx, one.id), days)
+
+
+def _inputs(tx: Connection, one: KeyResult, now: datetime) -> Inputs:
+    """Return the inputs that all days have in common: the settings of today."""
+    settings = team_settings(tx).of(one.team_id)
+    return Inputs(
+        measure=one.measure,
+        start=one.start,
+        target=one.target,
+        span=one.span,
+        at=now,
+        calendar=build_calendar(settings.calendar, settings.zone),
+        known_since=contributions.known_since(tx, [one.id]).get(one.id),
+        stay=one.stay,
+    )
