@@ -20,6 +20,7 @@ from tests.meta.worked_examples import (
     Table,
     compute_example,
     issues_before_and_after,
+    line_example,
     member,
     moment,
     number,
@@ -45,6 +46,12 @@ def test_a_measure_has_the_value_on_the_page(table: Table, row: Row) -> None:
     """With the issues of the table above it."""
     value = compute_example(table, row)
     assert value.current == number(row["value"]), value.explanation
+
+
+@pytest.mark.parametrize(("table", "row"), rows("measure of the line", "day"))
+def test_a_line_has_the_value_on_the_page(table: Table, row: Row) -> None:
+    """Reconstructed from what happened to the issues of the table above it."""
+    assert line_example(table, row) == number(row["value at its end"])
 
 
 @pytest.mark.parametrize(("table", "row"), rows("from", "to", "duration"))

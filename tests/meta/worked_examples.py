@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,12 +14,14 @@ from sync_service.domain.measures.calendar import Calendar
 from sync_service.domain.measures.compute import Inputs, Value, compute
 from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.kinds.steps import done_steps
+from sync_service.domain.measures.line import PastIssue, cycle_days, reconstruct
 from sync_service.domain.measures.progress import progress
 from sync_service.domain.measures.roll_up import Member
 from sync_service.domain.measures.settings import Measure, parse_measure
 from sync_service.domain.measures.status import Span
 from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.trackers.observations import State
+from sync_service.domain.trackers.state_changes import StateChange, started_at
 
 MADRID = ZoneInfo("Europe/Madrid")
 CALENDAR = Calendar(MADRID)
@@ -80,6 +82,32 @@ def contribution_of(measure: Measure, row: Row) -> Contribution:
     if row.get("reopened"):
         fields["reopened"] = int(row["reopened"])
     return Contribution(State(row["state"]), weight=float(row.get("weight", 1)), met=met, **fields)
+
+
+HAPPENED = {"started": State.DOING, "done": State.DONE, "reopened": State.TODO, "dropped": State.DROPPED}
+
+
+def changes_of(row: Row) -> list[StateChange]:
+    """Return what happened to an issue of a table, at noon of each day."""
+    found = (one.split() for one in row["happened"].split(", "))
+    return [StateChange(_noon(day), HAPPENED[word]) for word, day in found]
+
+
+def _noon(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(hour=12, tzinfo=MADRID).astimezone(UTC)
+
+
+def line_example(table: Table, row: Row) -> float | None:
+    """Return the value of the line in a row of a table."""
+    measure = parse_measure(written(row["measure of the line"]))
+    inputs = Inputs(measure=measure, start=0, target=100, span=SPAN, at=NOW, calendar=CALENDAR)
+    issues = {}
+    for number_, issue in enumerate(table.issues):
+        changes = changes_of(issue)
+        now = replace(contribution_of(measure, issue), started_at=started_at(changes))
+        issues[number_] = PastIssue(now, moment(issue["created"]), changes)
+    line = reconstruct(inputs, issues, cycle_days(MADRID, date(2026, 10, 1), date(2026, 12, 31), NOW))
+    return next(one.value for one in line if f"{one.day}" == row["day"])
 
 
 def compute_example(table: Table, row: Row) -> Value:
