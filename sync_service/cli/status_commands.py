@@ -1,6 +1,7 @@
 """The commands `status` and `explain`: what the service does, and why a number is what it is."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 
 import click
@@ -9,10 +10,13 @@ from redis.exceptions import RedisError
 from sqlalchemy.engine import Connection
 
 from sync_service.cli import output
+from sync_service.cli.lines.line_output import line_json, line_lines
 from sync_service.cli.startup import open_services
 from sync_service.cli.times import end_of
+from sync_service.domain.measures.line import DayValue
 from sync_service.domain.text import did_you_mean, instant
 from sync_service.progress.explanation import Explanation, explain_value
+from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.runtime.instance_lock import read_process_status
 from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
@@ -61,13 +65,19 @@ def _count_workers(services: Services) -> int | None:
     metavar="TIME",
     help="Explain the value as it was then: 2026-11-02 (the end of the day), 2026-11-02T09:30, or 90m, 24h, 7d ago.",
 )
-def explain(slug: str, *, as_json: bool, limit: int, written: str | None) -> None:
+@click.option("--line", "as_line", is_flag=True, help="Print the value of each day of the cycle instead.")
+def explain(slug: str, *, as_json: bool, limit: int, written: str | None, as_line: bool) -> None:
     """Explain a key result: its value, the sum line by line, its issues, and what changed it; at any past time."""
+    if as_line and written:
+        raise click.UsageError("--line shows all days; leave out --at")
     services = open_services()
     now, zone = services.now(), services.settings.zone
     at = end_of(written, now, zone, option="--at") if written else None
     with reading(services.engine) as tx:
         view = find_key_result(tx, slug, now)
+        if as_line:
+            _print_line(view, key_result_line(tx, view.id, now), as_json=as_json)
+            return
         explanation = explain_value(tx, view.id, at or now)
         if at is not None:
             _print_past(view, at, explanation, as_json=as_json)
@@ -96,6 +106,13 @@ def find_key_result(tx: Connection, slug: str, now: datetime) -> KeyResultView:
     if view is None:
         raise click.ClickException(f"there is no key result {slug!r}{_suggestion(tx, slug)}")
     return view
+
+
+def _print_line(view: KeyResultView, line: Sequence[DayValue], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(line_json(view, line), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(line_lines(view, line)))
 
 
 def _suggestion(tx: Connection, slug: str) -> str:

@@ -1,6 +1,7 @@
 """The commands status, explain, replay, sign-in and token."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -150,6 +151,25 @@ def test_explain_shows_the_whole_sum_of_any_past_time_and_the_parts_of_a_change(
     early, wrong = run("explain", "KR-1", "--at", "2020-01-01"), run("explain", "KR-1", "--at", "soon")
     assert "KR-1 has no recorded value as early as 2020-01-01T23:59:59" in early.stderr
     assert (early.exit_code, wrong.exit_code) == (1, 2)
+
+
+def test_explain_shows_the_line_of_the_cycle(run: Run, engine: Engine) -> None:
+    """One value a day, and which days were not seen."""
+    closed, began = NOW - timedelta(days=2), NOW - timedelta(days=6)
+    issue = {"connection_id": 1, "identity": "501#1", "key": "acme/checkout#1", "labels": [], "assignees": []}
+    times = {"state": "done", "created_at": NOW - timedelta(days=4), "closed_at": closed, "updated_at": closed}
+    with writing(engine) as tx:
+        days = {"starts": began.date(), "ends": NOW.date(), "starts_at": began, "ends_at": NOW + timedelta(days=1)}
+        tx.execute(sa.update(t.cycle).values(days))
+        issue_id = tx.execute(sa.insert(t.issue).values(issue | times).returning(t.issue.c.id)).scalar_one()
+        tx.execute(sa.insert(t.contribution).values(key_result_id=1, issue_id=issue_id, state="done", weight=1))
+    text = re.sub(" +", " ", run("explain", "KR-1", "--line").stdout)
+    assert f"{NOW - timedelta(days=3):%Y-%m-%d} ~ 0\u202f% 0 of 1 issue done\n" in text
+    assert f"{closed:%Y-%m-%d} ~ 100\u202f% 1 of 1 issue done\n" in text
+    assert "(~) are reconstructed with the links, weights and numbers of today\n" in text
+    report = json.loads(run("explain", "KR-1", "--line", "--json").stdout)
+    assert (report["slug"], report["items"][-1]["value"], report["items"][-1]["done"]) == ("KR-1", 100, 1)
+    assert run("explain", "KR-1", "--line", "--at", "2026-10-01").exit_code == 2
 
 
 def test_explain_shows_no_target_before_it_is_reached(run: Run, engine: Engine) -> None:

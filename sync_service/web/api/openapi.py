@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from sync_service.web.api import list_models, models
 from sync_service.web.api.decisions import bodies
+from sync_service.web.api.line import models as line_models
 from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
 from sync_service.web.api.pagination import json_response
 from sync_service.web.api.reference import read_reference
@@ -22,6 +23,7 @@ RESPONSE_MODELS = (
     models.IssueList,
     models.HistoryList,
     models.Explanation,
+    line_models.Line,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,

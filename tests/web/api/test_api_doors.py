@@ -41,6 +41,7 @@ PAGES_LIKE_ROUTES = {
     "api_decisions.decide_proposal": "decisions.decide",
     "api_decisions.override_value": "decisions.override",
     "api_decisions.end_override": "decisions.end_override",
+    "api_line.show_line": "key_results.show",
     "api_lists.list_objectives": "objectives.index",
     "api_lists.list_cycles": "objectives.index",
     "api_lists.list_rules": "rules.index",

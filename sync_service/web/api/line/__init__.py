@@ -1,0 +1,1 @@
+"""The line of a key result in the API."""
