@@ -16,6 +16,7 @@ from sync_service.domain.trackers.observations import CLOSED, Snapshot, State, T
 from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
+from sync_service.store.okrs import key_results
 from tests.domain.factories import snapshot
 from tests.support.fake_tracker import CoreHarness, open_core_harness
 from tests.support.run_scope import LONG
@@ -219,7 +220,9 @@ def test_check_ins_and_steps_have_their_days(empty_core: CoreHarness) -> None:
             tx.execute(sa.insert(tables.check_in).values(columns))
         tick = {"step": "Contract signed", "at": STARTS + DAY, "undone_at": STARTS + 40 * DAY}
         tx.execute(sa.insert(tables.step_tick).values(key_result_id=stepped, **tick))
-        tx.execute(sa.delete(tables.history))
+        key_results.recompute(tx, [manual, stepped])
+    core.drain()
+    forget_history(core)
     assert changes_of(line_of(core, manual)) == [("Oct 01", None), ("Oct 04", 5), ("Oct 08", 8)]
     assert changes_of(line_of(core, stepped)) == [("Oct 01", 0), ("Oct 02", 50), ("Nov 02", 100), ("Nov 10", 50)]
 
@@ -228,3 +231,31 @@ def changes_of(line: Sequence[DayValue]) -> list[tuple[str, float | None]]:
     """Return the days on which the value is another one than on the day before."""
     before = [object(), *(one.value for one in line)]
     return [(f"{one.day:%b %d}", one.value) for last, one in zip(before, line, strict=False) if one.value != last]
+
+
+# The cache
+
+
+def test_a_line_follows_what_the_tracker_says_of_the_past(empty_core: CoreHarness) -> None:
+    """No value changes when a history is read, and the line does. A line that is computed again is the same."""
+    core = empty_core
+    core.now = NOON
+    key_result_id = core.key_result(kind="done-count", within="ever")
+    core.receive_and_drain(old_and_done("KR-1"))
+    assert changes_of(line_of(core, key_result_id))[1:] == [("Oct 05", 0), ("Nov 02", 1)]
+    with writing(core.engine) as tx:
+        early = {"at": STARTS + 5 * DAY, "state": "done", "source": "history"}
+        tx.execute(sa.insert(tables.issue_state).values(issue_id=core.rows(tables.issue)[0].id, **early))
+    assert changes_of(line_of(core, key_result_id))[1:] == [("Oct 05", 0), ("Oct 06", 1)]
+    assert line_of(core, key_result_id) == line_of(core, key_result_id)
+
+
+def test_todays_value_is_the_present_one(empty_core: CoreHarness) -> None:
+    """Also where a person decides on it; the days before are what follows from the issues."""
+    core = empty_core
+    core.now = NOON
+    key_result_id = core.key_result()
+    core.receive_and_drain(old_and_done("KR-1"))
+    with writing(core.engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(current=70.0))
+    assert [one.value for one in line_of(core, key_result_id)[-2:]] == [100, 70]

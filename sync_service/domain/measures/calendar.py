@@ -1,10 +1,10 @@
 """Days in a time zone: durations in calendar days, working days or fractions of days, and where windows begin."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 MONDAY_TO_FRIDAY = frozenset(range(5))
@@ -55,3 +55,16 @@ class Calendar:
         """Return the first moment of a window of so many days, the day of `at` included."""
         first = self.day_of(at) - timedelta(days=days - 1)
         return datetime.combine(first, time.min, tzinfo=self.zone).astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class RememberingCalendar(Calendar):
+    """A calendar that remembers durations: a line asks for the same ones on each of its days."""
+
+    def duration(self, begin: datetime, end: datetime, days: str = "calendar") -> float:
+        """Return the number of days from one moment to another, as a calendar does."""
+        return self._remembered(begin, end, days)
+
+    @cached_property
+    def _remembered(self) -> Callable[[datetime, datetime, str], float]:
+        return lru_cache(maxsize=20_000)(super().duration)

@@ -1,13 +1,16 @@
 """The line of a key result: one value a day of its cycle, seen where inputs were recorded, else reconstructed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.measures.calendar import RememberingCalendar
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.line import CycleDay, DayValue, cycle_days, reconstruct
 from sync_service.progress.calendars import build_calendar
+from sync_service.progress.lines.line_cache import cache_of
 from sync_service.progress.lines.people_days import people_days
 from sync_service.progress.lines.seen_days import seen_days
 from sync_service.store.okrs import contributions, key_results, past_inputs
@@ -19,12 +22,24 @@ def key_result_line(tx: Connection, key_result_id: int, now: datetime) -> list[D
     """Return the line of a key result until today, oldest day first, in its team's time zone.
 
     It is empty before the cycle begins. From the first day that is wholly covered, values are those that were seen.
+    The value of today is the present one.
     """
     (one,) = key_results.read(tx, [key_result_id])
     inputs = _inputs(tx, one, now)
     days = cycle_days(inputs.calendar.zone, *one.days, now)
+    if not one.measure.reads:
+        return _line(tx, one, inputs, days)
+    settings = (one.settings, one.start, one.target, one.stay, one.span, inputs.calendar, inputs.known_since)
+    version = (settings, [day.day for day in days], one.state.value, past_inputs.version(tx, one.id))
+    return cache_of(tx).line(one.id, version, lambda: _line(tx, one, inputs, days))
+
+
+def _line(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequence[CycleDay]) -> list[DayValue]:
     seen = seen_days(tx, one, inputs, days)
-    return [*_reconstructed(tx, one, inputs, days[: len(days) - len(seen)]), *seen]
+    line = [*_reconstructed(tx, one, inputs, days[: len(days) - len(seen)]), *seen]
+    if line and one.basis is not None and days[-1].last == inputs.at:
+        line[-1] = replace(line[-1], value=one.state.value)
+    return line
 
 
 def _reconstructed(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequence[CycleDay]) -> list[DayValue]:
@@ -38,13 +53,14 @@ def _reconstructed(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequenc
 def _inputs(tx: Connection, one: KeyResult, now: datetime) -> Inputs:
     """Return the inputs that all days have in common: the settings of today."""
     settings = team_settings(tx).of(one.team_id)
+    calendar = build_calendar(settings.calendar, settings.zone)
     return Inputs(
         measure=one.measure,
         start=one.start,
         target=one.target,
         span=one.span,
         at=now,
-        calendar=build_calendar(settings.calendar, settings.zone),
+        calendar=RememberingCalendar(calendar.zone, calendar.working_days, calendar.holidays),
         known_since=contributions.known_since(tx, [one.id]).get(one.id),
         stay=one.stay,
     )

@@ -13,7 +13,16 @@ from sync_service.domain.measures.line import PastIssue
 from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.domain.trackers.state_changes import IssueStates, StateChange
 from sync_service.store.okrs import contributions
-from sync_service.store.tables import check_in, connection, contribution, issue, scope, step_tick
+from sync_service.store.tables import (
+    check_in,
+    connection,
+    contribution,
+    history,
+    issue,
+    issue_state,
+    scope,
+    step_tick,
+)
 from sync_service.store.trackers import issue_states
 
 _COLUMNS = tuple(issue.c[name] for name in ("id", "state", "created_at", "started_at", "closed_at", "updated_at"))
@@ -47,6 +56,19 @@ def _changes(known: IssueStates, row: Row[Any]) -> Sequence[StateChange]:
     state = State(row.state) if row.state else None
     at = row.closed_at if state in CLOSED else row.started_at if state is State.DOING else None
     return known.with_last(state, at or row.updated_at).changes
+
+
+def version(tx: Transaction, key_result_id: int) -> tuple[Any, ...]:
+    """Return what differs once an entry, a linked issue, its known past, or the import of its scope has changed."""
+    c, h, i = contribution.c, history.c, issue.c
+    entries = sa.select(sa.func.max(h.id)).where(h.key_result_id == key_result_id)
+    newest = (sa.func.max(i[name]) for name in ("updated_at", "received_at", "history_read_at"))
+    imports = (sa.func.count(scope.c.covered_at), sa.func.max(scope.c.covered_at))
+    linked = sa.select(sa.func.count(), *newest, *imports).join(issue, i.id == c.issue_id)
+    linked = linked.outerjoin(scope, scope.c.id == i.scope_id).where(c.key_result_id == key_result_id)
+    changes = sa.select(sa.func.count(), sa.func.max(issue_state.c.id))
+    changes = changes.join(contribution, c.issue_id == issue_state.c.issue_id).where(c.key_result_id == key_result_id)
+    return tuple(value for statement in (entries, linked, changes) for value in tx.execute(statement).one())
 
 
 def not_imported_until(tx: Transaction, key_result_id: int, since: datetime) -> dict[int, datetime | None]:
