@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import apply_updates, importing, memory, webhook_latency
+from bench import apply_updates, importing, measures, memory, webhook_latency
 from bench.harness import DATABASES, Harness, HarnessFactory, harness_factory
 from bench.report import FORGIVEN, Finding, lines, machine, save
 from sync_service.runtime.memory import tune_memory
@@ -36,6 +36,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "applied": in_one_harness(apply_updates.measure),
     "growth": growth,
     "memory": in_one_harness(memory.measure),
+    "measures": in_one_harness(measures.measure),
     "import": in_one_harness(importing.measure_github),
     "import-jira": in_one_harness(importing.measure_jira),
 }

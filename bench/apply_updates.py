@@ -88,7 +88,7 @@ class Work:
 
     def apply(self, number: int) -> float:
         """Store deliveries, wake the worker once, and wait until all are applied; return deliveries per second."""
-        self._store(list(islice(self.payloads(), number)))
+        self.store(list(islice(self.payloads(), number)))
         began = time.perf_counter()
         self.services.wakeup.wake(["delivery"])
         until(lambda: not self._waiting(), "all are applied", seconds=300)
@@ -106,7 +106,8 @@ class Work:
                 done=self._random.random() < 0.5,
             )
 
-    def _store(self, payloads: list[Payload]) -> None:
+    def store(self, payloads: list[Payload]) -> None:
+        """Store deliveries, as if they had been received."""
         connection = self.services.connections.named("gh")
         if connection is None:
             raise RuntimeError("there is no connection")

@@ -60,14 +60,15 @@ def label_of(number: int) -> str:
     return f"r{number % RULES}"
 
 
-def _add(tx: Connection, table: sa.Table, **columns: Any) -> int:
+def add_row(tx: Connection, table: sa.Table, **columns: Any) -> int:
+    """Insert a row and return its id."""
     found: int = tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
     return found
 
 
 def _okrs(tx: Connection, services: Services, size: Size) -> None:
-    person = _add(tx, tables.person, email="ana@example.com", name="Ana Ruiz", role="admin", accounts={})
-    cycle = _add(
+    person = add_row(tx, tables.person, email="ana@example.com", name="Ana Ruiz", role="admin", accounts={})
+    cycle = add_row(
         tx,
         tables.cycle,
         slug="ever",
@@ -77,7 +78,7 @@ def _okrs(tx: Connection, services: Services, size: Size) -> None:
         starts_at=datetime(2020, 1, 1, tzinfo=UTC),
         ends_at=datetime(2100, 1, 1, tzinfo=UTC),
     )
-    connection = _add(
+    connection = add_row(
         tx,
         tables.connection,
         slug="gh",
@@ -96,11 +97,11 @@ def _scope(tx: Connection, number: int, *, person: int, cycle: int, connection: 
     name = f"acme/r{number}"
     columns = {"connection_id": connection, "name": name, "external_id": str(1_000_000 + number), "covered_at": BEGAN}
     tx.execute(sa.insert(tables.scope).values(columns))
-    objective = _add(
+    objective = add_row(
         tx, tables.objective, slug=f"o{number}", title="Fast", cycle_id=cycle, owner_id=person, position=number
     )
     key_results = [
-        _add(
+        add_row(
             tx,
             tables.key_result,
             objective_id=objective,
@@ -120,7 +121,7 @@ def _scope(tx: Connection, number: int, *, person: int, cycle: int, connection: 
         slug = f"rule-{number}-{position}"
         condition = {"all": [{"field": "labels", "has": f"r{position}"}, {"field": "scope", "is": name}]}
         common = {"connection_id": connection, "key_result_id": key_results[position % KEY_RESULTS]}
-        rule = _add(tx, tables.rule, slug=slug, owner_id=person, condition=condition, enabled=True, **common)
+        rule = add_row(tx, tables.rule, slug=slug, owner_id=person, condition=condition, enabled=True, **common)
         revision = {"rule_id": rule, "rule_slug": slug, "condition": condition, "state": "active"}
         audit = {"changed_by": "the benchmarks", "created_at": BEGAN, "settled_at": BEGAN}
         tx.execute(sa.insert(tables.rule_revision).values({**common, **revision, **audit}))
