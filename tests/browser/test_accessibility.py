@@ -59,9 +59,13 @@ class Audit:
             self.wrong.append(f"{name}: wider than its window")
 
     def open(self, path: str) -> None:
-        """Open a page and check it."""
+        """Open a page and check it, also with the table of a line open."""
         self.page.goto(self.url + path)
         self.check(path)
+        line = self.page.locator("#line")
+        if line.count():
+            line.evaluate("one => { one.open = true }")
+            self.check(f"{path} with the value of each day")
 
     def submit(self, selector: str, **values: str) -> None:
         """Send a form with these values, unchecked by the browser."""

@@ -101,6 +101,20 @@ def test_the_chart_shows_a_new_change(page: Page, site: Site) -> None:
     expect(key).to_contain_text("50 %")
 
 
+def test_the_chart_and_its_table_show_the_days_before_the_first_change(page: Page, site: Site) -> None:
+    """The open table stays open and is up to date after a refresh."""
+    site.sign_in(page, site.example.ben)
+    page.goto(f"{site.url}/key-results/KR-5")
+    expect(page.locator("#chart .u-legend")).to_contain_text("reconstructed")
+    table = page.get_by_role("region", name="The value of each day")
+    expect(table).not_to_be_visible()
+    page.get_by_text("The value of each day").click()
+    expect(table.locator("tbody tr").first).to_contain_text("25 %")
+    close_issue(site.services, "acme/checkout#201", site.example.key_results["KR-5"])
+    expect(table.locator("tbody tr").first).to_contain_text("50 %")
+    expect(table).to_be_visible()
+
+
 def test_the_chart_shows_times_in_the_persons_zone(page: Page, site: Site) -> None:
     """The rest of the page uses this zone too, whatever the zone of the browser is."""
     with writing(site.services.engine) as tx:

@@ -59,7 +59,8 @@ WEB: Mapping[str, str] = {
     "web.server": "",
     "web.limits": "web.server",
     "web.request": "web.limits web.server runtime store domain",
-    "web.pages": "web.request store domain",
+    # The page of a key result shows its line.
+    "web.pages": "web.request progress store domain",
     "web.decisions": "web.pages web.request progress store domain",
     # The form of a rule previews what an edit would change.
     "web.rules": "web.request progress store domain",

@@ -1,6 +1,10 @@
 """The page of a key result: value, history, issues and check-ins."""
 
-from datetime import timedelta
+import json
+import re
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -9,7 +13,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from tests.support.example_okrs import Example, add_many
-from tests.support.services import Clock, add_history
+from tests.support.services import NOW, Clock, add_history
 from tests.web.session_client import SessionClient
 
 PATH = "/key-results/KR-3"
@@ -125,6 +129,45 @@ def test_a_stale_value_shows_since_when_and_why(vera: SessionClient) -> None:
 def test_the_chart_has_an_alternative_text(vera: SessionClient) -> None:
     """Screen readers read it."""
     assert "Chart: the value over the cycle, 6 changes, now 29.63\u202f%" in vera.read("/key-results/KR-1")
+
+
+def figures_of(text: str) -> dict[str, Any]:
+    """Return the figures of the chart on a page."""
+    found = re.search(r"data-figures='([^']*)'", text)
+    assert found
+    figures: dict[str, Any] = json.loads(unescape(found[1]))
+    return figures
+
+
+def test_the_chart_begins_with_the_reconstructed_days_of_the_cycle(vera: SessionClient) -> None:
+    """KR-5 was first computed today; its issues are thirty days old, and one was done yesterday."""
+    text = vera.read("/key-results/KR-5")
+    figures = figures_of(text)
+    shown = [(datetime.fromtimestamp(at, UTC), value, text) for at, value, text in figures["reconstructed"]]
+    first = figures["points"][0][0]
+    created = NOW - timedelta(days=30)
+    assert shown[0] == (created.replace(hour=0, minute=0) + timedelta(days=1), 0, "0\u202f%")
+    assert shown[-1][0].timestamp() == first
+    assert [value for _, value, _ in shown] == sorted(value for _, value, _ in shown)
+    assert f"Before {NOW.day} {NOW:%b %Y} it is reconstructed from the times of its issues." in text
+
+
+def test_what_was_seen_is_not_shown_as_reconstructed(vera: SessionClient, services: Services) -> None:
+    """A value that was there before the cycle began."""
+    with writing(services.engine) as tx:
+        add_history(tx, 5, NOW - timedelta(days=60), before=None, after=10.0, causes=[])
+    text = vera.read("/key-results/KR-5")
+    assert figures_of(text)["reconstructed"] == []
+    assert "it is reconstructed" not in text
+
+
+def test_the_value_of_each_day_is_in_a_table(vera: SessionClient) -> None:
+    """The newest day first."""
+    words = vera.words("/key-results/KR-5")
+    days = (NOW.date() - date(2026, 10, 1)).days + 1
+    assert f"The value of each day {days} days are reconstructed from when the issues were created" in words
+    assert f"{NOW.day} {NOW:%b %Y} 25 % 1 of 4 reconstructed" in words
+    assert "1 Oct 2026 no data 0 of 0 reconstructed" in words
 
 
 def test_issues_show_state_weight_origin_and_why_they_do_not_count(vera: SessionClient) -> None:

@@ -6,6 +6,8 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.measures.line import Source
+from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.store.engine.database import reading
 from sync_service.store.views.check_ins import check_in_views
 from sync_service.store.views.issues import issues_view
@@ -55,6 +57,7 @@ def page(
         history = history_view(tx, view.id, before=older, limit=HISTORY_PAGE + 1)
         entries = history_count(tx, view.id)
         points = course(tx, view.id)
+        line = key_result_line(tx, view.id, now)
         issues = issues_view(tx, view.id)
         check_ins = check_in_views(tx, view.id, limit=CHECK_INS)
     return render_template(
@@ -63,7 +66,9 @@ def page(
         cycle=cycle,
         expected=view.expected,
         pace=pace_text.status_reason(view, now),
-        chart=chart.build_chart(view, cycle.span, points, now, zone()) if points else None,
+        chart=chart.build_chart(view, cycle.span, points, line, now, zone()) if points else None,
+        line=line[::-1],
+        reconstructed=sum(one.source is Source.RECONSTRUCTED for one in line),
         history=history[:HISTORY_PAGE],
         older=history[HISTORY_PAGE - 1].id if len(history) > HISTORY_PAGE else None,
         continued=older is not None,

@@ -1,4 +1,5 @@
-// Draw the chart of a value: steps, the expected progress and the target. Redraw it when the page refreshes.
+// Draw the chart of a value: steps (dashed where they are reconstructed), the expected progress and the target.
+// Redraw it when the page refreshes.
 (() => {
   if (!window.uPlot) return;
   let container = null;
@@ -6,12 +7,14 @@
   const figures = () => JSON.parse(document.getElementById("chart-figures").dataset.figures);
   const colour = (name) => getComputedStyle(container).getPropertyValue(name).trim();
 
-  // uPlot's columns: times, the value (constant between points), the expected value (a straight line), the target.
+  // uPlot's columns: times, the value (constant between points), the expected value (a straight line), the target,
+  // and the reconstructed value where there is one.
   const columns = (f) => {
-    const times = [...new Set([f.starts, ...f.points.map(([at]) => at), f.until, f.ends])].sort((a, b) => a - b);
+    const times = [...new Set([f.starts, ...[...f.reconstructed, ...f.points].map(([at]) => at), f.until, f.ends])].sort((a, b) => a - b);
     const last = f.points[f.points.length - 1];
     const known = new Map(f.points.map(([at, value]) => [at, value]));
     if (f.until > last[0]) known.set(f.until, last[1]);
+    const before = new Map(f.reconstructed.map(([at, value]) => [at, value]));
     const pace = (at) =>
       f.start === null || at < f.starts || at > f.ends ? null : f.start + ((f.target - f.start) * (at - f.starts)) / (f.ends - f.starts);
     return [
@@ -19,6 +22,7 @@
       times.map((at) => (known.has(at) ? known.get(at) : undefined)),
       times.map(pace),
       times.map(() => f.target),
+      ...(before.size ? [times.map((at) => before.get(at))] : []),
     ];
   };
 
@@ -29,6 +33,11 @@
   const written = (f) => {
     const texts = new Map(f.points.map(([at, , text]) => [at, text]));
     texts.set(f.until, f.points[f.points.length - 1][2]);
+    return (u, value, _, index) => (value === null || value === undefined ? "" : texts.get(u.data[0][index]));
+  };
+
+  const writtenBefore = (f) => {
+    const texts = new Map(f.reconstructed.map(([at, , text]) => [at, text]));
     return (u, value, _, index) => (value === null || value === undefined ? "" : texts.get(u.data[0][index]));
   };
 
@@ -88,9 +97,20 @@
         },
         { label: "expected", stroke: colour("--okr-chart-pace"), width: 1.5, dash: [4, 5], points: { show: false }, value: formatted(f) },
         { label: "target", stroke: colour("--okr-chart-target"), width: 1.5, dash: [10, 5], points: { show: false }, value: () => f.target_text },
+        ...(f.reconstructed.length ? [reconstructed(f)] : []),
       ],
     };
   };
+
+  const reconstructed = (f) => ({
+    label: "reconstructed",
+    stroke: colour("--okr-chart-value"),
+    width: 2,
+    dash: [3, 4],
+    paths: window.uPlot.paths.stepped({ align: 1 }),
+    points: { show: false },
+    value: writtenBefore(f),
+  });
 
   let plot = null;
   let drawn = "";
@@ -98,7 +118,7 @@
     const found = document.getElementById("chart");
     if (!found) return; // no change yet: the page has no chart
     const f = figures();
-    const current = JSON.stringify([f.points, f.start, f.target]);
+    const current = JSON.stringify([f.points, f.reconstructed, f.start, f.target]);
     if (found === container && current === drawn) return;
     if (found !== container) watch(found);
     drawn = current;
