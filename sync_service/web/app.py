@@ -24,6 +24,7 @@ from sync_service.web.api import bearer_auth, setup
 from sync_service.web.decisions import views as decisions
 from sync_service.web.first_run import first_admin
 from sync_service.web.limits import too_large
+from sync_service.web.limits.nested_json import NestedJsonProvider
 from sync_service.web.pages import (
     change_counter,
     check_ins,
@@ -156,6 +157,7 @@ def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
         WTF_CSRF_SSL_STRICT=False,  # it wants a Referer; `same_origin` also takes what browsers send in its place
     )
     attach_services(app, services, wakeup_thread)
+    app.json = NestedJsonProvider(app)
     too_large.install(app)
     compression.install(app)
     first_admin.install(app)

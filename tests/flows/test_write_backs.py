@@ -29,7 +29,7 @@ def test_a_note_lists_key_results_in_the_order_of_the_pages(write_back: FakeWrit
         "0",
         "100",
         "0\u202f%",
-        "behind",
+        "behind (more than 25 points below the expected progress)",
     )
     assert (write_back.row().memory, write_back.row().outcome, write_back.row().due_at) == ("there", "written", None)
 
