@@ -107,7 +107,7 @@ def _set_the_scene(
     service.run("migrate")
     hub.start()
     jira.start()
-    with past_service(service.product_settings(), port=port, log=service.log, now=past) as in_the_past:
+    with past_service(service.environment(), port=port, log=service.log, now=past) as in_the_past:
         weeks = PastWeeks(
             hub=hub, jira=jira, service=in_the_past, address=service.address, shared=shared, cycle=cycle, clock=past
         )

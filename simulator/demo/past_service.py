@@ -3,6 +3,7 @@
 The only module of the simulator that imports the product. Both the product's clock and the database's are the demo's.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,21 +74,33 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def past_service(settings: Mapping[str, Any], *, port: int, log: Path, now: Clock) -> Iterator[PastService]:
-    """Serve OKR Sync at this port, with its log in a file; `settings` are those of its process."""
+def past_service(environment: Mapping[str, str], *, port: int, log: Path, now: Clock) -> Iterator[PastService]:
+    """Serve OKR Sync at this port, with its log in a file, and with the settings of an environment."""
     with log.open("a", encoding="utf-8") as stream:
         set_up_logging("console", stream=stream)
-        services = build(Settings.model_validate({"_env_file": None, **settings}), now=now)
+        services = build(_settings(environment), now=now)
         sa.event.listen(services.engine, "connect", _database_clock(now))
         server = make_server("127.0.0.1", port, create_app(services), threaded=True, request_handler=_Quiet)
         serving = ServerThread(server, name="OKR Sync in the past")
         try:
-            yield PastService(services=services, directory=log.parent, environment=settings)
+            yield PastService(services=services, directory=log.parent, environment=environment)
         finally:
             serving.stop()
             server.server_close()
             services.engine.dispose()
             services.redis.close()
+
+
+def _settings(environment: Mapping[str, str]) -> Settings:
+    """Read the settings of another environment than that of this process."""
+    ours = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        return Settings.model_validate({"_env_file": None})
+    finally:
+        os.environ.clear()
+        os.environ.update(ours)
 
 
 def _database_clock(now: Clock) -> Any:

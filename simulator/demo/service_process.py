@@ -51,11 +51,9 @@ class Service:
         """Return the environment of the product, with the demo's settings only."""
         kept = {name: value for name, value in os.environ.items() if name not in OURS and name[:9] != "OKR_SYNC_"}
         paths = [str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])]
-        return {**kept, "PYTHONPATH": os.pathsep.join(paths), **self.product_settings()}
-
-    def product_settings(self) -> dict[str, str]:
-        """Return the demo's settings of the product."""
         return {
+            **kept,
+            "PYTHONPATH": os.pathsep.join(paths),
             "OKR_SYNC_DATA_DIR": str(self.directory / "data"),
             "OKR_SYNC_BASE_URL": self.address,
             "OKR_SYNC_SETTLE_SECONDS": "0",
