@@ -148,6 +148,15 @@ def test_an_accepted_value_has_the_causes_of_all_that_it_superseded() -> None:
     assert applied.proposal.causes == tuple(many[-MAX_CAUSES:])
 
 
+def test_a_value_that_was_computed_while_another_was_accepted_is_proposed_next() -> None:
+    """As days pass, say; the decision is not its cause."""
+    waiting = apply(Applied(0.0), computed(10.0, CLOSED), was=0.0).applied
+    outcome = apply(decided(waiting, Decision.ACCEPTED), computed(12.0, Cause(what="accepted")), was=0.0)
+    assert (outcome.applied.value, [one.what for one in outcome.causes]) == (10.0, ["closed as done", "accepted"])
+    assert outcome.applied.waiting is not None
+    assert (outcome.applied.waiting.value, outcome.applied.waiting.causes) == (12.0, ())
+
+
 def test_a_proposal_is_as_old_as_its_value() -> None:
     """Another computation of the same value makes it no younger; another value does."""
     first = apply(Applied(0.0), computed(10.0), was=0.0).applied

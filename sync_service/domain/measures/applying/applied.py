@@ -166,7 +166,8 @@ def _rebase(before: Applied, computation: Computation) -> tuple[Applied, tuple[C
     accepted = proposal is not None and proposal.decision is Decision.ACCEPTED
     if proposal is not None and accepted:
         return (
-            Applied(proposal.value, propose(proposal.value, None, computation)),
+            # What another value was computed by meanwhile, was not the decision.
+            Applied(proposal.value, propose(proposal.value, None, replace(computation, causes=()))),
             _kept(proposal.causes, causes),
             proposal.parts,
         )
