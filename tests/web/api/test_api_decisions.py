@@ -109,6 +109,9 @@ def test_an_override_may_end_with_the_next_change(proposed: ApiHarness, admin_to
     [
         ({"value": 80, "until": "2026-11-01T12:00:00Z"}, "would end in the past"),
         ({"value": 1e13}, "too large"),
+        ({"value": True}, "value: Input should be a valid number"),
+        ({"value": "80"}, "value: Input should be a valid number"),
+        ({"value": 80, "until": 1_800_000_000}, "write the time as a text"),
         ({"value": 80, "until": "9999-12-31T23:59:59-12:00"}, "more than ten years from now"),
         ({"value": 80, "until": "0001-01-01T00:00:00+12:00"}, "would end in the past"),
         ({"value": 80, "until": "2026-11-09T12:00:00"}, "until"),
@@ -124,6 +127,25 @@ def test_an_override_that_makes_no_sense_is_refused(
     assert refused.status_code == 422
     assert detail in refused.get_json()["detail"]
     assert proposed.call(KEY_RESULT, token=admin_token).get_json()["override"] is None
+
+
+@pytest.mark.parametrize(
+    ("data", "detail"),
+    [
+        (b"{", "body: it has to be a JSON object, sent as application/json"),
+        (b"[80]", "body: it has to be a JSON object, sent as application/json"),
+        (b"", "body: it has to be a JSON object, sent as application/json"),
+        (b"[" * 100_000, "The body is nested too deeply."),
+        (b'{"value": NaN}', "value: Input should be a finite number"),
+    ],
+    ids=["broken", "a list", "empty", "deep", "no number"],
+)
+def test_a_body_that_is_no_json_object_is_refused(api: ApiHarness, admin_token: str, data: bytes, detail: str) -> None:
+    """Deep ones too, which no parser of ours reads."""
+    headers = {"Authorization": f"Bearer {admin_token}", "Content-Type": "application/json"}
+    answer = api.app.test_client().put(f"{KEY_RESULT}/override", data=data, headers=headers)
+    assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
+    assert answer.get_json()["detail"] == detail
 
 
 def test_only_the_token_of_an_admin_decides(proposed: ApiHarness) -> None:

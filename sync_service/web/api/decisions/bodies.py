@@ -1,10 +1,17 @@
 """The JSON that decisions about values are sent as: each model is a schema of the OpenAPI document."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from sync_service.progress.applying.proposals import LONGEST_WORD
+
+
+def text_alone(given: object) -> object:
+    """Return a text; raise `ValueError` for a number, which could be seconds or milliseconds."""
+    if not isinstance(given, str):
+        raise ValueError("write the time as a text")  # noqa: TRY004 - pydantic converts it
+    return given
 
 
 class Body(BaseModel):
@@ -19,15 +26,18 @@ class ProposalDecision(Body):
     decision: Literal["accept", "decline"] = Field(examples=["accept"])
     word: str = Field("", max_length=LONGEST_WORD, description="why, for the history", examples=["agreed"])
     value: float | None = Field(
-        None, description="the value that was seen; when another one is proposed by now, it is refused", examples=[75]
+        None,
+        strict=True,
+        description="the value that was seen; when another one is proposed by now, it is refused",
+        examples=[75],
     )
 
 
 class NewOverride(Body):
     """A value to apply in place of the computed one."""
 
-    value: float = Field(allow_inf_nan=False, examples=[80])
-    until: AwareDatetime | Literal["change"] | None = Field(
+    value: float = Field(strict=True, allow_inf_nan=False, examples=[80])
+    until: Annotated[AwareDatetime, BeforeValidator(text_alone)] | Literal["change"] | None = Field(
         None,
         description="when it ends by itself: at a time with its offset, or `change`, with the next change of the "
         "computed value; without it: not before it is ended",
