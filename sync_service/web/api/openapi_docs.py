@@ -6,7 +6,7 @@ from typing import Any
 from flask_openapi3 import APIBlueprint, Tag
 from pydantic import BaseModel
 
-from sync_service.web.api.problems import DETAILS, MEDIA_TYPE, handle_database_errors, refuse_deep_bodies
+from sync_service.web.api.problems import DETAILS, MEDIA_TYPE, handle_database_errors
 
 SCHEME = "token"
 SECURITY_SCHEMES: dict[str, Any] = {
@@ -39,7 +39,6 @@ def api_blueprint(name: str, import_name: str, tag: Tag) -> APIBlueprint:
         abp_responses={status: _problem(status) for status in PROBLEMS},
         operation_id_callback=_operation_id,
     )
-    blueprint.before_request(refuse_deep_bodies)
     handle_database_errors(blueprint)
     return blueprint
 

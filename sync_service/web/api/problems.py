@@ -54,14 +54,6 @@ def handle_database_errors(blueprint: Blueprint) -> None:
         blueprint.register_error_handler(error, _database_is_away)
 
 
-def refuse_deep_bodies() -> None:
-    """Parse the body, whose result Flask keeps for the view; abort with 422 when it is nested too deeply."""
-    try:
-        request.get_json(silent=True)
-    except RecursionError:
-        abort(problem(422, "The body is nested too deeply."))
-
-
 def refuse_input(error: ValidationError) -> Response:
     """Respond 422, naming each invalid parameter."""
     errors = [
