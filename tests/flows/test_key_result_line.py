@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sync_service.domain.measures.line import DayValue, Source
 from sync_service.domain.trackers.observations import CLOSED, Snapshot, State, Term
+from sync_service.progress.applying.proposals import Decider
 from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
@@ -138,6 +139,21 @@ def test_days_are_seen_from_the_first_one_that_is_wholly_covered(empty_core: Cor
     assert found[Source.RECONSTRUCTED][-1] == "Nov 20"
 
 
+def test_days_before_anything_was_linked_are_not_seen(empty_core: CoreHarness) -> None:
+    """The key result was made on 20 November; apart from a label by mistake, issues were linked on the 24th."""
+    core = empty_core
+    core.now = NOON
+    key_result_id = core.key_result()
+    mistaken = replace(old_and_done("KR-1"), identity="501#8", key="acme/checkout#8")
+    core.receive_and_drain(mistaken)
+    core.receive_and_drain(replace(mistaken, labels=(), updated_at=core.now))
+    core.now += 4 * DAY
+    core.receive_and_drain(old_and_done("KR-1"))
+    core.now += 2 * DAY
+    assert sources(core, key_result_id)[Source.SEEN] == ["Nov 25", "Nov 26"]
+    assert changes_of(line_of(core, key_result_id)) == [("Oct 01", None), ("Oct 05", 0), ("Nov 02", 100)]
+
+
 def test_an_issue_whose_past_is_unknown_is_reconstructed_from_creation_and_closing(empty_core: CoreHarness) -> None:
     """Nobody heard of it before it was done; when it began to be worked on is unknown."""
     core = empty_core
@@ -231,6 +247,39 @@ def changes_of(line: Sequence[DayValue]) -> list[tuple[str, float | None]]:
     """Return the days on which the value is another one than on the day before."""
     before = [object(), *(one.value for one in line)]
     return [(f"{one.day:%b %d}", one.value) for last, one in zip(before, line, strict=False) if one.value != last]
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [{"kind": "done-count", "within": "ever"}, {"kind": "throughput", "window": "1w"}],
+    ids=lambda one: one["kind"],
+)
+def test_a_seen_day_has_the_value_that_was_applied(empty_core: CoreHarness, measure: dict[str, Any]) -> None:
+    """An override applies from 10 to 14 October, whatever the issues and the days are meanwhile."""
+    core = empty_core
+    key_result_id = core.key_result(**measure)
+    core.receive_and_drain(snapshot_at(core.now, State.TODO))
+    core.now = STARTS + 8 * DAY
+    core.receive_and_drain(snapshot_at(core.now, State.DONE))
+    for day, act, values in ((9, "override", [80.0]), (14, "resume", [])):
+        core.now = STARTS + day * DAY
+        with writing(core.engine) as tx:
+            decider = Decider.begin(tx, by="Ana", actor="ana@example.com", now=core.now, settle=HOUR)
+            getattr(decider, act)(key_result_id, *values)
+        core.drain()
+    core.now = STARTS + 20 * DAY
+    line = line_of(core, key_result_id)
+    assert {one.source for one in line} == {Source.SEEN}
+    applied = [("Oct 01", 0), ("Oct 09", 1), ("Oct 10", 80), ("Oct 15", 1)]
+    left_window = [] if measure["kind"] == "done-count" else [("Oct 16", 0)]
+    assert changes_of(line[:-1]) == applied + left_window
+
+
+def snapshot_at(at: datetime, state: State) -> Snapshot:
+    """Return a snapshot of an issue of KR-1 that was created a week before the cycle."""
+    found = snapshot(identity="501#9", key="acme/checkout#9", labels=[Term("KR-1", "okr:KR-1")])
+    closed = at if state in CLOSED else None
+    return replace(found, state=state, created_at=STARTS - 7 * DAY, updated_at=at, closed_at=closed)
 
 
 # The cache
