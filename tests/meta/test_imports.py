@@ -24,6 +24,7 @@ DOMAIN: Mapping[str, str] = {
     "domain.trackers": "domain.text",
     "domain.rules": "domain.trackers domain.text",
     "domain.measures": "domain.rules domain.trackers domain.text",
+    "domain.forecasts": "domain.measures domain.text",
     # A notice is about a change of status.
     "domain.people": "domain.measures domain.trackers domain.text",
 }
