@@ -41,16 +41,18 @@ class AtEnd:
 
     def chance(self, position: Position) -> Fraction:
         """Return the chance that the value is at the target or past it at the end, from this position now."""
-        return self._at_least(self._lattice.steps_to(self._goal.distance(position) * DAYS))
+        return self.covers(self._goal.distance(position))
+
+    def covers(self, distance: Fraction) -> Fraction:
+        """Return the chance that at least this distance is taken off."""
+        return self._at_least(self._lattice.steps_to(distance * DAYS))
 
     def _at_least(self, sevenths: int) -> Fraction:
         """Return the chance that at least so many sevenths of a step are taken off the distance."""
-        rests = self._rests
-        chances = (
-            self._sums.at_least(-((rest - sevenths) // DAYS)) * count
-            for rest, count in zip(rests.values, rests.counts, strict=True)
-        )
-        return sum(chances, Fraction(0)) / rests.whole
+        whole_weeks, rests = self._sums, self._rests
+        pairs = zip(rests.values, rests.counts, strict=True)
+        counts = (whole_weeks.count_at_least(-((rest - sevenths) // DAYS)) * count for rest, count in pairs)
+        return Fraction(sum(counts), whole_weeks.whole * rests.whole)
 
     def reached(self, percent: int) -> Fraction:
         """Return the most that is taken off the distance with so many percent."""

@@ -33,9 +33,13 @@ class Distribution(Generic[Number]):
         """Return how often any value comes."""
         return self._before[-1]
 
+    def count_at_least(self, value: Number) -> int:
+        """Return how often this value or a greater one comes."""
+        return self.whole - self._before[bisect_left(self.values, value)]
+
     def at_least(self, value: Number) -> Fraction:
         """Return the chance of this value or a greater one."""
-        return 1 - Fraction(self._before[bisect_left(self.values, value)], self.whole)
+        return Fraction(self.count_at_least(value), self.whole)
 
     def at_most(self, value: Number) -> Fraction:
         """Return the chance of this value or a smaller one."""

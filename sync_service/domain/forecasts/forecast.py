@@ -48,6 +48,7 @@ def forecast(goal: Goal, position: Position, history: History, *, today: date, e
     if reason:
         return Forecast(weeks=len(samples.weeks), enough=False, reason=reason)
     days = max((ends - today).days, 0)
+    end = AtEnd(goal, samples.weeks, days)
     on_50, on_70, on_85, on_95 = (_after(today, weeks) for weeks in weeks_to_target(goal, position, samples.weeks))
     return Forecast(
         weeks=len(samples.weeks),
@@ -55,8 +56,8 @@ def forecast(goal: Goal, position: Position, history: History, *, today: date, e
         on_70=on_70,
         on_85=on_85,
         on_95=on_95,
-        chance=float(AtEnd(goal, samples.weeks, days).chance(position)),
-        likely=likely(goal, position, samples.weeks, days),
+        chance=float(end.chance(position)),
+        likely=likely(goal, position, samples.weeks, days, end),
         pace_needed=pace_needed(goal, position, days),
         track_record=track_record(goal, history),
     )

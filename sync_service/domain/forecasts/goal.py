@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from sync_service.domain.forecasts.samples import Week
 
@@ -12,6 +12,7 @@ DECIMALS = 9
 """Numbers are read to so many decimals: the last bits of a sum are noise."""
 
 
+@lru_cache(maxsize=4096)
 def exact(value: float | Fraction) -> Fraction:
     """Return a number as the decimal fraction that it is written as."""
     return value if isinstance(value, Fraction) else Fraction(str(round(value, DECIMALS)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, gcd, lcm
 
-MOST_CELLS = 8_000
+MOST_CELLS = 5_000
 """Steps between the least and the most that can be reached in the weeks of a forecast; with more, steps are larger."""
 
 

@@ -22,12 +22,11 @@ class Likely:
     with_85: float
 
 
-def likely(goal: Goal, position: Position, weeks: Sequence[Week], days: int) -> Likely:
-    """Return the likely values after so many days."""
+def likely(goal: Goal, position: Position, weeks: Sequence[Week], days: int, end: AtEnd) -> Likely:
+    """Return the likely values after so many days, at whose end the distance to the target is `end`."""
     if goal.is_share:
         shares = SharesAtEnd(position, weeks, days)
         values = [shares.reached(goal, level) for level in LEVELS]
     else:
-        end = AtEnd(goal, weeks, days)
         values = [goal.value_at(goal.distance(position) - end.reached(level)) for level in LEVELS]
     return Likely(*(round_value(float(value)) for value in values))

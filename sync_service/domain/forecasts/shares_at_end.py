@@ -16,11 +16,8 @@ from sync_service.domain.forecasts.samples import Week
 MOST_SHARES = 10_000
 """Shares that are computed one by one; of more, the percentiles are approached."""
 
-APPROACHES = 3
-"""Steps toward a percentile: each errs by the error before it times the share by which the scope may still differ."""
-
-FEW_CELLS = 3_000
-"""Steps of the lattice that the approaches use; each of them needs a convolution."""
+FEW_CELLS = 2_000
+"""Steps of the lattice on which a percentile is approached: each approach needs a convolution."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,12 @@ class SharesAtEnd:
         return _Pairs(self.position, self.weeks, self.days // DAYS)
 
     def _approached(self, goal: Goal, percent: int) -> Fraction:
-        """Return about the share whose distance is covered with so many percent, beginning with that of the mean."""
+        """Return about the share whose distance is covered with so many percent: two approaches, and the line on."""
         share = goal.value(self._mean)
-        for _ in range(APPROACHES):
-            share += self._missed(goal, share, percent)
-        return max(min(share, Fraction(100)), Fraction(0))
+        missed = self._missed(goal, share, percent)
+        still = self._missed(goal, share + missed, percent)
+        found = share + missed + (still * missed / (missed - still) if missed != still else still)
+        return max(min(found, Fraction(100)), Fraction(0))
 
     def _missed(self, goal: Goal, share: Fraction, percent: int) -> Fraction:
         """Return by how much a share misses the percentile, in percentage points of the mean scope."""
