@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from bench import apply_updates, importing, measures, memory, webhook_latency
+from bench import apply_updates, forecasts, importing, measures, memory, webhook_latency
 from bench.harness import DATABASES, Harness, HarnessFactory, harness_factory
-from bench.report import FORGIVEN, Finding, lines, machine, save
+from bench.report import Finding, lines, machine, save
 from sync_service.runtime.memory import tune_memory
 
 Benchmark = Callable[[HarnessFactory, str], Iterator[Finding]]
@@ -36,10 +36,14 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "applied": in_one_harness(apply_updates.measure),
     "growth": growth,
     "memory": in_one_harness(memory.measure),
+    "forecast": forecasts.measure,
     "measures": in_one_harness(measures.measure),
     "import": in_one_harness(importing.measure_github),
     "import-jira": in_one_harness(importing.measure_jira),
 }
+
+WITHOUT_DATABASE = frozenset({"forecast"})
+"""Benchmarks that use none, and so run once."""
 
 
 @click.command()
@@ -59,7 +63,7 @@ def bench(only: tuple[str, ...], on: tuple[str, ...], path: Path) -> None:
         harness_factory(Path(directory)) as factory,
     ):
         for name in only or BENCHMARKS:
-            for database in on or DATABASES:
+            for database in on or (DATABASES if name not in WITHOUT_DATABASE else DATABASES[:1]):
                 click.echo(f"… {name} on {database}", err=True)
                 found = list(BENCHMARKS[name](factory, database))
                 click.echo("\n".join(lines(found)[1:]), err=True)
@@ -67,9 +71,9 @@ def bench(only: tuple[str, ...], on: tuple[str, ...], path: Path) -> None:
     click.echo("\n".join(lines(findings)))
     save(findings, path)
     click.echo(f"written to {path}")
-    failed = [one.what for one in findings if one.times_past > FORGIVEN]
+    failed = [f"{one.what} ({one.forgiven:g})" for one in findings if one.fails]
     if failed:
-        click.echo(f"worse than {FORGIVEN:g} times the bound: {', '.join(failed)}", err=True)
+        click.echo(f"worse than so many times the bound: {', '.join(failed)}", err=True)
         sys.exit(1)
 
 

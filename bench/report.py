@@ -16,7 +16,7 @@ FORGIVEN = 2.0
 class Finding:
     """One figure: at least its bound if `at_least`, else at most; `parts` are the measured values, with units.
 
-    A figure without a bound is only reported.
+    A figure without a bound is only reported. `forgiven` is how many times worse than its bound it may be.
     """
 
     what: str
@@ -26,6 +26,7 @@ class Finding:
     bound: float | None = None
     at_least: bool = True
     parts: Mapping[str, float] = field(default_factory=dict)
+    forgiven: float = FORGIVEN
 
     @property
     def times_past(self) -> float:
@@ -43,7 +44,12 @@ class Finding:
             return ""
         if self.times_past <= 1:
             return "holds"
-        return "MISSES" if self.times_past <= FORGIVEN else "FAILS"
+        return "FAILS" if self.fails else "MISSES"
+
+    @property
+    def fails(self) -> bool:
+        """Return whether it is worse than its bound by more than is forgiven."""
+        return self.times_past > self.forgiven
 
 
 def machine() -> dict[str, Any]:
