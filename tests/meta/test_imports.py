@@ -158,6 +158,7 @@ MOST_MODULES = 12
 """Modules in a folder, besides `__init__`."""
 
 LARGER_FOLDERS: Mapping[str, str] = {
+    "bench": "one module for each thing that is measured",
     "simulator/demo": "one program with one duty for each module; nothing else imports them",
     "simulator/github/model": "one module for each kind of object that GitHub has",
     "sync_service/domain/measures": "one module for each step from issues to a status",

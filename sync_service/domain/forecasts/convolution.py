@@ -38,8 +38,9 @@ class _Counts:
         drawn = sum(steps.values())
         had = self if self.whole * drawn < _LARGEST else self._halved(drawn.bit_length())
         first = max(had.first - max(steps), lowest)
-        copies = (count * _raised(had.packed, had.first - cells - first) for cells, count in steps.items())
-        return _Counts(sum(copies), first, had.whole * drawn)
+        copies = ((_raised(had.packed, had.first - cells - first), count) for cells, count in steps.items())
+        packed = sum(copy if count == 1 else copy * count for copy, count in copies)
+        return _Counts(packed, first, had.whole * drawn)
 
     def _halved(self, times: int) -> "_Counts":
         kept = ((1 << _BITS - times) - 1).to_bytes(_BITS // 8, "little")

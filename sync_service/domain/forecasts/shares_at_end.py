@@ -56,10 +56,11 @@ class SharesAtEnd:
 
     def _approached(self, goal: Goal, percent: int) -> Fraction:
         """Return about the share whose distance is covered with so many percent: two approaches, and the line on."""
-        share = goal.value(self._mean)
-        missed = self._missed(goal, share, percent)
-        still = self._missed(goal, share + missed, percent)
-        found = share + missed + (still * missed / (missed - still) if missed != still else still)
+        mean = exact(float(goal.value(self._mean)))
+        missed = self._missed(goal, mean, percent)
+        near = exact(float(mean + missed))
+        still = self._missed(goal, near, percent)
+        found = near + (still * missed / (missed - still) if missed != still else still)
         return max(min(found, Fraction(100)), Fraction(0))
 
     def _missed(self, goal: Goal, share: Fraction, percent: int) -> Fraction:
