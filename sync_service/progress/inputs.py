@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.cycles.as_of import contribution_as_of, state_as_of, time_of_value
 from sync_service.domain.measures.calendar import Calendar
 from sync_service.domain.measures.contributions import Tally, tally
 from sync_service.domain.measures.inputs import Inputs
@@ -15,6 +16,7 @@ from sync_service.domain.measures.parts import Basis, Change, ContributionChange
 from sync_service.domain.measures.settings import Measure
 from sync_service.progress.calendars import build_calendar
 from sync_service.progress.met_conditions import met
+from sync_service.store.cycles import issue_pasts
 from sync_service.store.okrs import check_ins, contributions, steps
 from sync_service.store.okrs.contributions import Contributions
 from sync_service.store.okrs.key_results import KeyResult
@@ -43,7 +45,7 @@ class InputReader:
 
     def read(self, found: Sequence[KeyResult], issue_ids: Collection[int] | None) -> dict[int, Change]:
         """Return the inputs of key results and how they changed; read only some issues, where others did not change."""
-        whole = [one for one in found if issue_ids is None or self.supposed or _reads_anew(one)]
+        whole = [one for one in found if issue_ids is None or self.supposed or _reads_anew(one, self.now)]
         partly = [one for one in found if one not in whole]
         changes: dict[int, Changes] = {}
         present: dict[int, Contributions] = {}
@@ -52,7 +54,7 @@ class InputReader:
                 self._read_contributions(some, ids, changes, present)
         if self.supposed is None:
             contributions.save(self.tx, changes)
-        read = _Read.of(self.tx, found)
+        read = _Read.of(self.tx, found, self.now)
         return {one.id: self._change(one, changes[one.id], present.get(one.id, {}), read) for one in found}
 
     def _read_contributions(
@@ -69,6 +71,8 @@ class InputReader:
             self.tx, measures, test=self._meets_condition, supposed=self.supposed, issue_ids=issue_ids
         )
         for one in found:
+            if one.span.ends_at <= self.now:
+                after[one.id] = _as_of_end(self.tx, one, after.get(one.id, {}), before[one.id])
             changes[one.id] = contributions.changes(before[one.id], after.get(one.id, {}), by_rule=self.by_rule)
         if issue_ids is None:
             present |= after
@@ -88,7 +92,7 @@ class InputReader:
             measure=one.measure,
             start=one.start,
             target=one.target,
-            at=self.now,
+            at=time_of_value(one.span, self.now),
             checked_in=read.checked_in.get(one.id),
             steps_done=read.steps_done.get(one.id, frozenset()),
         )
@@ -97,7 +101,7 @@ class InputReader:
             start=one.start,
             target=one.target,
             span=one.span,
-            at=self.now,
+            at=basis.at,
             calendar=calendar_for(self.tx, one),
             tallies=tuple(tallies),
             contributions=single,
@@ -124,9 +128,45 @@ def calendar_for(tx: Connection, one: KeyResult) -> Calendar:
     return build_calendar(settings.calendar, settings.zone)
 
 
-def _reads_anew(one: KeyResult) -> bool:
-    """Return whether all contributions are read: the measure reads other fields than before, or none were stored."""
-    return one.basis is None or one.basis.measure != one.measure
+def _as_of_end(tx: Connection, one: KeyResult, present: Contributions, before: Contributions) -> Contributions:
+    """Return what issues brought to a key result as of the end of its cycle."""
+    field = one.measure.number_field
+    held = before if one.basis is not None and one.basis.measure.number_field == field else {}
+    pasts = issue_pasts.read(tx, present, number_field=field)
+    found = {
+        id_: contribution_as_of(each, pasts[id_], one.span.ends_at, reads=one.measure.reads, before=held.get(id_))
+        for id_, each in present.items()
+    }
+    return {id_: each for id_, each in found.items() if each is not None}
+
+
+def _steps_done(tx: Connection, found: Sequence[KeyResult], now: datetime) -> dict[int, frozenset[str]]:
+    """Return the names of the done steps of key results; of a cycle that is over, by their issues as of its end."""
+    with_steps = {one.id: one for one in found if one.measure.kind == "steps"}
+    read = steps.read(tx, {id_: one.measure for id_, one in with_steps.items()})
+    done: dict[int, frozenset[str]] = {}
+    for id_, (names, issues) in read.items():
+        one = with_steps[id_]
+        states = {reference: each.state for reference, each in issues.items()}
+        if one.span.ends_at <= now:
+            pasts = issue_pasts.read(tx, [each.id for each in issues.values()])
+            states = {
+                reference: state
+                for reference, each in issues.items()
+                if (state := state_as_of(pasts[each.id], one.span.ends_at)) is not None
+            }
+        done[id_] = done_steps(one.measure, ticked=names, states=states)
+    return done
+
+
+def _reads_anew(one: KeyResult, now: datetime) -> bool:
+    """Return whether all contributions are read.
+
+    The measure reads other fields than before, none were stored, or the cycle ended since.
+    """
+    if one.basis is None or one.basis.measure != one.measure:
+        return True
+    return one.basis.at < time_of_value(one.span, now) == time_of_value(one.span, one.span.ends_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,16 +179,13 @@ class _Read:
     known_since: Mapping[int, datetime]
 
     @classmethod
-    def of(cls, tx: Connection, found: Sequence[KeyResult]) -> "_Read":
+    def of(cls, tx: Connection, found: Sequence[KeyResult], now: datetime) -> "_Read":
         """Read what the measures of key results need."""
         measures = {one.id: one.measure for one in found}
-        ticked = steps.read(tx, {id_: one for id_, one in measures.items() if one.kind == "steps"})
         return cls(
             tallies=contributions.tallies(tx, {one.id: one.span for one in found if one.measure.tallied}),
             checked_in=check_ins.latest_values(tx, [id_ for id_, one in measures.items() if one.kind == "manual"]),
-            steps_done={
-                id_: done_steps(measures[id_], ticked=names, states=states) for id_, (names, states) in ticked.items()
-            },
+            steps_done=_steps_done(tx, found, now),
             known_since=contributions.known_since(
                 tx, [id_ for id_, one in measures.items() if one.kind == "throughput"]
             ),

@@ -25,6 +25,7 @@ DOMAIN: Mapping[str, str] = {
     "domain.rules": "domain.trackers domain.text",
     "domain.measures": "domain.rules domain.trackers domain.text",
     "domain.forecasts": "domain.measures domain.text",
+    "domain.cycles": "domain.measures domain.rules domain.trackers domain.text",
     # A notice is about a change of status.
     "domain.people": "domain.measures domain.trackers domain.text",
 }
@@ -36,6 +37,7 @@ STORE: Mapping[str, str] = {
     "store.queue": "store.engine store.tables domain",
     "store.trackers": "store.queue store.engine store.tables domain",
     "store.okrs": "store.trackers store.queue store.engine store.tables domain",
+    "store.cycles": "store.okrs store.trackers store.queue store.engine store.tables domain",
     "store.people": "store.trackers store.queue store.engine store.tables domain",
     # A poll requests to compute key results, and a note depends on links.
     "store.jobs": "store.okrs store.trackers store.queue store.engine store.tables domain",

@@ -84,12 +84,12 @@ def _of_issue(row: Row[Any], measure: Measure) -> Contribution:
     if "weight" in reads:
         read["weight"] = float(row.weight)
     if measure.number_field is not None:
-        number, at = _number(row, measure.number_field)
+        number, at = number_of(row, measure.number_field)
         read |= {"number": number} | ({"number_at": at} if "number_at" in reads else {})
     return Contribution(state=State(row.state), **read)
 
 
-def _number(row: Row[Any], name: str) -> tuple[float | None, datetime | None]:
+def number_of(row: Row[Any], name: str) -> tuple[float | None, datetime | None]:
     """Return a number field of an issue, and the tracker's time of it; None: it has none, or it is unknown."""
     if name == "points":
         return row.points, row.points_at

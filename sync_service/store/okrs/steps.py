@@ -1,6 +1,7 @@
 """Steps of key results: those that a person ticked, and the states of their issues."""
 
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -10,8 +11,16 @@ from sync_service.domain.trackers.observations import State
 from sync_service.store.engine.database import among
 from sync_service.store.tables import connection, issue, step_tick
 
-Steps = tuple[frozenset[str], Mapping[str, State]]
-"""The names of the ticked steps of a key result, and the states of its steps' issues, as the measure names them."""
+
+class StepIssue(NamedTuple):
+    """The issue of a step: its row id and its state."""
+
+    id: int
+    state: State
+
+
+Steps = tuple[frozenset[str], Mapping[str, StepIssue]]
+"""The names of the ticked steps of a key result, and its steps' issues, as the measure names them."""
 
 
 def read(tx: Transaction, measures: Mapping[int, Measure]) -> dict[int, Steps]:
@@ -23,26 +32,26 @@ def read(tx: Transaction, measures: Mapping[int, Measure]) -> dict[int, Steps]:
         among(tx, t.c.key_result_id, measures), t.c.undone_at.is_(None)
     )
     rows = tx.execute(ticked).all()
-    states = _states(tx, {step.issue for one in measures.values() for step in one.steps if step.issue})
+    issues = _issues(tx, {step.issue for one in measures.values() for step in one.steps if step.issue})
     return {
         id_: (
             frozenset(row.step for row in rows if row.key_result_id == id_),
-            {step.issue: states[step.issue] for step in measure.steps if step.issue in states},
+            {step.issue: issues[step.issue] for step in measure.steps if step.issue in issues},
         )
         for id_, measure in measures.items()
     }
 
 
-def _states(tx: Transaction, references: Collection[str]) -> dict[str, State]:
-    """Return the states of issues that are known and not gone, by their references (CONNECTION:KEY in any case)."""
+def _issues(tx: Transaction, references: Collection[str]) -> dict[str, StepIssue]:
+    """Return the issues that are known and not gone, by their references (CONNECTION:KEY in any case)."""
     if not references:
         return {}
     slug = sa.func.lower(connection.c.slug)
     found = (
-        sa.select(slug.label("connection"), issue.c.folded_key, issue.c.state)
+        sa.select(slug.label("connection"), issue.c.folded_key, issue.c.id, issue.c.state)
         .join(connection, connection.c.id == issue.c.connection_id)
         .where(issue.c.folded_key.in_([one.lower().partition(":")[2] for one in references]))
         .where(issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
     )
-    states = {f"{row.connection}:{row.folded_key}": State(row.state) for row in tx.execute(found)}
-    return {one: states[one.lower()] for one in references if one.lower() in states}
+    rows = {f"{row.connection}:{row.folded_key}": StepIssue(row.id, State(row.state)) for row in tx.execute(found)}
+    return {one: rows[one.lower()] for one in references if one.lower() in rows}

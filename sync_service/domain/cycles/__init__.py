@@ -1,0 +1,1 @@
+"""Cycles: numbers as of the end, scores, outcomes, successors."""

@@ -1,0 +1,1 @@
+"""Cycles: what is stored of their closing."""
