@@ -3,12 +3,14 @@
 Progress is computed, never incremented: the value always follows from the current state of the issues.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.cycles.as_of import time_of_value
+from sync_service.domain.cycles.frozen import Frozen, Since
 from sync_service.domain.measures.applying.applied import Applied, Computation, announced, apply, lapse
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.parts import Change, split
@@ -25,6 +27,7 @@ from sync_service.store.okrs.history import outside_since
 from sync_service.store.okrs.key_results import Computed, KeyResult, NewNotice
 from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.ruleset import Ruleset
+from sync_service.store.okrs.staleness import stale
 from sync_service.store.okrs.team_settings import team_settings
 
 
@@ -69,7 +72,13 @@ def compute_key_results(
 def _differs(one: Computed) -> bool:
     before = one.key_result
     inputs_differ = one.recorded or one.announces or before.basis is None
-    return inputs_differ or one.state != before.state or one.explanation != before.explanation
+    final = one.frozen != before.frozen or _counts_end(before) != _counts_end(replace(before, basis=one.basis))
+    return inputs_differ or final or one.state != before.state or one.explanation != before.explanation
+
+
+def _counts_end(one: KeyResult) -> bool:
+    """Return whether the value was computed as of the end of the cycle."""
+    return one.basis is not None and one.basis.at >= time_of_value(one.span, one.span.ends_at)
 
 
 def affected_issues(tx: Connection, ruleset: Ruleset, issue_ids: Collection[int] | None) -> Collection[int] | None:
@@ -86,7 +95,7 @@ def affected_issues(tx: Connection, ruleset: Ruleset, issue_ids: Collection[int]
 def compute_states(
     tx: Connection,
     ruleset: Ruleset,
-    found: Iterable[KeyResult],
+    found: Sequence[KeyResult],
     causes: Mapping[int, Sequence[Cause]],
     *,
     now: datetime,
@@ -96,22 +105,54 @@ def compute_states(
 ) -> list[Computed]:
     """Compute states of key results; leave out those closed for good. Store changed contributions.
 
-    With `supposed` links nothing is stored: it is a preview.
+    With `supposed` links nothing is stored: it is a preview. Once the days of grace are over, numbers become final: as
+    they were computed last, if that was as of the end. Those that are refrozen are computed once more.
     """
     grace_days = team_settings(tx).grace_days
-    open_ones = [one for one in found if not (one.span.frozen(now, grace_days) and one.state.status == "closed")]
-    running = [one for one in open_ones if not one.span.frozen(now, grace_days)]
+    final = {one.id for one in found if one.span.frozen(now, grace_days)}
+    open_ones = [one for one in found if one.refrozen_by or not (one.id in final and one.state.status == "closed")]
+    kept = {one.id for one in open_ones if one.id in final and _counts_end(one) and not one.refrozen_by}
+    running = [one for one in open_ones if one.id not in kept]
     outside = outside_since(tx, [one.id for one in running if one.stay is not None])
-    partial = _partly_seen(tx, ruleset, [one.id for one in running], supposed)
-    inputs = InputReader(tx=tx, ruleset=ruleset, now=now, supposed=supposed, by_rule=by_rule).read(running, issue_ids)
-    return [
+    partial = _partly_seen(tx, ruleset, [one.id for one in open_ones], supposed)
+    frozen = _frozen(tx, [one for one in open_ones if one.id in final], partial, now)
+    reader = InputReader(tx=tx, ruleset=ruleset, now=now, supposed=supposed, by_rule=by_rule, grace_days=grace_days)
+    inputs = reader.read(running, issue_ids)
+    computed = [
         _computed(
-            one, inputs[one.id], partial.get(one.id), causes.get(one.id, ()), pace_of(tx, one, now, outside.get(one.id))
+            one,
+            inputs[one.id],
+            partial.get(one.id),
+            causes.get(one.id, ()),
+            replace(pace_of(tx, one, now, outside.get(one.id)), closed=one.id in final),
         )
         if one.id in inputs
         else _close(one)
         for one in open_ones
     ]
+    return [_with_frozen(one, frozen.get(one.key_result.id)) for one in computed]
+
+
+def _frozen(tx: Connection, final: Sequence[KeyResult], partial: Mapping[int, str], now: datetime) -> dict[int, Frozen]:
+    """Return how the numbers of key results become final now."""
+    out_of_date = stale(tx, [one.id for one in final]) if final else {}
+    return {
+        one.id: Frozen(
+            at=one.frozen.at if one.frozen else now,
+            partial=partial.get(one.id),
+            stale=Since(out_of_date[one.id].since, out_of_date[one.id].reason) if one.id in out_of_date else None,
+            refrozen=Since(now, one.refrozen_by) if one.refrozen_by else None,
+        )
+        for one in final
+    }
+
+
+def _with_frozen(one: Computed, frozen: Frozen | None) -> Computed:
+    """Return a computed state with how it became final; a proposed value that waits lapses then."""
+    if frozen is None:
+        return one
+    applied = lapse(one.applied) if one.applied else None
+    return replace(one, frozen=frozen, applied=applied, announces=False)
 
 
 def _computed(one: KeyResult, change: Change, partly_seen: str | None, causes: Sequence[Cause], pace: Pace) -> Computed:
@@ -160,7 +201,7 @@ def _close(one: KeyResult) -> Computed:
         causes=(),
         value=one.computed,
         basis=one.basis,
-        applied=lapse(one.applied),
+        applied=one.applied,
     )
 
 

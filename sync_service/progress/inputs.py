@@ -14,6 +14,7 @@ from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.kinds.steps import done_steps
 from sync_service.domain.measures.parts import Basis, Change, ContributionChange
 from sync_service.domain.measures.settings import Measure
+from sync_service.domain.measures.status import GRACE_DAYS
 from sync_service.progress.calendars import build_calendar
 from sync_service.progress.met_conditions import met
 from sync_service.store.cycles import issue_pasts
@@ -34,7 +35,8 @@ Changes = dict[int, ContributionChange]
 class InputReader:
     """Reads the inputs of key results at a time. With `supposed` links nothing is stored: it is a preview.
 
-    `by_rule`: what is linked now and was not before is linked by a changed rule.
+    `by_rule`: what is linked now and was not before is linked by a changed rule. Check-ins and ticks count until
+    `grace_days` after the end of the cycle.
     """
 
     tx: Connection
@@ -42,6 +44,7 @@ class InputReader:
     now: datetime
     supposed: PreviewLinks | None = None
     by_rule: bool = False
+    grace_days: int = GRACE_DAYS
 
     def read(self, found: Sequence[KeyResult], issue_ids: Collection[int] | None) -> dict[int, Change]:
         """Return the inputs of key results and how they changed; read only some issues, where others did not change."""
@@ -54,7 +57,7 @@ class InputReader:
                 self._read_contributions(some, ids, changes, present)
         if self.supposed is None:
             contributions.save(self.tx, changes)
-        read = _Read.of(self.tx, found, self.now)
+        read = _Read.of(self.tx, found, self.now, self.grace_days)
         return {one.id: self._change(one, changes[one.id], present.get(one.id, {}), read) for one in found}
 
     def _read_contributions(
@@ -140,10 +143,13 @@ def _as_of_end(tx: Connection, one: KeyResult, present: Contributions, before: C
     return {id_: each for id_, each in found.items() if each is not None}
 
 
-def _steps_done(tx: Connection, found: Sequence[KeyResult], now: datetime) -> dict[int, frozenset[str]]:
+def _steps_done(
+    tx: Connection, found: Sequence[KeyResult], now: datetime, grace_days: int
+) -> dict[int, frozenset[str]]:
     """Return the names of the done steps of key results; of a cycle that is over, by their issues as of its end."""
     with_steps = {one.id: one for one in found if one.measure.kind == "steps"}
-    read = steps.read(tx, {id_: one.measure for id_, one in with_steps.items()})
+    freezes = {id_: one.span.freezes_at(grace_days) for id_, one in with_steps.items()}
+    read = steps.read(tx, {id_: one.measure for id_, one in with_steps.items()}, until=freezes)
     done: dict[int, frozenset[str]] = {}
     for id_, (names, issues) in read.items():
         one = with_steps[id_]
@@ -179,13 +185,15 @@ class _Read:
     known_since: Mapping[int, datetime]
 
     @classmethod
-    def of(cls, tx: Connection, found: Sequence[KeyResult], now: datetime) -> "_Read":
+    def of(cls, tx: Connection, found: Sequence[KeyResult], now: datetime, grace_days: int) -> "_Read":
         """Read what the measures of key results need."""
         measures = {one.id: one.measure for one in found}
         return cls(
             tallies=contributions.tallies(tx, {one.id: one.span for one in found if one.measure.tallied}),
-            checked_in=check_ins.latest_values(tx, [id_ for id_, one in measures.items() if one.kind == "manual"]),
-            steps_done=_steps_done(tx, found, now),
+            checked_in=check_ins.latest_values(
+                tx, {one.id: one.span.freezes_at(grace_days) for one in found if one.measure.kind == "manual"}
+            ),
+            steps_done=_steps_done(tx, found, now, grace_days),
             known_since=contributions.known_since(
                 tx, [id_ for id_, one in measures.items() if one.kind == "throughput"]
             ),

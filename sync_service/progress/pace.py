@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.cycles.as_of import time_of_value
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.status import Pace, Span
 from sync_service.domain.trackers.observations import State
@@ -14,8 +15,8 @@ from sync_service.store.okrs.team_settings import team_settings
 def pace_of(tx: Connection, one: KeyResult, now: datetime, outside_since: datetime | None) -> Pace:
     """Return the pace of a key result, by the settings of its team. It is out of its range since a time, or now."""
     settings = team_settings(tx).of(one.team_id)
-    today = now.astimezone(settings.zone).date()
-    first = (outside_since or now).astimezone(settings.zone).date()
+    today = time_of_value(one.span, now).astimezone(settings.zone).date()
+    first = min(outside_since or now, time_of_value(one.span, now)).astimezone(settings.zone).date()
     return Pace(
         span=Span.of_days(*one.days, settings.zone),
         now=now,

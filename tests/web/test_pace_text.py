@@ -38,6 +38,7 @@ VIEW = KeyResultView(
     span=SPAN,
     expected=0.5,
     stale=None,
+    frozen=None,
     updated_at=None,
     explanation="",
 )

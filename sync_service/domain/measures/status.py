@@ -70,7 +70,11 @@ class Span:
 
     def frozen(self, now: datetime, grace_days: int = GRACE_DAYS) -> bool:
         """Return whether the numbers of the cycle are final."""
-        return now >= self.ends_at + timedelta(days=grace_days)
+        return now >= self.freezes_at(grace_days)
+
+    def freezes_at(self, grace_days: int = GRACE_DAYS) -> datetime:
+        """Return when the numbers of the cycle become final."""
+        return self.ends_at + timedelta(days=grace_days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

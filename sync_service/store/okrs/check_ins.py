@@ -1,6 +1,6 @@
 """Check-ins: store and withdraw them; the value of the latest one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,13 +9,14 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.okrs.key_results import recompute
+from sync_service.store.okrs.steps import before
 
 
-def latest_values(tx: Transaction, ids: Sequence[int]) -> dict[int, float]:
-    """Return the value of the latest check-in that has one and is not withdrawn, by key result."""
+def latest_values(tx: Transaction, until: Mapping[int, datetime]) -> dict[int, float]:
+    """Return the value of the latest check-in before a time that has one and is not withdrawn, by key result."""
     c = tables.check_in
     valid = (c.c.value.isnot(None), c.c.withdrawn_at.is_(None))
-    newest = sa.select(sa.func.max(c.c.id)).where(c.c.key_result_id.in_(ids), *valid)
+    newest = sa.select(sa.func.max(c.c.id)).where(before(c.c.key_result_id, c.c.at, until), *valid)
     found = sa.select(c.c.key_result_id, c.c.value).where(c.c.id.in_(newest.group_by(c.c.key_result_id)))
     return {row.key_result_id: row.value for row in tx.execute(found)}
 

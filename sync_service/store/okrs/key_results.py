@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.cycles.frozen import Frozen
 from sync_service.domain.measures.applying.applied import NOTHING, Applied
 from sync_service.domain.measures.parts import Basis, ContributionChange, Part
 from sync_service.domain.measures.progress import Stay, parse_stay
@@ -18,7 +19,7 @@ from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.engine.database import among, database_now, insert_or_skip
-from sync_service.store.okrs import history
+from sync_service.store.okrs import frozen, history
 from sync_service.store.okrs.applying import applied
 from sync_service.store.okrs.applying.causes import from_columns, to_columns
 from sync_service.store.okrs.team_settings import team_settings
@@ -28,7 +29,8 @@ from sync_service.store.okrs.team_settings import team_settings
 class KeyResult:
     """A key result to compute: its settings, state and cycle. `owner_id` defaults to the objective's owner.
 
-    `decided` is what a person decides about the applied value in this computation.
+    `decided` is what a person decides about the applied value in this computation; `refrozen_by` is who asks to compute
+    its final numbers once more.
     """
 
     id: int
@@ -50,6 +52,8 @@ class KeyResult:
     proposes: bool = False
     applied: Applied = NOTHING
     decided: Applied | None = None
+    frozen: Frozen | None = None
+    refrozen_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class Computed:
     parts: tuple[Part, ...] = ()
     applied: Applied | None = None
     announces: bool = False
+    frozen: Frozen | None = None
 
     @property
     def moved(self) -> bool:
@@ -135,6 +140,7 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
             entries=row.computed_from["entries"] if row.computed_from else 0,
             proposes=row.apply == "propose",
             applied=applied.read(row.current, row.proposed, row.override),
+            frozen=frozen.read(row.frozen),
         )
         for row in tx.execute(statement)
     ]
@@ -153,13 +159,14 @@ def save(tx: Transaction, computed: Sequence[Computed], *, now: datetime) -> Non
             "computed": one.value,
             "computed_from": _computed_from(one),
             **applied.columns(one.applied or one.key_result.applied),
+            "frozen": frozen.columns(one.frozen),
             "moved_at": now if one.moved else None,
         }
         for one in computed
     ]
     if rows:
         values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name not in ("row_id", "moved_at")}
-        for name in ("computed_from", "proposed", "override"):
+        for name in ("computed_from", "proposed", "override", "frozen"):
             values[name] = sa.bindparam(name, type_=sa.JSON(none_as_null=True))
         values["updated_at"] = sa.func.coalesce(sa.bindparam("moved_at", type_=k.c.updated_at.type), k.c.updated_at)
         tx.execute(sa.update(k).where(k.c.id == sa.bindparam("row_id")).values(values), rows)

@@ -1,6 +1,8 @@
 """Steps of key results: those that a person ticked, and the states of their issues."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -8,7 +10,6 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.trackers.observations import State
-from sync_service.store.engine.database import among
 from sync_service.store.tables import connection, issue, step_tick
 
 
@@ -23,13 +24,13 @@ Steps = tuple[frozenset[str], Mapping[str, StepIssue]]
 """The names of the ticked steps of a key result, and its steps' issues, as the measure names them."""
 
 
-def read(tx: Transaction, measures: Mapping[int, Measure]) -> dict[int, Steps]:
-    """Return the steps of key results, by id, with their measures."""
+def read(tx: Transaction, measures: Mapping[int, Measure], *, until: Mapping[int, datetime]) -> dict[int, Steps]:
+    """Return the steps of key results, by id, with their measures, and the times until which their ticks count."""
     if not measures:
         return {}
     t = step_tick
     ticked = sa.select(t.c.key_result_id, t.c.step).where(
-        among(tx, t.c.key_result_id, measures), t.c.undone_at.is_(None)
+        before(t.c.key_result_id, t.c.at, until), t.c.undone_at.is_(None)
     )
     rows = tx.execute(ticked).all()
     issues = _issues(tx, {step.issue for one in measures.values() for step in one.steps if step.issue})
@@ -40,6 +41,16 @@ def read(tx: Transaction, measures: Mapping[int, Measure]) -> dict[int, Steps]:
         )
         for id_, measure in measures.items()
     }
+
+
+def before(
+    key_result_id: sa.ColumnElement[int], at: sa.ColumnElement[datetime], until: Mapping[int, datetime]
+) -> sa.ColumnElement[bool]:
+    """Return the SQL condition for rows of key results, by id, with times before theirs."""
+    ids: dict[datetime, list[int]] = defaultdict(list)
+    for id_, time in until.items():
+        ids[time].append(id_)
+    return sa.or_(sa.false(), *(sa.and_(key_result_id.in_(some), at < time) for time, some in ids.items()))
 
 
 def _issues(tx: Transaction, references: Collection[str]) -> dict[str, StepIssue]:

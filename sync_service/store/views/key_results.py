@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.cycles.frozen import Frozen
 from sync_service.domain.measures.applying.applied import Applied, Override, Proposal
 from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.domain.measures.status import STATUS_TEXT, Span, Status, Thresholds, proposed_outcome
@@ -18,6 +19,7 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.okrs.applying.applied import read as read_applied
 from sync_service.store.okrs.applying.causes import from_columns
+from sync_service.store.okrs.frozen import read as read_frozen
 from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.staleness import Stale, stale
 from sync_service.store.okrs.team_settings import TeamSettings, team_settings
@@ -60,6 +62,7 @@ class KeyResultView:
     span: Span
     expected: float | None
     stale: Stale | None
+    frozen: Frozen | None
     updated_at: datetime | None
     explanation: str
 
@@ -155,6 +158,7 @@ def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) 
 
 def _key_result(row: Row[Any], out_of_date: Stale | None, settings: TeamSettings, now: datetime) -> KeyResultView:
     frozen = Span(row.starts_at, row.ends_at).frozen(now, settings.grace_days)
+    final = read_frozen(row.frozen) if frozen else None
     of_team = settings.of(row.team_id)
     span = Span.of_days(row.starts, row.ends, of_team.zone)
     return KeyResultView(
@@ -182,10 +186,15 @@ def _key_result(row: Row[Any], out_of_date: Stale | None, settings: TeamSettings
         rolls_up=row.rolls_up,
         span=span,
         expected=None if frozen else span.elapsed(now),
-        stale=None if frozen else out_of_date,
+        stale=_stale_at_freeze(final) if frozen else out_of_date,
+        frozen=final,
         updated_at=row.updated_at,
         explanation=row.explanation,
     )
+
+
+def _stale_at_freeze(frozen: Frozen | None) -> Stale | None:
+    return Stale(frozen.stale.at, frozen.stale.what) if frozen and frozen.stale else None
 
 
 def history_view(

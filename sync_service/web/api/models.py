@@ -119,6 +119,29 @@ class Override(FromView):
     computed: float | None = Field(description="the computed value when it was made", examples=[62.5])
 
 
+class Mark(FromView):
+    """Since when the value may have been out of date, and why."""
+
+    since: Moment = Field(validation_alias="at")
+    reason: str = Field(validation_alias="what", examples=["acme-github: the token was refused (401)"])
+
+
+class Refrozen(FromView):
+    """When the final numbers were computed once more, and who asked for it."""
+
+    at: Moment
+    by: str = Field(validation_alias="what", examples=["Ana Ruiz"])
+
+
+class Frozen(FromView):
+    """How the numbers became final: with everything imported and up to date, or marked."""
+
+    at: Moment = Field(description="when the days of grace were over")
+    partial: str | None = Field(description="what was not imported; null: nothing was missing")
+    stale: Mark | None = Field(description="null: the numbers were up to date")
+    refrozen: Refrozen | None = Field(description="null: they were not computed again")
+
+
 class KeyResult(FromView):
     """A key result with its value and status."""
 
@@ -155,7 +178,8 @@ class KeyResult(FromView):
         description="of a closed key result: achieved, missed or dropped, proposed until a person settles it; or null",
         examples=["achieved"],
     )
-    stale: Stale | None = Field(description="null: the value is up to date")
+    stale: Stale | None = Field(description="null: the value is up to date, or was when it became final")
+    frozen: Frozen | None = Field(description="null: the numbers are not final yet")
     updated_at: Moment | None = Field(description="when the value last changed; null: never")
     explanation: str = Field(
         description="how the value was computed",
