@@ -39,6 +39,7 @@ COMMAND_MODULES = {
     "proposal": "decisions.decision_commands",
     "override": "decisions.decision_commands",
     "resume": "decisions.decision_commands",
+    "cycle": "cycles.cycle_commands",
     "replay": "replay_command",
     "reconcile": "reconcile_command",
     "doctor": "doctor.command",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.cycles.as_of import time_of_value
-from sync_service.domain.cycles.frozen import Frozen, Since
+from sync_service.domain.cycles.frozen import Frozen, OutOfDate, Refrozen
 from sync_service.domain.measures.applying.applied import Applied, Computation, announced, apply, lapse
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.parts import Change, split
@@ -59,6 +59,21 @@ def compute_key_results(
     if not causes:
         return ComputeResult(0, notices=False)
     found = [replace(one, decided=(decided or {}).get(one.id)) for one in key_results.lock(tx, causes)]
+    return compute_locked(tx, ruleset, found, causes, now=now, settle=settle, issue_ids=issue_ids, by_rule=by_rule)
+
+
+def compute_locked(
+    tx: Connection,
+    ruleset: Ruleset,
+    found: Sequence[KeyResult],
+    causes: Mapping[int, Sequence[Cause]],
+    *,
+    now: datetime,
+    settle: timedelta,
+    issue_ids: Collection[int] | None = None,
+    by_rule: bool = False,
+) -> ComputeResult:
+    """Compute key results that the caller has locked, as `compute_key_results` does."""
     only = affected_issues(tx, ruleset, issue_ids)
     computed = compute_states(tx, ruleset, found, causes, now=now, issue_ids=only, by_rule=by_rule)
     changed = [one for one in computed if _differs(one)]
@@ -140,8 +155,8 @@ def _frozen(tx: Connection, final: Sequence[KeyResult], partial: Mapping[int, st
         one.id: Frozen(
             at=one.frozen.at if one.frozen else now,
             partial=partial.get(one.id),
-            stale=Since(out_of_date[one.id].since, out_of_date[one.id].reason) if one.id in out_of_date else None,
-            refrozen=Since(now, one.refrozen_by) if one.refrozen_by else None,
+            stale=OutOfDate(out_of_date[one.id].since, out_of_date[one.id].reason) if one.id in out_of_date else None,
+            refrozen=Refrozen(now, one.refrozen_by) if one.refrozen_by else None,
         )
         for one in final
     }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync_service.domain.cycles.outcomes import score
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.progress import STAYS, parse_stay, progress, progress_in_range, round_value
 from sync_service.domain.measures.roll_up import roll_up
@@ -102,6 +103,12 @@ def test_a_status_in_a_range_is_that_on_the_page(table: Table, row: Row) -> None
 def test_a_proposed_outcome_is_that_on_the_page(table: Table, row: Row) -> None:
     """Nothing is proposed without data."""
     assert (proposed_outcome(number(row["done"])) or "none") == row["outcome"]
+
+
+@pytest.mark.parametrize(("table", "row"), rows("done", "score"))
+def test_a_score_is_that_on_the_page(table: Table, row: Row) -> None:
+    """Progress within 0…1, not rounded."""
+    assert score(number(row["done"])) == number(row["score"])
 
 
 @pytest.mark.parametrize(("table", "row"), rows("members", "roll_up"))

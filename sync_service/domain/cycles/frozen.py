@@ -5,11 +5,19 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
-    """A time, and the reason or the person."""
+class OutOfDate:
+    """Since when numbers may have been out of date, and why."""
+
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refrozen:
+    """When final numbers were computed once more, and by whom."""
 
     at: datetime
-    what: str
+    by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +30,8 @@ class Frozen:
 
     at: datetime
     partial: str | None = None
-    stale: Since | None = None
-    refrozen: Since | None = None
+    stale: OutOfDate | None = None
+    refrozen: Refrozen | None = None
 
     @property
     def marked(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sync_service.domain.cycles.frozen import Frozen, Since
+from sync_service.domain.cycles.frozen import Frozen, OutOfDate, Refrozen
 
 
 def columns(one: Frozen | None) -> dict[str, Any] | None:
@@ -14,8 +14,8 @@ def columns(one: Frozen | None) -> dict[str, Any] | None:
     return {
         "at": one.at.isoformat(),
         "partial": one.partial,
-        "stale": {"since": one.stale.at.isoformat(), "reason": one.stale.what} if one.stale else None,
-        "refrozen": {"at": one.refrozen.at.isoformat(), "by": one.refrozen.what} if one.refrozen else None,
+        "stale": {"since": one.stale.since.isoformat(), "reason": one.stale.reason} if one.stale else None,
+        "refrozen": {"at": one.refrozen.at.isoformat(), "by": one.refrozen.by} if one.refrozen else None,
     }
 
 
@@ -27,6 +27,6 @@ def read(found: Mapping[str, Any] | None) -> Frozen | None:
     return Frozen(
         at=datetime.fromisoformat(found["at"]),
         partial=found["partial"],
-        stale=Since(datetime.fromisoformat(stale["since"]), stale["reason"]) if stale else None,
-        refrozen=Since(datetime.fromisoformat(refrozen["at"]), refrozen["by"]) if refrozen else None,
+        stale=OutOfDate(datetime.fromisoformat(stale["since"]), stale["reason"]) if stale else None,
+        refrozen=Refrozen(datetime.fromisoformat(refrozen["at"]), refrozen["by"]) if refrozen else None,
     )

@@ -194,7 +194,7 @@ def _key_result(row: Row[Any], out_of_date: Stale | None, settings: TeamSettings
 
 
 def _stale_at_freeze(frozen: Frozen | None) -> Stale | None:
-    return Stale(frozen.stale.at, frozen.stale.what) if frozen and frozen.stale else None
+    return Stale(frozen.stale.since, frozen.stale.reason) if frozen and frozen.stale else None
 
 
 def history_view(

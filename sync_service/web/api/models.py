@@ -119,18 +119,11 @@ class Override(FromView):
     computed: float | None = Field(description="the computed value when it was made", examples=[62.5])
 
 
-class Mark(FromView):
-    """Since when the value may have been out of date, and why."""
-
-    since: Moment = Field(validation_alias="at")
-    reason: str = Field(validation_alias="what", examples=["acme-github: the token was refused (401)"])
-
-
 class Refrozen(FromView):
     """When the final numbers were computed once more, and who asked for it."""
 
     at: Moment
-    by: str = Field(validation_alias="what", examples=["Ana Ruiz"])
+    by: str = Field(examples=["Ana Ruiz"])
 
 
 class Frozen(FromView):
@@ -138,7 +131,7 @@ class Frozen(FromView):
 
     at: Moment = Field(description="when the days of grace were over")
     partial: str | None = Field(description="what was not imported; null: nothing was missing")
-    stale: Mark | None = Field(description="null: the numbers were up to date")
+    stale: Stale | None = Field(description="null: the numbers were up to date")
     refrozen: Refrozen | None = Field(description="null: they were not computed again")
 
 

@@ -7,6 +7,7 @@ from flask_openapi3 import OpenAPI
 from pydantic.json_schema import models_json_schema
 
 from sync_service.web.api import list_models, models
+from sync_service.web.api.cycles import models as cycle_models
 from sync_service.web.api.decisions import bodies
 from sync_service.web.api.line import models as line_models
 from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
@@ -24,6 +25,7 @@ RESPONSE_MODELS = (
     models.HistoryList,
     models.Explanation,
     line_models.Line,
+    cycle_models.CycleClosing,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,
@@ -32,7 +34,13 @@ RESPONSE_MODELS = (
     list_models.NoticeList,
 )
 
-BODY_MODELS = (bodies.ProposalDecision, bodies.NewOverride)
+BODY_MODELS = (
+    bodies.ProposalDecision,
+    bodies.NewOverride,
+    cycle_models.Closing,
+    cycle_models.Settlement,
+    cycle_models.Refreezing,
+)
 
 
 def components() -> dict[str, Any]:

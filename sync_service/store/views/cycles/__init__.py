@@ -1,0 +1,1 @@
+"""What pages, API and command line show of cycles."""

@@ -1,0 +1,96 @@
+"""View of a cycle that closes: its key results with the scores and outcomes that are proposed or settled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.domain.cycles.frozen import Frozen
+from sync_service.domain.cycles.outcomes import score
+from sync_service.domain.measures.status import Span
+from sync_service.store.okrs.team_settings import team_settings
+from sync_service.store.tables import cycle, key_result
+from sync_service.store.views.key_results import KeyResultView, key_result_views
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosingLine:
+    """A key result of a cycle. `outcome` and `score` are proposed until they are `settled`; None: nothing to propose.
+
+    `lapsed` is the proposed value that nobody decided about.
+    """
+
+    id: int
+    slug: str
+    title: str
+    unit: str
+    current: float | None
+    target: float | None
+    progress: float | None
+    score: float | None
+    outcome: str | None
+    settled: bool
+    lapsed: float | None
+    frozen: Frozen | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosingView:
+    """A cycle. `final`: the days of grace are over, at `freezes_at`."""
+
+    slug: str
+    name: str
+    starts: date
+    ends: date
+    freezes_at: datetime
+    final: bool
+    settled_at: datetime | None
+    key_results: tuple[ClosingLine, ...]
+
+    @property
+    def waiting(self) -> Sequence[ClosingLine]:
+        """The key results whose numbers should be final, and were not computed as such yet."""
+        return [one for one in self.key_results if self.final and one.frozen is None]
+
+
+def closing_view(tx: Transaction, slug: str, now: datetime) -> ClosingView | None:
+    """Return a cycle by its slug, in any letter case; None when there is none."""
+    c, k = cycle, key_result
+    row = tx.execute(sa.select(c).where(sa.func.lower(c.c.slug) == slug.lower())).one_or_none()
+    if row is None:
+        return None
+    span, grace_days = Span(row.starts_at, row.ends_at), team_settings(tx).grace_days
+    views = key_result_views(tx, now, cycle=row.slug)
+    ids = [one.id for one in views]
+    rows = tx.execute(sa.select(k.c.id, k.c.outcome, k.c.score).where(k.c.id.in_(ids)))
+    scores = {row.id: row.score for row in rows if row.outcome is not None}
+    return ClosingView(
+        slug=row.slug,
+        name=row.name,
+        starts=row.starts,
+        ends=row.ends,
+        freezes_at=span.freezes_at(grace_days),
+        final=span.frozen(now, grace_days),
+        settled_at=row.settled_at,
+        key_results=tuple(_line(one, scores) for one in views),
+    )
+
+
+def _line(view: KeyResultView, settled: Mapping[int, float | None]) -> ClosingLine:
+    proposed = score(view.progress) if view.closed else None
+    return ClosingLine(
+        id=view.id,
+        slug=view.slug,
+        title=view.title,
+        unit=view.unit,
+        current=view.current,
+        target=view.target,
+        progress=view.progress,
+        score=settled.get(view.id, proposed),
+        outcome=view.outcome,
+        settled=view.id in settled,
+        lapsed=view.proposed.value if view.proposed and view.proposed.lapsed else None,
+        frozen=view.frozen,
+    )

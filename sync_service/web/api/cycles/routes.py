@@ -1,0 +1,106 @@
+"""API routes of a cycle that is over: its scores and outcomes, closing, refreezing and settling."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask import Response, abort
+from flask_openapi3 import Tag
+from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection
+
+from sync_service.domain.cycles.outcomes import Outcome
+from sync_service.domain.text import sentence
+from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.views.cycles.closing import ClosingLine, ClosingView, closing_view
+from sync_service.web.api.cycles.models import Closing, CycleClosing, Refreezing, Settlement
+from sync_service.web.api.openapi_docs import api_blueprint, responses
+from sync_service.web.api.pagination import json_response
+from sync_service.web.api.problems import not_found, problem
+from sync_service.web.request.audit_log import actor
+from sync_service.web.request.context import services, wake
+from sync_service.web.request.guards import Guard, current_caller, guarded
+
+blueprint = api_blueprint(
+    "api_cycles", __name__, Tag(name="Cycles", description="Scores and outcomes of a cycle, proposed and settled.")
+)
+
+
+class CyclePath(BaseModel):
+    """The path parameter of one cycle."""
+
+    slug: str = Field(description="the cycle's slug, upper or lower case", json_schema_extra={"example": "2026-q4"})
+
+
+@blueprint.get("/cycles/<slug>", responses=responses(CycleClosing, missing=True))
+@guarded(Guard.VIEWER)
+def show_cycle(path: CyclePath) -> Response:
+    """Show a cycle with the scores and outcomes of its key results."""
+    return _shown(path.slug)
+
+
+@blueprint.post("/cycles/<slug>/close", responses=responses(CycleClosing, missing=True, conflict=True))
+@guarded(Guard.ADMIN)
+def close_cycle(path: CyclePath, body: Closing) -> Response:
+    """Make the numbers of a cycle final once its days of grace are over; show what is proposed."""
+    if body.preview:
+        return _shown(path.slug)
+    return _changed(path.slug, lambda closer, view: closer.close(view))
+
+
+@blueprint.post("/cycles/<slug>/settle", responses=responses(CycleClosing, missing=True, conflict=True))
+@guarded(Guard.ADMIN)
+def settle_cycle(path: CyclePath, body: Settlement) -> Response:
+    """Settle the outcome and the score of a key result, or all that are proposed."""
+
+    def settle(closer: Closer, view: ClosingView) -> object:
+        if body.key_result is None:
+            return closer.settle_proposed(view)
+        outcome = Outcome(body.outcome) if body.outcome else None
+        return closer.settle(view.slug, _line(view, body.key_result), outcome)
+
+    if body.outcome is not None and body.key_result is None:
+        abort(problem(422, "Name the key result that has this outcome."))
+    return _changed(path.slug, settle)
+
+
+@blueprint.post("/cycles/<slug>/refreeze", responses=responses(CycleClosing, missing=True, conflict=True))
+@guarded(Guard.ADMIN)
+def refreeze_cycle(path: CyclePath, body: Refreezing) -> Response:
+    """Compute final numbers once more that were stale or partly seen, after a poll."""
+
+    def refreeze(closer: Closer, view: ClosingView) -> object:
+        return closer.refreeze([_line(view, body.key_result)] if body.key_result else view.key_results)
+
+    return _changed(path.slug, refreeze)
+
+
+def _shown(slug: str) -> Response:
+    with reading(services().engine) as tx:
+        return json_response(CycleClosing.json_of(_find(tx, slug)))
+
+
+def _changed(slug: str, change: Callable[[Closer, ClosingView], object]) -> Response:
+    """Change a cycle as the caller; return it as it is then."""
+    caller, now = current_caller(), services().now()
+    settle_time = timedelta(seconds=services().settings.settle_seconds)
+    with writing(services().engine) as tx:
+        name = caller.name if caller else ""
+        closer = Closer.begin(tx, by=name, actor=actor(), now=now, settle_time=settle_time)
+        try:
+            change(closer, _find(tx, slug))
+        except NotPossible as error:
+            abort(problem(409, sentence(str(error))))
+        answer = json_response(CycleClosing.json_of(_find(tx, slug)))
+    wake("write_back")
+    return answer
+
+
+def _find(tx: Connection, slug: str) -> ClosingView:
+    # PostgreSQL accepts no NUL in a text, not even in a query that would find nothing.
+    found = closing_view(tx, slug, services().now()) if slug.isprintable() else None
+    return found or not_found(f"There is no cycle {slug!r}. GET /api/v1/cycles lists all.")
+
+
+def _line(view: ClosingView, slug: str) -> ClosingLine:
+    return line_of(view, slug) or not_found(f"The cycle {view.slug} has no key result {slug!r}.")
