@@ -45,8 +45,7 @@ def comment_that_counts(ruleset: Ruleset, connection_id: int, rows: Sequence[Row
 
 def requested_key_results(ruleset: Ruleset, row: Row[Any]) -> list[int]:
     """Return the ids of the key results that a comment asks for, without those that do not exist."""
-    slugs = (folded(slug) for slug in row.wants)
-    return [ruleset.key_results[slug] for slug in slugs if slug in ruleset.key_results]
+    return [one for slug in row.wants for one in ruleset.named(folded(slug))]
 
 
 def describe_comment(ruleset: Ruleset, connection_id: int, row: Row[Any]) -> str:

@@ -81,8 +81,8 @@ def wanted_links(
             wanted[ruleset.rules.queries[revision_id].key_result_id, "rule", revision_id] = 1.0
     for label in subject.labels:
         slug = label.removeprefix(LABEL).strip()
-        if label.startswith(LABEL) and slug in ruleset.key_results:
-            wanted[ruleset.key_results[slug], "label", 0] = 1.0
+        if label.startswith(LABEL):
+            wanted |= {(key_result_id, "label", 0): 1.0 for key_result_id in ruleset.named(slug)}
     comment = comment_that_counts(ruleset, entry.connection_id, requested)
     if comment is not None:
         wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked_key_results(ruleset, comment)}

@@ -1,11 +1,12 @@
 """Closing a cycle: final numbers are computed once more after a poll, and scores and outcomes are settled."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.cycles.outcomes import Outcome
+from sync_service.domain.trackers.observations import Term
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
 from sync_service.store import tables
 from sync_service.store.engine import versions
@@ -20,6 +21,7 @@ from tests.support.fake_tracker import CoreHarness
 END = datetime(2027, 1, 1, tzinfo=UTC)
 AT_END = (END - NOON).total_seconds()
 HOUR = 3600.0
+KR_1 = tables.key_result.c.slug == "KR-1"
 
 
 def closer(core: CoreHarness, tx: sa.Connection) -> Closer:
@@ -147,3 +149,22 @@ def test_a_settled_key_result_is_not_refrozen(core: CoreHarness) -> None:
         tx.execute(sa.update(tables.connection).values(refused_at=None, refused_reason=None))
     with pytest.raises(NotPossible, match="the outcome of KR-1 is settled"):
         refreeze(core)
+
+
+def test_labels_with_the_slug_of_a_key_result_link_to_its_successor_too(core: CoreHarness) -> None:
+    """Its value goes on from there; the final one stays."""
+    core.receive_and_drain(done(1, 0))
+    close(core)
+    core.key_result("KR-1-q1", kind="open-count", start=5)
+    with writing(core.engine) as tx:
+        versions.bump(tx, versions.RULES)
+        tx.execute(sa.update(tables.key_result).where(KR_1).values(successor_slug="KR-1-q1"))
+        new = {"slug": "2027-q1", "name": "Q1 2027", "starts": date(2027, 1, 1), "ends": date(2027, 3, 31)}
+        times = {"starts_at": END, "ends_at": END + timedelta(days=90)}
+        cycle_id = tx.execute(sa.insert(tables.cycle).values(new | times).returning(tables.cycle.c.id)).scalar_one()
+        columns = {"slug": "o-q1", "title": "O", "cycle_id": cycle_id}
+        into = tx.execute(sa.insert(tables.objective).values(columns).returning(tables.objective.c.id)).scalar_one()
+        moved = tables.key_result.c.slug == "KR-1-q1"
+        tx.execute(sa.update(tables.key_result).where(moved).values(objective_id=into, status="no_data"))
+    core.receive_and_drain(issue(7, AT_END + HOUR, labels=[Term("78", "okr:KR-1")]))
+    assert (core.value("KR-1"), core.value("KR-1-q1")) == (100, 1)

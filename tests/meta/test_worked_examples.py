@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync_service.domain.cycles.outcomes import score
+from sync_service.domain.cycles.succession import successor_start
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.progress import STAYS, parse_stay, progress, progress_in_range, round_value
 from sync_service.domain.measures.roll_up import roll_up
 from sync_service.domain.measures.setting_values import CHOICES, TAKES
-from sync_service.domain.measures.settings import SETTINGS
+from sync_service.domain.measures.settings import SETTINGS, parse_measure
 from sync_service.domain.measures.status import STATUS_TEXT, Pace, Span, Thresholds, proposed_outcome, status
 from sync_service.progress.calendars import build_calendar
 from tests.domain.measures.splits import SHARE, inputs_of, split_share
@@ -109,6 +110,14 @@ def test_a_proposed_outcome_is_that_on_the_page(table: Table, row: Row) -> None:
 def test_a_score_is_that_on_the_page(table: Table, row: Row) -> None:
     """Progress within 0…1, not rounded."""
     assert score(number(row["done"])) == number(row["score"])
+
+
+@pytest.mark.parametrize(("table", "row"), rows("settled", "start of the successor"))
+def test_a_successor_starts_as_on_the_page(table: Table, row: Row) -> None:
+    """With the settled value, or where it did."""
+    measure = parse_measure(written(row["measure"]))
+    expected = number(row["start of the successor"])
+    assert successor_start(measure, number(row["start"]), number(row["settled"])) == expected
 
 
 @pytest.mark.parametrize(("table", "row"), rows("members", "roll_up"))

@@ -1,4 +1,4 @@
-"""The commands `cycle close`, `cycle settle` and `cycle refreeze`: the end of a cycle."""
+"""The commands `cycle close`, `settle`, `refreeze` and `carry-over`: the end of a cycle."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,6 +8,8 @@ from sqlalchemy.engine import Connection
 
 from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
+from sync_service.config_file.edit.carry_over import CarryOver, NotCarried
+from sync_service.config_file.plan.apply import ConfigApplier
 from sync_service.domain.cycles.outcomes import Outcome
 from sync_service.domain.text import amount, instant, percent
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
@@ -74,6 +76,41 @@ def refreeze(slug: str, key_result: str | None) -> None:
         click.echo(f"refrozen: {', '.join(found)}")
 
     _change(open_services(), "cycle refreeze", slug, change)
+
+
+@cycle.command("carry-over")
+@click.argument("slug", metavar="CYCLE")
+@click.argument("key_results", metavar="[KR]...", nargs=-1)
+@click.option("--into", required=True, metavar="NEXT", help="The cycle in which they go on.")
+@click.option("--rules", is_flag=True, help="Copy their rules.")
+@click.option("--links", is_flag=True, help="Copy their manual links.")
+@click.option("--preview", is_flag=True, help="Only print what would change.")
+def carry_over(slug: str, key_results: tuple[str, ...], *, into: str, rules: bool, links: bool, preview: bool) -> None:
+    """Let key results go on in the next cycle: the named ones, or all that were missed and have no successor.
+
+    A successor has a slug of its own (KR-1 goes on as KR-1-q1), in a copy of its objective. Cumulative measures start
+    with the settled value. Labels and commands that name the old key result link to its successor too.
+    """
+    services = open_services()
+    applying = ConfigApplier(
+        engine=services.engine,
+        sealer=services.sealer,
+        connectors=services.connectors,
+        environment={},
+        zone=services.settings.zone,
+        now=services.now,
+        actor=actor("cycle carry-over"),
+        audit_text=f"carried over from {slug} into {into}",
+    )
+    carrying = CarryOver(applying=applying, cycle=slug, into=into, slugs=key_results, rules=rules, links=links)
+    try:
+        plan = carrying.preview() if preview else carrying.carry_out()
+    except NotCarried as error:
+        raise click.ClickException(str(error)) from error
+    for line in plan.lines():
+        click.echo(line)
+    if preview:
+        click.echo("preview: nothing was changed")
 
 
 def _change(services: Services, command: str, slug: str, change: Callable[[Closer, ClosingView], None]) -> None:

@@ -89,8 +89,19 @@ class Ruleset:
     sibling_groups: Groups = field(default_factory=dict)
     conditional: frozenset[int] = frozenset()
     """Key results whose measure has a condition on issues: any change of an issue may count."""
+    successors: Mapping[int, int] = field(default_factory=dict)
+    """Key results that go on in the next cycle, and as which."""
     step_issues: Mapping[tuple[int, str], frozenset[int]] = field(default_factory=dict)
     """Key results with a step that an issue, by connection and key in lower case, does."""
+
+    def named(self, slug: str) -> list[int]:
+        """Return the key result with a slug, folded, and those as which it goes on; none where there is none."""
+        found: list[int] = []
+        one = self.key_results.get(slug)
+        while one is not None and one not in found:
+            found.append(one)
+            one = self.successors.get(one)
+        return found
 
     def siblings_of(self, connection_id: int) -> list[int]:
         """Return the other connections to the same site."""
@@ -151,6 +162,8 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
     )
     rules = RuleIndex(_compiled(tx))
     key_results = {folded(row.slug): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
+    carried = sa.select(key_result.c.id, key_result.c.successor_slug).where(key_result.c.successor_slug.isnot(None))
+    goes_on = {row.id: key_results.get(folded(row.successor_slug)) for row in tx.execute(carried)}
     partial = {**_partly_seen(rules.rules, scopes), **query_listings.partly_seen(tx)}
     return Ruleset(
         version=version,
@@ -162,6 +175,7 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         people=accounts.people(tx),
         sibling_groups=groups(tx),
         conditional=_conditional(tx),
+        successors={one: successor for one, successor in goes_on.items() if successor is not None},
         step_issues=_step_issues(tx, {one.slug.lower(): one.id for one in trackers.values()}),
     )
 

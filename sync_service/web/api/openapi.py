@@ -26,6 +26,7 @@ RESPONSE_MODELS = (
     models.Explanation,
     line_models.Line,
     cycle_models.CycleClosing,
+    cycle_models.CarriedOver,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,
@@ -40,6 +41,7 @@ BODY_MODELS = (
     cycle_models.Closing,
     cycle_models.Settlement,
     cycle_models.Refreezing,
+    cycle_models.CarryingOver,
 )
 
 

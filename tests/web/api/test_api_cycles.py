@@ -1,8 +1,9 @@
 """A cycle in the API: scores and outcomes, closing, settling, refreezing."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
+from werkzeug.test import TestResponse
 
 from sync_service.store import tables
 from tests.web.api.fixture import ENDS, ApiHarness
@@ -61,3 +62,23 @@ def test_what_can_not_be_done_is_refused(api: ApiHarness, admin_token: str, toke
     assert post(f"{CYCLE}/settle", {"key_result": "KR-99"}) == 404
     assert post("/api/v1/cycles/2030-q1/close", {}) == 404
     assert post(f"{CYCLE}/close", {}, token) == 403
+
+
+def test_a_key_result_is_carried_over_after_a_preview(over: ApiHarness, admin_token: str) -> None:
+    """Into a cycle that exists; twice is refused."""
+    days = {"starts": date(2027, 1, 1), "ends": date(2027, 3, 31)}
+    over.add(tables.cycle, slug="2027-q1", name="Q1", starts_at=ENDS, ends_at=ENDS + timedelta(days=90), **days)
+    over.change(tables.key_result, over.ids["KR-1"], current=90, progress=0.9, outcome="missed")
+
+    def carry_over(**body: object) -> TestResponse:
+        return over.call(f"{CYCLE}/carry-over", token=admin_token, method="POST", body={"into": "2027-q1", **body})
+
+    previewed = carry_over(preview=True).get_json()
+    assert "+ key result KR-1-q1" in previewed["changes"]
+    assert over.call("/api/v1/key-results/KR-1-q1", token=admin_token).status_code == 404
+    assert carry_over(rules=True, links=True).status_code == 200
+    successor = over.call("/api/v1/key-results/KR-1-q1", token=admin_token).get_json()
+    assert (successor["cycle"], successor["start"], successor["target"]) == ("2027-q1", 90, 100)
+    refused = carry_over(key_results=["KR-1"])
+    assert refused.status_code == 409
+    assert refused.get_json()["detail"] == "KR-1 goes on as KR-1-q1 already."

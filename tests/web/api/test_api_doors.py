@@ -46,6 +46,7 @@ PAGES_LIKE_ROUTES = {
     "api_cycles.close_cycle": "mailbox.index",
     "api_cycles.settle_cycle": "mailbox.index",
     "api_cycles.refreeze_cycle": "mailbox.index",
+    "api_cycles.carry_over_cycle": "mailbox.index",
     "api_lists.list_objectives": "objectives.index",
     "api_lists.list_cycles": "objectives.index",
     "api_lists.list_rules": "rules.index",

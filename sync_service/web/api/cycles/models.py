@@ -65,6 +65,25 @@ class Settlement(Body):
     )
 
 
+class CarryingOver(Body):
+    """Which key results go on in another cycle."""
+
+    into: str = Field(description="the slug of the cycle in which they go on", examples=["2027-q1"])
+    key_results: list[str] = Field(
+        default=[], description="their slugs; none: all that were missed and have no successor", examples=[["KR-1"]]
+    )
+    rules: bool = Field(default=False, description="copy their rules")
+    links: bool = Field(default=False, description="copy their manual links")
+    preview: bool = Field(default=False, description="change nothing: answer what would change")
+
+
+class CarriedOver(FromView):
+    """What carrying over changes or would change."""
+
+    changes: list[str] = Field(description="one line for each item", examples=[["+ key result KR-1-q1"]])
+    warnings: list[str]
+
+
 class Refreezing(Body):
     """Which final numbers to compute once more."""
 

@@ -1,4 +1,4 @@
-"""API routes of a cycle that is over: its scores and outcomes, closing, refreezing and settling."""
+"""API routes of a cycle that is over: its scores and outcomes, closing, refreezing, settling, carrying over."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,12 +8,22 @@ from flask_openapi3 import Tag
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
+from sync_service.config_file.edit.carry_over import CarryOver, NotCarried
+from sync_service.config_file.plan.apply import ConfigApplier
+from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.cycles.outcomes import Outcome
 from sync_service.domain.text import sentence
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.views.cycles.closing import ClosingLine, ClosingView, closing_view
-from sync_service.web.api.cycles.models import Closing, CycleClosing, Refreezing, Settlement
+from sync_service.web.api.cycles.models import (
+    CarriedOver,
+    CarryingOver,
+    Closing,
+    CycleClosing,
+    Refreezing,
+    Settlement,
+)
 from sync_service.web.api.openapi_docs import api_blueprint, responses
 from sync_service.web.api.pagination import json_response
 from sync_service.web.api.problems import not_found, problem
@@ -73,6 +83,44 @@ def refreeze_cycle(path: CyclePath, body: Refreezing) -> Response:
         return closer.refreeze([_line(view, body.key_result)] if body.key_result else view.key_results)
 
     return _changed(path.slug, refreeze)
+
+
+@blueprint.post("/cycles/<slug>/carry-over", responses=responses(CarriedOver, missing=True, conflict=True))
+@guarded(Guard.ADMIN)
+def carry_over_cycle(path: CyclePath, body: CarryingOver) -> Response:
+    """Let key results go on in another cycle: successors with slugs of their own."""
+    with reading(services().engine) as tx:
+        slug = _find(tx, path.slug).slug
+    carrying = CarryOver(
+        applying=_applying(f"carried over from {slug} into {body.into}"),
+        cycle=slug,
+        into=body.into,
+        slugs=body.key_results,
+        rules=body.rules,
+        links=body.links,
+    )
+    try:
+        plan = carrying.preview() if body.preview else carrying.carry_out()
+    except (NotCarried, InvalidFiles) as error:
+        abort(problem(409, sentence(str(error))))
+    if not body.preview:
+        wake("relink_request", "recompute", "rule_revision")
+    found = CarriedOver(changes=[str(one) for one in plan.changes], warnings=list(plan.warnings))
+    return json_response(found.model_dump())
+
+
+def _applying(audit_text: str) -> ConfigApplier:
+    current = services()
+    return ConfigApplier(
+        engine=current.engine,
+        sealer=current.sealer,
+        connectors=current.connectors,
+        environment={},
+        zone=current.settings.zone,
+        now=current.now,
+        actor=actor(),
+        audit_text=audit_text,
+    )
 
 
 def _shown(slug: str) -> Response:

@@ -1,0 +1,89 @@
+"""The command cycle carry-over: successors in the next cycle, with a preview."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from sync_service.store import tables as t
+from sync_service.store.engine import versions
+from sync_service.store.engine.database import open_database, reading, writing
+from sync_service.store.okrs.ruleset import load_ruleset
+from tests.cli.conftest import Run
+
+NEXT = "cycles:\n  - {slug: 2027-q1, name: Q1 2027, starts: 2027-01-01, ends: 2027-03-31}\n"
+KR_2 = t.key_result.c.slug == "KR-2"
+
+
+@pytest.fixture
+def engine(run: Run, applied: None, directory: Path) -> Iterator[Engine]:
+    """Yield a database with a next cycle, in which 20 of the 40 bugs of KR-2 were left at the end."""
+    (directory / "next.yaml").write_text(NEXT)
+    assert run("apply", "next.yaml").exit_code == 0
+    opened = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
+    with writing(opened) as tx:
+        settled = {"current": 20, "progress": 0.571, "outcome": "missed", "score": 0.571}
+        tx.execute(sa.update(t.key_result).where(KR_2).values(settled))
+    yield opened
+    opened.dispose()
+
+
+def test_a_missed_key_result_goes_on_in_the_next_cycle(run: Run, engine: Engine) -> None:
+    """With the settled value as its start, in a copy of its objective, with its rules; a preview changes nothing."""
+    words = ("cycle", "carry-over", "2026-q4", "--into", "2027-q1", "--rules", "--links")
+    preview = run(*words, "--preview")
+    assert preview.exit_code == 0, preview.stderr
+    assert "+ key result KR-2-q1" in preview.stdout
+    assert preview.stdout.endswith("preview: nothing was changed\n")
+    carried = run(*words)
+    assert carried.stdout == preview.stdout.removesuffix("preview: nothing was changed\n")
+    with reading(engine) as tx:
+        row = tx.execute(sa.select(t.key_result).where(t.key_result.c.slug == "KR-2-q1")).one()
+        objective = tx.execute(sa.select(t.objective).where(t.objective.c.id == row.objective_id)).one()
+        cycle = tx.scalar(sa.select(t.cycle.c.slug).where(t.cycle.c.id == objective.cycle_id))
+        rules = set(tx.scalars(sa.select(t.rule.c.slug)))
+    assert (row.start, row.target, row.title, objective.slug, cycle) == (
+        20,
+        5,
+        "Open payment bugs down from 40 to 5",
+        "fast-checkout-q1",
+        "2027-q1",
+    )
+    assert "payment-bugs-q1" in rules
+    again = run(*words, "KR-2")
+    assert again.stderr == "Error: KR-2 goes on as KR-2-q1 already\n"
+
+
+def test_the_slug_of_a_key_result_names_its_successor_too(run: Run, engine: Engine) -> None:
+    """Labels and commands link to both; a successor that was removed is forgotten."""
+    assert run("cycle", "carry-over", "2026-q4", "--into", "2027-q1").exit_code == 0
+    with reading(engine) as tx:
+        ids = {row.slug: row.id for row in tx.execute(sa.select(t.key_result.c.slug, t.key_result.c.id))}
+        ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
+        assert ruleset.named("kr-2") == [ids["KR-2"], ids["KR-2-q1"]]
+        assert ruleset.named("kr-2-q1") == [ids["KR-2-q1"]]
+        assert ruleset.named("kr-99") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("2026-q4", "--into", "2027-q1", "KR-1"), "the outcome of KR-1 is not settled yet"),
+        (("2026-q4", "--into", "2027-q1", "KR-9"), "the cycle 2026-q4 has no key result KR-9"),
+        (("2026-q4", "--into", "2030-q1"), "there is no cycle 2030-q1"),
+        (("2027-q1", "--into", "2026-q4"), "the cycle 2026-q4 does not begin after the end of 2027-q1"),
+    ],
+)
+def test_what_can_not_be_carried_over_is_said(run: Run, engine: Engine, words: tuple[str, ...], says: str) -> None:
+    """Nothing is changed then."""
+    assert run("cycle", "carry-over", *words).stderr == f"Error: {says}\n"
+
+
+def test_a_reached_target_needs_another_one(run: Run, engine: Engine) -> None:
+    """Its successor would start at its target."""
+    with writing(engine) as tx:
+        tx.execute(sa.update(t.key_result).where(KR_2).values(current=5, progress=1, outcome="achieved"))
+    refused = run("cycle", "carry-over", "2026-q4", "--into", "2027-q1", "KR-2")
+    assert refused.stderr.startswith("Error: KR-2 reached its target")
