@@ -2,7 +2,7 @@
 
 The counts of all sums are cells of 64 bits in one integer. A week more is a shifted copy of it for each sample, added:
 Python's arithmetic on large integers then works on all cells at once. Counts are exact while they fit; before they
-would not, all are halved several times, which takes off less than one in 2**57 of the whole for each cell and week.
+would not, all are halved several times, which takes off less than one in 2**55 of the whole for each cell and week.
 """
 
 from array import array

@@ -46,10 +46,13 @@ def deciding_issues(
     """
     typical = typical_size(issues)
     effect_of = _effects(end, position)
-    found = [(issue, reasons) for issue in issues if (reasons := reasons_of(issue, old_age))]
-    effects = {issue.key: effect_of(typical if issue.size is None else exact(issue.size)) for issue, _ in found}
-    found.sort(key=lambda one: (-effects[one[0].key], -len(one[1]), -one[0].age, one[0].key))
-    return [DecidingIssue(key=issue.key, reasons=reasons, effect=float(effects[issue.key])) for issue, reasons in found]
+    found = [
+        (effect_of(typical if issue.size is None else exact(issue.size)), reasons, issue)
+        for issue in issues
+        if (reasons := reasons_of(issue, old_age))
+    ]
+    found.sort(key=lambda one: (-one[0], -len(one[1]), -one[2].age, one[2].key))
+    return [DecidingIssue(key=issue.key, reasons=reasons, effect=float(effect)) for effect, reasons, issue in found]
 
 
 def reasons_of(issue: OpenIssue, old_age: float | None) -> tuple[str, ...]:

@@ -20,7 +20,10 @@ def weeks_to_target(
     """Return after how many weeks the target is reached with each percent, ascending; None: not within the horizon."""
     approaches = goal.approaches(weeks)
     on = lattice(approaches, HORIZON)
-    chances = enumerate(covered(on.rounded(approaches), on.steps_to(goal.distance(position)), horizon))
+    steps, distance = on.rounded(approaches), on.steps_to(goal.distance(position))
+    # If only the best weeks came, it would still be out of reach: nothing needs to be added up.
+    horizon = horizon if max(steps) * horizon >= distance else 0
+    chances = enumerate(covered(steps, distance, horizon))
     found: list[int | None] = []
     week, chance = next(chances)
     for level in levels:

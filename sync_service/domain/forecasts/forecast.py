@@ -10,6 +10,7 @@ from sync_service.domain.forecasts.likely import Likely, likely
 from sync_service.domain.forecasts.samples import Samples, last_weeks
 from sync_service.domain.forecasts.track_record import TrackRecord, track_record
 from sync_service.domain.measures.progress import round_value
+from sync_service.domain.text import counted
 
 NO_VALUE = "there is no data"
 
@@ -61,6 +62,16 @@ def forecast(goal: Goal, position: Position, history: History, *, today: date, e
         pace_needed=pace_needed(goal, position, days),
         track_record=track_record(goal, history),
     )
+
+
+def days_left_text(today: date, ends: date) -> str:
+    """Return how long the cycle goes on, and how days that make no whole week count, in words."""
+    days = max((ends - today).days, 0)
+    weeks, rest = divmod(days, DAYS)
+    if not rest:
+        return f"{counted(weeks, 'week')} left" if weeks else "nothing left of the cycle"
+    share = f"the last {'day counts' if rest == 1 else f'{rest} days count'} as {rest}/{DAYS} of a week"
+    return f"{counted(weeks, 'whole week')} left, {share}" if weeks else share
 
 
 def _why_not(goal: Goal, position: Position, samples: Samples) -> str:

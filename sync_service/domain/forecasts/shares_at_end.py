@@ -56,6 +56,8 @@ class SharesAtEnd:
 
     def _approached(self, goal: Goal, percent: int) -> Fraction:
         """Return about the share whose distance is covered with so many percent: two approaches, and the line on."""
+        if self._mean.scope <= 0:
+            return Fraction(0)
         mean = exact(float(goal.value(self._mean)))
         missed = self._missed(goal, mean, percent)
         near = exact(float(mean + missed))

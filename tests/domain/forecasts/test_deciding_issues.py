@@ -62,6 +62,13 @@ def test_the_reasons_are_in_words() -> None:
     )
 
 
+def test_issues_of_two_connections_may_have_the_same_key() -> None:
+    """Each has its own effect."""
+    issues = [OpenIssue(key="A-1", age=1, blocked=True, size=size) for size in (1, 4)]
+    large, small = deciding_issues(issues, end=END, position=POSITION, old_age=OLD_AGE)
+    assert large.effect > small.effect
+
+
 def test_an_unknown_percentile_makes_no_issue_old() -> None:
     """A new team has none."""
     assert keys(OpenIssue(key="A-1", age=400), OpenIssue(key="A-2", age=1, blocked=True), old_age=None) == ["A-2"]

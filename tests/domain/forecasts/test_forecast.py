@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_service.domain.forecasts.convolution import covered, sums
-from sync_service.domain.forecasts.forecast import Forecast, forecast
+from sync_service.domain.forecasts.forecast import Forecast, days_left_text, forecast
 from sync_service.domain.forecasts.goal import Goal, History, Position
 from sync_service.domain.forecasts.samples import Week, by_week, full_weeks, last_weeks
 from sync_service.domain.forecasts.track_record import TrackRecord, came_true, track_record
@@ -115,6 +115,20 @@ def test_on_the_last_day_the_chance_is_what_is_reached() -> None:
     assert made(TO_TWENTY, 19, 30, STEADY, ends=TODAY - timedelta(days=30)) == short
 
 
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (0, "nothing left of the cycle"),
+        (1, "the last day counts as 1/7 of a week"),
+        (7, "1 week left"),
+        (45, "6 whole weeks left, the last 3 days count as 3/7 of a week"),
+    ],
+)
+def test_it_says_how_the_last_days_count(days: int, words: str) -> None:
+    """As a share of a week."""
+    assert days_left_text(TODAY, TODAY + timedelta(days=days)) == words
+
+
 def test_a_falling_target_is_reached_from_above() -> None:
     """Ten open, four to stay; one comes and two go each week."""
     found = made(Goal("open-count", 40, 4), 30, 40, [Week(done=2, added=1)] * 5)
@@ -128,6 +142,15 @@ def test_a_growing_scope_lowers_a_share() -> None:
     weeks = [Week(done=4, added=5)] * 5
     assert dates(made(Goal("done-share", 0, 80), 30, 50, weeks)) == [date.max] * 4
     assert made(Goal("done-share", 0, 80), 30, 50, [Week(done=4)] * 5).on_95 == TODAY + timedelta(weeks=3)
+
+
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_a_scope_that_is_dropped_until_nothing_is_left_has_no_share(scale: int) -> None:
+    """Whether shares are computed each or approached."""
+    weeks = [Week(done=index * scale, added=-9.0 * scale - index) for index in range(12)]
+    found = made(Goal("done-share", 0, 80), scale, 50 * scale, weeks)
+    assert found.likely is not None
+    assert found.likely.with_85 == 0
 
 
 def test_sums_with_decimals_are_exact() -> None:
