@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
+from sync_service.web.pages import key_results
 from tests.support.example_okrs import Example, add_many
 from tests.support.services import NOW, Clock, add_history
 from tests.web.session_client import SessionClient
@@ -168,6 +169,18 @@ def test_the_value_of_each_day_is_in_a_table(vera: SessionClient) -> None:
     assert f"The value of each day {days} days are reconstructed from when the issues were created" in words
     assert f"{NOW.day} {NOW:%b %Y} 25 % 1 of 4 reconstructed" in words
     assert "1 Oct 2026 no data 0 of 0 reconstructed" in words
+
+
+def test_the_table_of_a_very_long_cycle_has_its_last_days(vera: SessionClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so."""
+    monkeypatch.setattr(key_results, "LINE_DAYS", 3)
+    words, days = vera.words("/key-results/KR-5"), (NOW.date() - date(2026, 10, 1)).days + 1
+    assert f"These are the last 3 days of {days}; the API and okr-sync explain KR-5 --line have all." in words
+    shown = [NOW - timedelta(days=number) for number in range(4)]
+    assert [f"{one.day} {one:%b %Y} 25 %" in words or f"{one.day} {one:%b %Y} 0 %" in words for one in shown] == [
+        *[True] * 3,
+        False,
+    ]
 
 
 def test_issues_show_state_weight_origin_and_why_they_do_not_count(vera: SessionClient) -> None:

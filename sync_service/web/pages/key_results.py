@@ -24,6 +24,8 @@ blueprint = Blueprint("key_results", __name__)
 
 HISTORY_PAGE = 25
 CHECK_INS = 10
+LINE_DAYS = 400
+"""Most days in the table: more than a year."""
 
 
 @blueprint.get("/key-results/<slug>")
@@ -67,7 +69,8 @@ def page(
         expected=view.expected,
         pace=pace_text.status_reason(view, now),
         chart=chart.build_chart(view, cycle.span, points, line, now, zone()) if points else None,
-        line=line[::-1],
+        line=line[: -LINE_DAYS - 1 : -1],
+        days=len(line),
         reconstructed=sum(one.source is Source.RECONSTRUCTED for one in line),
         history=history[:HISTORY_PAGE],
         older=history[HISTORY_PAGE - 1].id if len(history) > HISTORY_PAGE else None,
