@@ -454,3 +454,17 @@ def test_a_range_is_shown_in_place_of_start_and_target(vera: SessionClient, serv
     assert "of the way" not in words
     assert "now 2\u202fdays, to stay within 1 and 2.5\u202fdays." in vera.read("/key-results/KR-2")
     assert "2 days stay within 1 and 2.5 days" in vera.words("/")
+
+
+def test_a_value_that_became_final_stale_or_partly_seen_is_marked_so(
+    vera: SessionClient, services: Services, clock: Clock
+) -> None:
+    """As it was then, whatever the connection does now."""
+    stale = {"since": (clock() - timedelta(days=12)).isoformat(), "reason": "acme-jira: 401"}
+    frozen = {"at": clock().isoformat(), "partial": "not imported yet: SHOP", "stale": stale, "refrozen": None}
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.cycle).values(ends_at=clock() - timedelta(days=10)))
+        tx.execute(sa.update(tables.key_result).where(tables.key_result.c.slug == "KR-2").values(frozen=frozen))
+    words = vera.words("/key-results/KR-2")
+    assert "acme-jira: 401. It became final as it was." in words
+    assert "This value became final partly seen : not imported yet: SHOP." in words
