@@ -17,8 +17,17 @@ def client_address(peer: str, forwarded: str, *, hops: int) -> str:
 
 
 def unmapped(address: str) -> str:
-    """Return the IPv4 address that a socket for both families shows as `::ffff:…` (RFC 4291); others unchanged."""
-    return _ipv4_of(address[:LONGEST_ADDRESS]) or address
+    """Return the IPv4 address that a socket for both families shows as `::ffff:…` (RFC 4291); others without a port."""
+    bare = _without_port(address)
+    return _ipv4_of(bare[:LONGEST_ADDRESS]) or bare
+
+
+def _without_port(address: str) -> str:
+    """Return the address in `192.0.2.1:5678`, `[2001:db8::1]:5678` and `[2001:db8::1]`, as some proxies forward it."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, port = address.partition(":")
+    return host if port.isdecimal() and "." in host else address
 
 
 def client_network(address: str) -> str:
@@ -26,7 +35,7 @@ def client_network(address: str) -> str:
 
     One host may use every address of its /64 network (RFC 6177).
     """
-    return _network_of(address.partition("%")[0][:LONGEST_ADDRESS])
+    return _network_of(_without_port(address).partition("%")[0][:LONGEST_ADDRESS])
 
 
 @lru_cache(maxsize=4096)

@@ -30,6 +30,11 @@ from tests.support.wait_until import until
         ("::ffff:203.0.113.7", 1, "203.0.113.7"),
         ("::ffff:cb00:7107", 1, "203.0.113.7"),
         ("2001:db8::7", 1, "2001:db8::7"),
+        ("203.0.113.7:5678", 1, "203.0.113.7"),
+        ("[2001:db8::7]:5678", 1, "2001:db8::7"),
+        ("[2001:db8::7]", 1, "2001:db8::7"),
+        ("[::ffff:203.0.113.7]:5678", 1, "203.0.113.7"),
+        ("203.0.113.7:port", 1, "203.0.113.7:port"),
     ],
 )
 def test_the_client_is_the_one_that_trusted_proxies_name(forwarded: str, hops: int, client: str) -> None:
@@ -49,6 +54,8 @@ def test_one_ipv6_network_is_one_client() -> None:
         client_network("2001:db8:1:2:3::4") == client_network("2001:db8:1:2::ffff") != client_network("2001:db8:1:3::")
     )
     assert client_network("::ffff:192.0.2.1") == "192.0.2.1"
+    assert client_network("[2001:db8:1:2::3]:1") == client_network("[2001:db8:1:2::3]:2") == "2001:db8:1:2::/64"
+    assert client_network("192.0.2.1:1") == client_network("192.0.2.1:2") == "192.0.2.1"
     assert client_network("fe80::1%eth0") == "fe80::/64"
     assert client_network("x" * 1000) == "x" * 45
 
