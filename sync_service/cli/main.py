@@ -4,6 +4,7 @@ import importlib
 import io
 import os
 import sys
+import threading
 import traceback
 from types import TracebackType
 from typing import Any
@@ -108,6 +109,18 @@ def print_bug(kind: type[BaseException], error: BaseException, at: TracebackType
     sys.stderr.write(passwords.cut_out("".join(traceback.format_exception(kind, error, at))))
 
 
+def print_thread_bug(failed: threading.ExceptHookArgs) -> None:
+    """Print the traceback of a thread's unexpected error, without passwords."""
+    if failed.exc_value is not None and failed.exc_type is not SystemExit:
+        print_bug(failed.exc_type, failed.exc_value, failed.exc_traceback)
+
+
+def print_ignored(ignored: "sys.UnraisableHookArgs") -> None:
+    """Print the traceback of an error that nobody can catch, such as one while an object ends, without passwords."""
+    if ignored.exc_value is not None:
+        print_bug(ignored.exc_type, ignored.exc_value, ignored.exc_traceback)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(sync_service.__version__, prog_name="okr-sync")
 def main() -> None:
@@ -122,7 +135,7 @@ def main() -> None:
     Settings come from the environment or from .env; see docs/configuration.md.
     """  # noqa: D301 - click's mark for lines that must not be rewrapped
     os.umask(PRIVATE)
-    sys.excepthook = print_bug
+    sys.excepthook, threading.excepthook, sys.unraisablehook = print_bug, print_thread_bug, print_ignored
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal's encoding may lack a character
             stream.reconfigure(errors="replace")

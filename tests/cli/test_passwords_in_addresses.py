@@ -3,7 +3,8 @@
 import base64
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote
 
@@ -123,6 +124,35 @@ def test_a_proxy_that_fails_is_named_without_its_password(
         client.get("http://tracker.invalid/api", authorization=None)
     assert [one for one in secret_forms() if one in str(failed.value)] == []
     assert "proxy" in str(failed.value)
+
+
+class _Broken:
+    def __del__(self) -> None:
+        raise ValueError(PASSWORD)
+
+
+def _fail() -> None:
+    raise ValueError(PASSWORD)
+
+
+def _fail_in_a_thread() -> None:
+    failing = threading.Thread(target=_fail)
+    failing.start()
+    failing.join()
+
+
+@pytest.mark.parametrize("fail", [_fail_in_a_thread, _Broken], ids=["in a thread", "while an object ends"])
+@pytest.mark.usefixtures("migrated")
+def test_an_error_that_nobody_catches_is_printed_without_passwords(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fail: Callable[[], object]
+) -> None:
+    """Python prints such errors itself, by hooks of their own."""
+    monkeypatch.setenv("SMTP_URL", f"smtp://okr:{ESCAPED}@127.0.0.1:1")
+    run("status")
+    fail()
+    printed = capsys.readouterr().err
+    assert "ValueError" in printed
+    assert [one for one in secret_forms() if one in printed] == []
 
 
 def test_a_site_with_a_password_is_refused_without_showing_it(run: Run, directory: Path) -> None:
