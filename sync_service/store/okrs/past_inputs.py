@@ -15,11 +15,11 @@ from sync_service.domain.trackers.state_changes import IssueStates, StateChange
 from sync_service.store.okrs import contributions
 from sync_service.store.tables import (
     check_in,
-    connection,
     contribution,
     history,
     issue,
     issue_state,
+    live_connection,
     scope,
     step_tick,
 )
@@ -101,10 +101,10 @@ def step_issues(tx: Transaction, references: Collection[str]) -> Mapping[str, Se
     """Return the known changes of the issues of steps, by their references (CONNECTION:KEY in any case)."""
     if not references:
         return {}
-    slug = sa.func.lower(connection.c.slug)
+    slug = sa.func.lower(live_connection.c.slug)
     found: sa.Select[Any] = (
         sa.select(*_COLUMNS, slug.label("connection"), issue.c.folded_key)
-        .join(connection, connection.c.id == issue.c.connection_id)
+        .join(live_connection, live_connection.c.id == issue.c.connection_id)
         .where(issue.c.folded_key.in_([one.lower().partition(":")[2] for one in references]))
         .where(issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
     )

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.trackers.observations import State
-from sync_service.store.tables import connection, issue, step_tick
+from sync_service.store.tables import issue, live_connection, step_tick
 
 
 class StepIssue(NamedTuple):
@@ -57,10 +57,10 @@ def _issues(tx: Transaction, references: Collection[str]) -> dict[str, StepIssue
     """Return the issues that are known and not gone, by their references (CONNECTION:KEY in any case)."""
     if not references:
         return {}
-    slug = sa.func.lower(connection.c.slug)
+    slug = sa.func.lower(live_connection.c.slug)
     found = (
         sa.select(slug.label("connection"), issue.c.folded_key, issue.c.id, issue.c.state)
-        .join(connection, connection.c.id == issue.c.connection_id)
+        .join(live_connection, live_connection.c.id == issue.c.connection_id)
         .where(issue.c.folded_key.in_([one.lower().partition(":")[2] for one in references]))
         .where(issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
     )

@@ -12,7 +12,7 @@ from sync_service.domain.text import folded
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import insert_or_skip
 from sync_service.store.queue import relink_requests
-from sync_service.store.tables import connection, person, pinned_account
+from sync_service.store.tables import live_connection, person, pinned_account
 from sync_service.store.trackers import link_comments
 from sync_service.store.trackers.siblings import site_key
 
@@ -74,5 +74,7 @@ def forget_unnamed(tx: Transaction) -> None:
 
 
 def _connections(tx: Transaction, site: Site) -> list[int]:
-    rows = tx.execute(sa.select(connection.c.id, connection.c.site).where(connection.c.kind == site.kind))
+    rows = tx.execute(
+        sa.select(live_connection.c.id, live_connection.c.site).where(live_connection.c.kind == site.kind)
+    )
     return [row.id for row in rows if site_key(row.site) == site.address]
