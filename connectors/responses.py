@@ -47,6 +47,11 @@ class Response:
         """Return a header, stripped; empty when it is absent."""
         return self.headers.get(name, "").strip()
 
+    @property
+    def names_next_page(self) -> bool:
+        """Return whether the header `Link` names a next page (RFC 8288)."""
+        return 'rel="next"' in self.header("Link")
+
     def object(self) -> dict[str, Any]:
         """Decode a JSON object; raise `Unavailable` for a body that is not JSON, `Rejected` for other JSON."""
         try:

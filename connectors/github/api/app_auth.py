@@ -17,7 +17,7 @@ from connectors.github.api.installations import SUSPENDED, Installations
 from connectors.github.api.site import AttributedReply, AuthorizedCall, Site, error_text
 from connectors.http import Method
 from connectors.json_fields import Json, exact_text, json_objects, timestamp
-from connectors.paging import full_pages, rows_by_page
+from connectors.paging import Rows, full_pages, rows_by_page
 from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.connector import AppKey, Gone, Refused, Rejected
 
@@ -113,7 +113,7 @@ class AppCredentials:
                 return found, True
         return found, False
 
-    def _numbered_repositories(self, installation: int, page: int) -> list[Json]:
+    def _numbered_repositories(self, installation: int, page: int) -> Rows:
         return self._page_of_repositories(installation, {"per_page": str(_PER_PAGE), "page": str(page)})
 
     def find_holder(self, repository: str) -> str:
@@ -204,12 +204,12 @@ class AppCredentials:
             raise Refused(f"{reply.shown_host} knows no app {self._app.id}: give its client id or its number ({words})")
         raise_for_response(reply, now=self._our_clock(), bucket_owner="app", words=words)
 
-    def _page_of_installations(self, page: Mapping[str, str]) -> list[Json]:
+    def _page_of_installations(self, page: Mapping[str, str]) -> Rows:
         reply = self._as_app("GET", "/app/installations", params=page)
         self._raise_for_app(reply)
-        return list(reply.objects())
+        return reply.objects(), reply.names_next_page
 
-    def _page_of_repositories(self, installation: int, page: Mapping[str, str]) -> list[Json]:
+    def _page_of_repositories(self, installation: int, page: Mapping[str, str]) -> Rows:
         def ask(authorization: str) -> Response:
             return self._site.send("GET", "/installation/repositories", authorization=authorization, params=page)
 
@@ -217,7 +217,7 @@ class AppCredentials:
         raise_for_response(
             reply, now=self._our_clock(), bucket_owner=_bucket_owner(installation), words=error_text(reply)
         )
-        return json_objects(reply.object().get("repositories"))
+        return json_objects(reply.object().get("repositories")), reply.names_next_page
 
 
 def _bucket_owner(installation: int) -> str:

@@ -80,12 +80,11 @@ class GitHubClient:
         https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api
         """
         reply = self._get(path, params)
-        return reply.objects(), 'rel="next"' in reply.header("Link")
+        return reply.objects(), reply.names_next_page
 
-    def search(self, params: Mapping[str, str], *, repository: str) -> tuple[Mapping[str, Any], str]:
-        """Search for issues with the credential that can see a repository. Return the result and the bucket owner."""
-        reply, bucket_owner = self._ask("GET", "/search/issues", repository=repository, params=params)
-        return reply.object(), bucket_owner
+    def search(self, params: Mapping[str, str], *, repository: str) -> tuple[Response, str]:
+        """Search for issues with the credential that can see a repository. Return the response and the bucket owner."""
+        return self._ask("GET", "/search/issues", repository=repository, params=params)
 
     def token_user(self, path: str) -> Mapping[str, Any]:
         """Return the user of the token that is used for a path about a repository.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connectors.json_fields import Json, identifier, json_object, json_objects
-from connectors.paging import full_pages, rows_by_page
+from connectors.paging import Rows, full_pages, rows_by_page
 from sync_service.domain.trackers.connector import Gone, Refused, Unavailable
 
 LIST_MAX_AGE = timedelta(minutes=1)
@@ -46,8 +46,8 @@ class Installations:
     """
 
     now: Callable[[], datetime]
-    installed: Callable[[Page], list[Json]]
-    seen_by: Callable[[int, Page], list[Json]]
+    installed: Callable[[Page], Rows]
+    seen_by: Callable[[int, Page], Rows]
     lock: threading.RLock
     _installations: tuple[Installation, ...] = ()
     _listed_at: datetime | None = None
@@ -161,8 +161,8 @@ class Installations:
         return Gone(f"no installation of the GitHub App can see {shown}{suffix}", proven=False)
 
 
-def _paged(fetch: Callable[[Page], list[Json]]) -> Iterator[Json]:
-    def numbered(page: int) -> list[Json]:
+def _paged(fetch: Callable[[Page], Rows]) -> Iterator[Json]:
+    def numbered(page: int) -> Rows:
         return fetch({"per_page": str(_PER_PAGE), "page": str(page)})
 
     return rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=_MOST_PAGES)

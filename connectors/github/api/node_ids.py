@@ -53,9 +53,9 @@ class NodeIdCache:
             if all(node in self._numbers for node in nodes):
                 return
             params = {**_LISTS[kind], "per_page": str(_PER_PAGE), "page": str(page)}
-            found = calls.list(f"/repositories/{repository}/{kind}", params)
+            found, named = calls.list_page(f"/repositories/{repository}/{kind}", params)
             self._add(found)
-            if len(found) < _PER_PAGE:
+            if len(found) < _PER_PAGE and not named:
                 return
 
     def _add(self, found: Collection[Json]) -> None:

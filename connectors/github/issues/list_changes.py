@@ -43,7 +43,7 @@ def changes(calls: GitHubClient, *, asked: ChangesRequest, cursor: str | None) -
         position, expected = _first_position(calls, asked)
     else:
         position, expected = _parse_cursor(cursor), None
-    found = calls.list(f"/repositories/{position.id}/issues", _params(position))
+    found, named = calls.list_page(f"/repositories/{position.id}/issues", _params(position))
     scope = ScopeRef(position.id, position.name)
     new = [one for one in found if _number(one) not in position.taken]
     wanted = number_fields_of(calls.connection)
@@ -52,7 +52,7 @@ def changes(calls: GitHubClient, *, asked: ChangesRequest, cursor: str | None) -
     seen = tuple(read_issue(one, scope, wanted, shown.get(str(one.get("node_id")), {})) for one in new)
     was = asked.name if asked.name.lower() != scope.name.lower() else None
     scope_seen = (ScopeSeen(scope=scope, was=was, returned=True),) if cursor is None else ()
-    after = None if len(found) < PER_PAGE else json.dumps(asdict(_next(position, found)))
+    after = None if len(found) < PER_PAGE and not named else json.dumps(asdict(_next(position, found)))
     newest = max((at for one in found if (at := timestamp(one.get("updated_at")))), default=None)
     return Page(observations=(*scope_seen, *seen), cursor=after, expected=expected, newest=newest)
 
@@ -91,6 +91,8 @@ def _params(position: _Position) -> dict[str, str]:
 
 def _next(position: _Position, found: Sequence[Json]) -> _Position:
     """Return the next cursor: the time of the last change, or the next page number when all times are equal."""
+    if not found:
+        return replace(position, page=position.page + 1)
     times = [timestamp(one.get("updated_at")) for one in found]
     at = times[-1]
     if at is None or any(time is None or time > at for time in times):

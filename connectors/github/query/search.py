@@ -62,13 +62,14 @@ def members(calls: GitHubClient, *, query: str, scopes: Sequence[ScopeRef], curs
     """Fetch a page of the members in the watched scopes."""
     reachable = reachable_repositories(query, scopes)
     position = _parse_cursor(cursor) if cursor else _Position(reachable[0])
-    answer, bucket_owner = calls.search(_params(query, position), repository=position.repository)
+    reply, bucket_owner = calls.search(_params(query, position), repository=position.repository)
+    answer = reply.object()
     found = json_objects(answer.get("items"))
     new = [one for one in found if _name(one) not in position.taken]
     issues = [one for one in new if not one.get("pull_request")]
     shown = fetch_project_numbers(calls, issues, number_fields_of(calls.connection), repository=position.repository)
     seen, outside = _in_scopes(calls, new, scopes, shown)
-    following, lacking = _next_page(position, found)
+    following, lacking = _next_page(position, found, named=reply.names_next_page)
     lacking = _lacking(answer) or lacking
     if lacking is None:
         following = following or _next_repository(calls, position, bucket_owner, reachable)
@@ -127,16 +128,25 @@ def _lacking(answer: Json) -> str | None:
     return "GitHub did not search everything in time" if answer.get("incomplete_results") is True else None
 
 
-def _next_page(position: _Position, found: Sequence[Json]) -> tuple[_Position | None, str | None]:
-    """Return the next cursor: the last creation time, or the next page number when all times are equal."""
-    if len(found) < PER_PAGE:
+def _next_page(position: _Position, found: Sequence[Json], *, named: bool) -> tuple[_Position | None, str | None]:
+    """Return the next cursor: the last creation time, or the next page number when all times are equal.
+
+    A page that is not full is the last one, unless GitHub named another.
+    """
+    if len(found) < PER_PAGE and not named:
         return None, None
+    if not found:
+        return _by_number(position)
     times = [required(text(one.get("created_at")), "when an issue was created") for one in found]
     if any(timestamp(time) is None for time in times) or sorted(times) != times:
         raise Rejected("GitHub's search results are not in the requested order")
     at_last = tuple(_name(one) for one, time in zip(found, times, strict=True) if time == times[-1])
     if len(at_last) < len(found):
         return replace(position, since=times[-1], page=1, taken=at_last), None
+    return _by_number(position)
+
+
+def _by_number(position: _Position) -> tuple[_Position | None, str | None]:
     if position.page == LAST_PAGE:
         return None, f"more than {LAST_PAGE * PER_PAGE} of its issues were created in one second"
     return replace(position, page=position.page + 1), None

@@ -13,8 +13,8 @@ from connectors.github.api.credentials import Credentials
 from connectors.github.api.site import Site, error_text
 from connectors.github.setup.onboarding import EVENTS, NEWER_EVENTS
 from connectors.http import HttpClient, Method
-from connectors.json_fields import Json, identifier, json_object, json_objects, text
-from connectors.paging import full_pages, rows_by_page
+from connectors.json_fields import identifier, json_object, json_objects, text
+from connectors.paging import Rows, full_pages, rows_by_page
 from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.capabilities import WebhookResult
 from sync_service.domain.trackers.connector import ConnectorError, Rejected, Unavailable
@@ -77,10 +77,10 @@ class WebhookCreator:
     def _find(self, path: str, name: str) -> str | None:
         """Give the id of the webhook that goes to our address."""
 
-        def numbered(page: int) -> Sequence[Json]:
+        def numbered(page: int) -> Rows:
             reply = self._send("GET", path, name, params={"per_page": str(_PER_PAGE), "page": str(page)})
             self._raise_for_reply(reply)
-            return json_objects(list(reply.objects()))
+            return json_objects(list(reply.objects())), reply.names_next_page
 
         for one in rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=_MOST_PAGES):
             if json_object(one.get("config")).get("url") == self.url:

@@ -12,7 +12,7 @@ from connectors.github.api.credentials import Credentials
 from connectors.github.api.site import Site, error_text
 from connectors.http import HttpClient, Method
 from connectors.json_fields import Json, exact_text, json_objects, text
-from connectors.paging import full_pages, rows_by_page
+from connectors.paging import Rows, full_pages, rows_by_page
 from connectors.responses import Response, raise_for_response
 from sync_service.domain.trackers.capabilities import AvailableScopes, Identity, ManualWebhook
 from sync_service.domain.trackers.connector import Refused
@@ -152,11 +152,11 @@ def offer(credentials: Credentials, site: Site, http: HttpClient, *, most: int) 
         found, more = credentials.list_repositories(most=most)
         return _to_offer(found, more=more)
 
-    def numbered(page: int) -> Sequence[Json]:
+    def numbered(page: int) -> Rows:
         params = {"per_page": str(_PER_PAGE), "page": str(page), "sort": "pushed"}
         reply = _send(credentials, site, "GET", "/user/repos", params)
         raise_for_response(reply, now=http.now(), bucket_owner="token", words=error_text(reply))
-        return reply.objects()
+        return reply.objects(), reply.names_next_page
 
     pages = -(-most // _PER_PAGE)
     listed = list(rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=pages, name="full_name"))

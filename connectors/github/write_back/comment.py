@@ -3,14 +3,14 @@
 https://docs.github.com/en/rest/issues/comments
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 
 from connectors.github.api.client import GitHubClient
 from connectors.github.issues.fetch import split_identity
 from connectors.github.write_back.markdown import hidden_marker, note_markdown, removed_note_markdown
 from connectors.json_fields import Json, identifier, json_object, required
-from connectors.paging import full_pages, rows_by_page
+from connectors.paging import Rows, full_pages, rows_by_page
 from sync_service.domain.trackers.connector import Connection, Gone, Rejected
 from sync_service.domain.trackers.write_back import Note
 
@@ -78,9 +78,10 @@ class CommentTarget:
             return
 
     def _listed(self) -> Iterator[Json]:
-        def numbered(page: int) -> Sequence[Json]:
+        def numbered(page: int) -> Rows:
             asked = {"per_page": str(_PER_PAGE), "page": str(page)}
-            return self.calls.write("GET", self.comments(), params=asked).objects()
+            reply = self.calls.write("GET", self.comments(), params=asked)
+            return reply.objects(), reply.names_next_page
 
         return rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=_MOST_PAGES)
 

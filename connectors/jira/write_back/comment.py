@@ -6,13 +6,13 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comm
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from connectors.jira.model.snapshots import account
 from connectors.jira.write_back.issue_client import IssueClient
 from connectors.jira.write_back.markup import document, wiki
-from connectors.json_fields import Json, identifier, json_object, json_objects, required
-from connectors.paging import full_pages, rows_by_page
+from connectors.json_fields import Json, identifier, json_object, json_objects, number, required
+from connectors.paging import Rows, rows_by_page
 from sync_service.domain.trackers.connector import Gone, Unavailable
 from sync_service.domain.trackers.write_back import Note
 
@@ -77,12 +77,13 @@ def _remove(client: IssueClient, comment_id: str) -> None:
 def _listed(client: IssueClient) -> Iterator[Json]:
     """Yield the comments, newest first, so that a comment we created just now is found even among very many."""
 
-    def numbered(page: int) -> Sequence[Json]:
-        start = (page - 1) * _PER_PAGE
+    def page_from(_page: int, start: int) -> Rows:
         params = {"startAt": str(start), "maxResults": str(_PER_PAGE), "orderBy": "-created"}
-        return json_objects(client.send("GET", "comment", params=params).object().get("comments"))
+        answer = client.send("GET", "comment", params=params).object()
+        rows, total = json_objects(answer.get("comments")), number(answer.get("total"))
+        return rows, len(rows) >= _PER_PAGE or start + len(rows) < (total or 0)
 
-    return rows_by_page(full_pages(numbered, size=_PER_PAGE), most_pages=_MOST_PAGES)
+    return rows_by_page(page_from, most_pages=_MOST_PAGES)
 
 
 def _body(client: IssueClient, note: Note | None) -> object:

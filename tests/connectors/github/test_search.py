@@ -1,5 +1,6 @@
 """Members of GitHub searches: listed page by page, with a token or with each installation."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -9,6 +10,7 @@ import responses
 
 from connectors.github import GitHub
 from connectors.github.query import search as listing
+from connectors.responses import Response
 from sync_service.domain.trackers.connector import Rejected, Unavailable
 from sync_service.domain.trackers.observations import ScopeRef, Snapshot
 from sync_service.domain.trackers.queries import EvaluatesQueries, MemberPage
@@ -162,12 +164,13 @@ class Installations:
         """Return the installation once it was used."""
         return f"installation {repository}" if repository in self.params_of else "app"
 
-    def search(self, params: dict[str, str], *, repository: str) -> tuple[dict[str, Any], str]:
+    def search(self, params: dict[str, str], *, repository: str) -> tuple[Response, str]:
         """Return one issue of the repository."""
         del params
         self.params_of.append(repository)
         number = len(self.params_of)
-        return answer(found(number, "2026-10-01T00:00:00Z", repository)), f"installation {repository}"
+        body = json.dumps(answer(found(number, "2026-10-01T00:00:00Z", repository))).encode()
+        return Response(SEARCH, status=200, headers={}, body=body), f"installation {repository}"
 
 
 def test_an_app_searches_with_each_installation(monkeypatch: pytest.MonkeyPatch) -> None:
