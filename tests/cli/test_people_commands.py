@@ -13,6 +13,7 @@ from sync_service.store import tables as t
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.people import auth
 from tests.cli.conftest import Run
+from tests.cli.found_findings import parse_findings
 from tests.config_file.files import EXAMPLE
 
 BEN = "\n  - {email: ben@example.com, name: Ben, role: viewer}\n"
@@ -151,3 +152,57 @@ def test_the_audit_log_says_who_did_what(run: Run, engine: Engine) -> None:
         tx.execute(sa.update(t.audit).values(at=datetime.now(UTC) - timedelta(days=2)))
     assert run("audit", "--since", "1d").stdout == ""
     assert run("audit", "--since", "soon").exit_code == 2
+
+
+@pytest.fixture
+def stranger(engine: Engine) -> None:
+    """Let another account have the login that Ana's `accounts` name."""
+    at = datetime(2026, 10, 5, 12, tzinfo=UTC)
+    mine = {"kind": "github", "site": "https://api.github.com", "login": "ana-ruiz", "stable_id": "11"}
+    with writing(engine) as tx:
+        tx.execute(sa.update(t.person).where(t.person.c.email == "ana@example.com").values(accounts=ACCOUNTS))
+        row = {**mine, "first_seen_at": at, "stranger_id": "22", "stranger_seen_at": at}
+        tx.execute(sa.insert(t.pinned_account).values(row))
+
+
+ACCOUNTS = {"github": "ana-ruiz"}
+PINNED = (
+    "ana@example.com  github  ana-ruiz  id 11 at https://api.github.com since 2026-10-05T12:00:00.000Z; "
+    "another account, id 22, has this login since 2026-10-05T12:00:00.000Z\n"
+)
+
+
+@pytest.mark.usefixtures("stranger")
+def test_accounts_are_listed_with_the_id_that_each_login_means(run: Run) -> None:
+    """Of everybody, or of one person; in any spelling of the address."""
+    assert run("people", "accounts").stdout == PINNED
+    assert run("people", "accounts", " ANA@example.com").stdout == PINNED
+
+
+@pytest.mark.usefixtures("stranger")
+def test_a_forgotten_account_means_whoever_is_seen_next(run: Run, engine: Engine) -> None:
+    """The audit log has it."""
+    result = run("people", "accounts", "ana@example.com", "--forget")
+    assert result.stdout == f"{PINNED}forgotten: the next account that is seen with a login counts\n"
+    assert count(engine, t.pinned_account) == 0
+    assert run("people", "accounts").stdout == "ana@example.com  github  ana-ruiz  no id seen\n"
+    assert "forgot which tracker accounts ana@example.com has" in run("audit").stdout
+
+
+@pytest.mark.usefixtures("stranger")
+def test_accounts_are_forgotten_of_one_known_person_only(run: Run, engine: Engine) -> None:
+    """Without an address, or with one that nobody has, nothing is."""
+    assert run("people", "accounts", "--forget").exit_code == 2
+    assert "nobody has the address" in run("people", "accounts", "an@example.com", "--forget").stderr
+    assert count(engine, t.pinned_account) == 1
+
+
+@pytest.mark.usefixtures("stranger")
+def test_doctor_names_a_login_that_a_stranger_has(run: Run) -> None:
+    """It says whose login it is, both ids, and what to do. It is no error."""
+    finding = parse_findings(run("doctor", "--json"))["work"]["accounts"]
+    assert finding["well"] is None
+    assert "ana-ruiz of ana@example.com belongs to another account now (id 22, before 11)" in finding["says"]
+    assert finding["mend"].endswith("okr-sync people accounts ana@example.com --forget")
+    run("people", "accounts", "ana@example.com", "--forget")
+    assert "accounts" not in parse_findings(run("doctor", "--json"))["work"]

@@ -81,6 +81,7 @@ def _strangers(accounts: Sequence[AccountLine]) -> Iterator[Finding]:
             says = (
                 f"the {one.kind} login {one.login} of {one.email} belongs to another account now "
                 f"(id {one.stranger_id}, before {one.stable_id}), whose /okr comments make no links"
+                "; rules with assignee or author go by the login"
             )
             mend = f"correct the file; for the same person: okr-sync people accounts {one.email} --forget"
             yield Finding(what="accounts", well=None, says=says, mend=mend)
