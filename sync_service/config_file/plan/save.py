@@ -1,6 +1,6 @@
 """Write the changes of a state as rows. What follows for values and links is in `follow_ups.py`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -67,11 +67,13 @@ class ChangeWriter:
             columns["origin"] = self.made_by
         _update(self.tx, change.section, change.key, columns)
 
+    def remove_rules(self, slugs: Sequence[str]) -> None:
+        """Remove rules, all of them by a few statements."""
+        rules.remove(self.tx, slugs, changed_by=self.actor, now=self.now)
+
     def remove(self, change: Change) -> None:
         """Remove one item; rows that refer to it follow the tables' foreign keys."""
-        if change.section == "rules":
-            rules.remove(self.tx, str(change.key), changed_by=self.actor, now=self.now)
-        elif change.section == "links":
+        if change.section == "links":
             self.tx.execute(sa.delete(t.manual_link).where(_named(t.manual_link, change.key)))
         elif change.section == "connections":
             connection_removal.begin(self.tx, str(change.key))

@@ -1,6 +1,6 @@
 """Mapping rules: save and remove them; each edit is a rule revision that counts once its links are created."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,60 +83,70 @@ def write(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime
         tx.execute(sa.update(rule).where(rule.c.id == rule_id).values(columns))
     decides = found is None or any(getattr(found, name) != columns[name] for name in (*_DECIDES, "enabled", "query"))
     if found is not None and decides:
-        _retire_unfinished(tx, rule_id)
+        _retire_unfinished(tx, [rule_id])
     if decides:
         _revise(tx, rule_id, wanted, changed_by=changed_by, now=now)
     return True
 
 
-def _retire_unfinished(tx: Transaction, rule_id: int) -> None:
-    unfinished = sa.and_(rule_revision.c.rule_id == rule_id, rule_revision.c.state == "pending")
+def _retire_unfinished(tx: Transaction, rule_ids: Sequence[int]) -> None:
+    unfinished = sa.and_(rule_revision.c.rule_id.in_(rule_ids), rule_revision.c.state == "pending")
     retired = {"state": "retired", "due_at": DatabaseNow(), "lease": None}
     tx.execute(sa.update(rule_revision).where(unfinished).values(retired))
 
 
 def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
-    """Add a revision. A disabled rule's revision matches nothing."""
+    """Add a revision."""
     asks = wanted.enabled and wanted.query is not None
-    columns: dict[str, Any] = {
+    columns = _revision(rule_id, wanted, changed_by=changed_by, now=now)
+    columns["due_at"] = None if asks else DatabaseNow()  # the listing of its query makes it due
+    revision_id = tx.execute(sa.insert(rule_revision).values(columns).returning(rule_revision.c.id)).scalar_one()
+    if asks:
+        query_listings.begin(tx, revision_id, wanted.connection_id)
+
+
+def _revision(rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> dict[str, Any]:
+    """Return the columns of a revision. A disabled rule's revision matches nothing."""
+    return {
         "rule_id": rule_id,
         "rule_slug": wanted.slug,
         "connection_id": wanted.connection_id,
         "key_result_id": wanted.key_result_id,
         "condition": dict(wanted.condition) if wanted.enabled else MATCHES_NOTHING,
-        "query": wanted.query if asks else None,
+        "query": wanted.query if wanted.enabled else None,
         "state": "pending",
         "changed_by": changed_by,
         "created_at": now,
-        "due_at": None if asks else DatabaseNow(),  # the listing of its query makes it due
     }
-    revision_id = tx.execute(sa.insert(rule_revision).values(columns).returning(rule_revision.c.id)).scalar_one()
-    if asks:
-        query_listings.begin(tx, revision_id, wanted.connection_id)
 
 
 MATCHES_NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
 """The condition of a disabled rule: it matches no issue."""
 
 
-def remove(tx: Transaction, slug: str, *, changed_by: str, now: datetime) -> bool:
-    """Remove a rule; its links end as if it were disabled. Return whether it existed."""
-    versions.lock_rules(tx)
-    found = tx.execute(sa.select(rule).where(rule.c.slug == slug).with_for_update()).one_or_none()
-    if found is None:
-        return False
-    disabled = Definition(
-        slug=slug,
-        owner_id=found.owner_id,
-        connection_id=found.connection_id,
-        key_result_id=found.key_result_id,
-        condition=found.condition,
-        query=found.query,
+REMOVED_AT_ONCE = 500
+"""Rules that are removed by one statement."""
+
+
+def remove(tx: Transaction, slugs: Sequence[str], *, changed_by: str, now: datetime) -> None:
+    """Remove rules; their links end as if they were disabled. The caller bumps `rules` before and `changes` after."""
+    for first in range(0, len(slugs), REMOVED_AT_ONCE):
+        named = rule.c.slug.in_(slugs[first : first + REMOVED_AT_ONCE])
+        found = tx.execute(sa.select(rule).where(named).order_by(rule.c.id).with_for_update()).all()
+        _retire_unfinished(tx, [row.id for row in found])
+        disabled = [_revision(row.id, _disabled(row), changed_by=changed_by, now=now) for row in found]
+        if disabled:
+            tx.execute(sa.insert(rule_revision).values(due_at=DatabaseNow()), disabled)
+        tx.execute(sa.delete(rule).where(named))
+
+
+def _disabled(row: sa.Row[Any]) -> Definition:
+    return Definition(
+        slug=row.slug,
+        owner_id=row.owner_id,
+        connection_id=row.connection_id,
+        key_result_id=row.key_result_id,
+        condition=row.condition,
+        query=row.query,
         enabled=False,
     )
-    _retire_unfinished(tx, found.id)
-    _revise(tx, found.id, disabled, changed_by=changed_by, now=now)
-    tx.execute(sa.delete(rule).where(rule.c.id == found.id))
-    versions.bump(tx, versions.RULES)
-    versions.bump(tx, versions.CHANGES)
-    return True
