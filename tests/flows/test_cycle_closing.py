@@ -6,12 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.cycles.outcomes import Outcome
+from sync_service.domain.people.check_in import Author, CheckIn
 from sync_service.domain.trackers.observations import Term
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import check_ins
+from sync_service.store.okrs.key_results import recompute
 from sync_service.store.people import audit
 from sync_service.store.views.cycles.closing import ClosingView, closing_view
 from tests.domain.factories import NOON
@@ -102,7 +104,8 @@ def test_check_ins_after_the_freeze_do_not_count_when_it_is_refrozen(empty_core:
     for days, value in ((-1, 20.0), (9, 30.0)):
         empty_core.now = END + timedelta(days=days)
         with writing(empty_core.engine) as tx:
-            check_ins.add(tx, id_, person_id=None, name="Ana", value=value, note="", now=empty_core.now)
+            check_ins.add(tx, id_, CheckIn(value=value), author=Author("Ana", "admin"), at=empty_core.now)
+            recompute(tx, [id_])
         empty_core.drain()
     frozen = {"at": END.isoformat(), "partial": "not imported yet: x", "stale": None, "refrozen": None}
     with writing(empty_core.engine) as tx:

@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
+from sync_service.domain.people.check_in import Author, CheckIn
 from sync_service.domain.trackers.observations import State
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import check_ins
+from sync_service.store.okrs.key_results import recompute
 from sync_service.store.okrs.staleness import Stale
 from sync_service.store.views.key_results import key_result_view
 from tests.domain.factories import NOON
@@ -122,5 +124,6 @@ def test_check_ins_of_the_grace_count_and_later_ones_do_not(empty_core: CoreHarn
 def check_in(core: CoreHarness, id_: int, value: float) -> None:
     """Check in a value."""
     with writing(core.engine) as tx:
-        check_ins.add(tx, id_, person_id=None, name="Ana", value=value, note="", now=core.now)
+        check_ins.add(tx, id_, CheckIn(value=value), author=Author("Ana", "admin"), at=core.now)
+        recompute(tx, [id_])
     core.drain()

@@ -62,7 +62,7 @@ WEB: Mapping[str, str] = {
     "web.server": "",
     "web.limits": "web.server",
     "web.request": "web.limits web.server runtime store domain",
-    # The page of a key result shows its line.
+    # The page of a key result shows its line, and checks in.
     "web.pages": "web.request progress store domain",
     "web.decisions": "web.pages web.request progress store domain",
     # The form of a rule previews what an edit would change.

@@ -13,6 +13,7 @@ from sync_service.domain.measures.contributions import Contribution, tally
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.settings import parse_measure
 from sync_service.domain.measures.status import Span
+from sync_service.domain.people.check_in import Author, CheckIn
 from sync_service.domain.trackers.observations import State
 from sync_service.progress.pace import only_dropped
 from sync_service.runtime.wiring import Services
@@ -82,10 +83,9 @@ def services(databases: Databases, tmp_path: Path, clock: Clock) -> Iterator[Ser
 def status_after(services: Services, value: float | None = None) -> str:
     """Return the status after a check-in of a value, or after a new day alone."""
     with writing(services.engine) as tx:
-        if value is None:
-            recompute(tx, [1], causes=[])
-        else:
-            check_ins.add(tx, 1, person_id=None, name="Ana", value=value, note="", now=services.now())
+        if value is not None:
+            check_ins.add(tx, 1, CheckIn(value=value), author=Author("Ana", "admin"), at=services.now())
+        recompute(tx, [1], causes=[])
     services.drains.drain_everything()
     with reading(services.engine) as tx:
         found: str = tx.scalars(sa.select(tables.key_result.c.status)).one()

@@ -281,14 +281,26 @@ def test_a_background_refresh_does_not_consume_a_message(ben: SessionClient) -> 
     assert "Checked in. The value changes" in ben.words(PATH)
 
 
-@pytest.mark.parametrize("value", ["", "many", "nan", "inf", "1e13", "1.2.3"])
-def test_a_check_in_needs_a_number(ben: SessionClient, services: Services, value: str) -> None:
+@pytest.mark.parametrize("value", ["many", "nan", "inf", "1e13", "1.2.3"])
+def test_a_value_has_to_be_a_number(ben: SessionClient, services: Services, value: str) -> None:
     """The form comes back as it was typed, with the error."""
     response = ben.submit(CHECK_IN, on=PATH, value=value, note="my long note")
     assert response.status_code == 422
     assert 'aria-invalid="true"' in response.text
     assert 'value="my long note"' in response.text
     assert check_ins(services) == []
+
+
+def test_a_check_in_of_nothing_is_refused_and_a_note_alone_is_enough_for_an_owner(
+    ben: SessionClient, services: Services
+) -> None:
+    """It moves no value."""
+    response = ben.submit(CHECK_IN, on=PATH, value=" ", note=" ")
+    assert response.status_code == 422
+    assert "at least one of them" in response.text
+    assert ben.submit(CHECK_IN, on=PATH, note="The survey is late").status_code == 302
+    services.drains.by_table["recompute"]()
+    assert "Nothing has moved it yet" in ben.words(PATH)
 
 
 def test_a_note_has_a_maximum_length(ben: SessionClient, services: Services) -> None:
@@ -396,10 +408,10 @@ def test_an_admin_may_check_in_for_the_owner(ana: SessionClient, services: Servi
     assert check_ins(services) == [(65.0, "")]
 
 
-def test_only_a_manual_key_result_takes_check_ins(ana: SessionClient, services: Services) -> None:
+def test_only_a_manual_key_result_takes_values(ana: SessionClient, services: Services) -> None:
     """The value of any other key result is computed from issues."""
     assert "check-in-value" not in ana.read("/key-results/KR-1")
-    assert ana.submit("/key-results/KR-1/check-ins", on="/", value="65").status_code == 403
+    assert ana.submit("/key-results/KR-1/check-ins", on="/", value="65").status_code == 422
     assert check_ins(services) == []
 
 
@@ -468,3 +480,108 @@ def test_a_value_that_became_final_stale_or_partly_seen_is_marked_so(
     words = vera.words("/key-results/KR-2")
     assert "acme-jira: 401. It became final as it was." in words
     assert "This value became final partly seen : not imported yet: SHOP." in words
+
+
+def test_any_member_checks_in_with_a_confidence_on_a_computed_key_result(
+    ben: SessionClient, vera: SessionClient, services: Services
+) -> None:
+    """It moves no value, and makes no entry of the history."""
+    path = "/key-results/KR-1"
+    before = ben.words(path)
+    assert 'name="value"' not in ben.read(path)
+    response = ben.submit(f"{path}/check-ins", on=path, confidence="7", note="Going well", blockers="Legal is slow")
+    assert response.status_code == 302
+    services.drains.by_table["recompute"]()
+    words = vera.words(path)
+    assert "Confidence 7 of 10. Likely: there are open questions" in words
+    assert "Check-ins confidence 7 Going well Blockers: Legal is slow by Ben Okafor" in words
+    assert "checked in" not in words
+    assert before.partition("changes")[0][-3:] == words.partition("changes")[0][-3:]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"confidence": "11"}, "Confidence is a whole number from 0 to 10."),
+        ({"confidence": "7.5"}, "Confidence is a whole number from 0 to 10."),
+        ({"note": "only a note"}, "Choose a confidence from 0 to 10."),
+        ({}, "Choose a confidence from 0 to 10."),
+    ],
+)
+def test_a_wrong_check_in_of_a_contributor_is_explained(
+    ben: SessionClient, services: Services, fields: dict[str, str], words: str
+) -> None:
+    """The form comes back."""
+    response = ben.submit("/key-results/KR-1/check-ins", on="/key-results/KR-1", **fields)
+    assert response.status_code == 422
+    assert words in response.text
+    assert 'aria-invalid="true"' in response.text
+    assert check_ins(services) == []
+
+
+def test_a_value_of_a_computed_key_result_is_refused_with_a_pointer(
+    ana: SessionClient, ben: SessionClient, services: Services
+) -> None:
+    """Even an admin overrides it instead; a contributor may not set one at all."""
+    path = "/key-results/KR-1"
+    response = ana.submit(f"{path}/check-ins", on=path, value="40")
+    assert response.status_code == 422
+    assert "KR-1 is computed (done-share), so a check-in cannot set its value." in response.text
+    assert ben.submit(f"{path}/check-ins", on=path, value="40", confidence="3").status_code == 403
+    assert check_ins(services) == []
+
+
+@pytest.mark.both_databases
+def test_a_correction_keeps_the_time_of_what_it_corrects(ben: SessionClient, services: Services, clock: Clock) -> None:
+    """So an older check-in that is corrected does not become the latest one; both stay in the list."""
+    for value in ("62", "64"):
+        ben.submit(CHECK_IN, on=PATH, value=value, confidence="4")
+        services.drains.by_table["recompute"]()
+        clock.at += timedelta(days=1)
+    assert 'value="62"' in ben.read(f"{PATH}?correct=1")
+    response = ben.submit(f"{CHECK_IN}/1/correct", on=PATH, value="63", confidence="9")
+    assert response.status_code == 302
+    services.drains.by_table["recompute"]()
+    words = ben.words(PATH)
+    assert "64 %" in words.partition("Over the cycle")[0]
+    assert "Confidence 4 of 10" in words
+    assert "63 % confidence 9 by Ben Okafor · corrects an earlier entry" in words
+    assert "62 % confidence 4 by Ben Okafor · corrected just now" in words
+    assert ben.submit(f"{CHECK_IN}/2/correct", on=PATH, value="65").status_code == 302
+    services.drains.by_table["recompute"]()
+    assert "64 % → to 65 % check-in of 64 % corrected to 65 % by Ben Okafor" in ben.words(PATH)
+
+
+def test_only_its_author_corrects_a_check_in_and_only_once(ana: SessionClient, ben: SessionClient) -> None:
+    """An admin neither; what does not exist is refused as well."""
+    ben.submit(CHECK_IN, on=PATH, value="62")
+    assert "Correct a check-in" not in ana.read(f"{PATH}?correct=1")
+    assert ana.submit(f"{CHECK_IN}/1/correct", on=PATH, value="63").status_code == 403
+    assert ben.submit(f"{CHECK_IN}/9/correct", on=PATH, value="63").status_code == 403
+    assert ben.submit(f"{CHECK_IN}/1/correct", on=PATH, value="many").status_code == 422
+    assert ben.submit(f"{CHECK_IN}/1/correct", on=PATH, value="63").status_code == 302
+    assert ben.submit(f"{CHECK_IN}/1/correct", on=PATH, value="64").status_code == 403
+    assert ben.submit(f"{CHECK_IN}/1/withdraw", on=PATH).status_code == 403
+
+
+def test_check_ins_are_in_the_audit_log(ben: SessionClient, ana: SessionClient) -> None:
+    """With what was entered, before and after."""
+    ben.submit(CHECK_IN, on=PATH, value="62", confidence="4")
+    ben.submit(f"{CHECK_IN}/1/correct", on=PATH, confidence="5", note="better")
+    ben.submit(f"{CHECK_IN}/2/withdraw", on=PATH)
+    words = ana.words("/audit")
+    assert "checked in on KR-3: confidence 4 of 10, value 62 %" in words
+    assert "corrected check-in 1 on KR-3: confidence 4 of 10, value 62 % → confidence 5 of 10, note better" in words
+    assert "withdrew check-in 2 on KR-3: confidence 5 of 10, note better" in words
+
+
+def test_the_page_says_how_often_check_ins_are_due(ben: SessionClient, services: Services, clock: Clock) -> None:
+    """Its own cadence wins over the team's."""
+    team, k = tables.team, tables.key_result
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(team).where(team.c.slug == "checkout").values(cadence="monthly"))
+        tx.execute(sa.update(k).where(k.c.slug == "KR-3").values(cadence="weekly"))
+    ben.submit(CHECK_IN, on=PATH, value="62")
+    clock.at += timedelta(days=9)
+    assert "Checked in weekly; last 9 days ago: due." in ben.words(PATH)
+    assert "Checked in monthly; no check-in yet: due." in ben.words("/key-results/KR-1")

@@ -168,8 +168,9 @@ check_in = sa.Table(
     sa.Column("confidence", sa.Integer),  # 0 to 10
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("blockers", sa.Text, nullable=False, server_default=""),
-    sa.Column("corrects_id", Id),  # the check-in that this one replaces
+    sa.Column("corrects_id", Id),  # the check-in that this one replaces, whose time it has
     sa.Column("withdrawn_at", Instant),  # withdrawn, or replaced by its correction
+    sa.Column("author", sa.Text, nullable=False, server_default=""),  # who, where it was no person: an API token
     sa.Index("ix_check_in_key_result_id_id", "key_result_id", "id"),
 )
 

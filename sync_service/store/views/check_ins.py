@@ -1,4 +1,4 @@
-"""Check-ins of a key result for its page, the newest first."""
+"""Check-ins of a key result for pages, API and command line, the newest first."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,30 +6,81 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.people.check_in import Author, CheckIn
 from sync_service.store import tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckInView:
-    """A check-in: `value` in the key result's unit; `person_id` and `name` None where the person was removed."""
+    """A check-in: `value` in the key result's unit; `person_id`, `name` and `email` None where it was no person.
+
+    `source` is who it was then: an API token or a command, by name; empty where the person was removed. A correction
+    has the time of what it corrects. `withdrawn_at` is when it was withdrawn or corrected.
+    """
 
     id: int
     at: datetime
     person_id: int | None
     name: str | None
+    email: str | None
+    source: str
+    confidence: int | None
     value: float | None
     note: str
+    blockers: str
+    corrects: int | None
+    corrected_by: int | None
     withdrawn_at: datetime | None
 
+    @property
+    def by(self) -> str:
+        """Who checked in, in words."""
+        return self.name or self.source or "a person who was removed"
 
-def check_in_views(tx: Transaction, key_result_id: int, *, limit: int) -> list[CheckInView]:
-    """Return the newest check-ins of a key result, withdrawn ones too."""
-    c, p = tables.check_in, tables.person
-    found = (
-        sa.select(c.c.id, c.c.at, c.c.person_id, p.c.name, c.c.value, c.c.note, c.c.withdrawn_at)
-        .outerjoin(p, p.c.id == c.c.person_id)
-        .where(c.c.key_result_id == key_result_id)
-        .order_by(c.c.id.desc())
-        .limit(limit)
-    )
+    @property
+    def author(self) -> str | None:
+        """An e-mail address, or the name of an API token; None where the person was removed."""
+        return self.email or self.source or None
+
+    @property
+    def entered(self) -> CheckIn:
+        """What was checked in."""
+        return CheckIn(confidence=self.confidence, value=self.value, note=self.note, blockers=self.blockers)
+
+    def is_by(self, author: Author) -> bool:
+        """Return whether it is this author's."""
+        if self.person_id is not None or author.person_id is not None:
+            return self.person_id == author.person_id
+        return self.source == author.name != ""
+
+
+def check_in_views(tx: Transaction, key_result_id: int, *, limit: int, before: int | None = None) -> list[CheckInView]:
+    """Return the newest check-ins of a key result, withdrawn ones too: those with an id below `before`, if given."""
+    c = tables.check_in
+    older = sa.true() if before is None else c.c.id < before
+    found = _views().where(c.c.key_result_id == key_result_id, older).order_by(c.c.id.desc()).limit(limit)
     return [CheckInView(**row) for row in tx.execute(found).mappings()]
+
+
+def check_in_view(tx: Transaction, key_result_id: int, check_in_id: int) -> CheckInView | None:
+    """Return one check-in of a key result; None when there is none."""
+    c = tables.check_in
+    row = tx.execute(_views().where(c.c.key_result_id == key_result_id, c.c.id == check_in_id)).mappings().one_or_none()
+    return None if row is None else CheckInView(**row)
+
+
+def _views() -> sa.Select[tuple[object, ...]]:
+    c, p, correction = tables.check_in, tables.person, tables.check_in.alias("correction")
+    columns = ("id", "at", "person_id", "confidence", "value", "note", "blockers", "withdrawn_at")
+    return (
+        sa.select(
+            *(c.c[name] for name in columns),
+            c.c.author.label("source"),
+            c.c.corrects_id.label("corrects"),
+            correction.c.id.label("corrected_by"),
+            p.c.name,
+            p.c.email,
+        )
+        .outerjoin(p, p.c.id == c.c.person_id)
+        .outerjoin(correction, correction.c.corrects_id == c.c.id)
+    )

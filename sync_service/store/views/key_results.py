@@ -14,15 +14,18 @@ from sync_service.domain.measures.applying.applied import Applied, Override, Pro
 from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.domain.measures.status import STATUS_TEXT, Span, Status, Thresholds, proposed_outcome
 from sync_service.domain.measures.status_text import threshold_clause
+from sync_service.domain.people.cadence import cadence_text, parse_cadence
 from sync_service.domain.text import goal
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.okrs import check_ins
 from sync_service.store.okrs.applying.applied import read as read_applied
 from sync_service.store.okrs.applying.causes import from_columns
+from sync_service.store.okrs.check_ins import Latest
 from sync_service.store.okrs.frozen import read as read_frozen
 from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.staleness import Stale, stale
-from sync_service.store.okrs.team_settings import TeamSettings, team_settings
+from sync_service.store.okrs.team_settings import Settings, TeamSettings, team_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,8 @@ class KeyResultView:
     says how the value was computed; `updated_at` is when it last changed. `thresholds`, `span` (the
     cycle in the time zone of the team) and `expected`, the progress expected by now, decide the status. `outcome` of a
     closed key result is proposed until a person settles it. `current` is the value that is applied, `computed` what
-    linked issues and check-ins give; `applied` says what is proposed or overridden.
+    linked issues and check-ins give; `applied` says what is proposed or overridden. `confidence` is that of the latest
+    check-in that has one; `cadence` says how often check-ins are due, and when next: empty where nobody is asked.
     """
 
     id: int
@@ -65,6 +69,8 @@ class KeyResultView:
     frozen: Frozen | None
     updated_at: datetime | None
     explanation: str
+    confidence: int | None = None
+    cadence: str = ""
 
     @property
     def goal(self) -> str:
@@ -152,11 +158,13 @@ def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) 
     )
     rows = tx.execute(statement).all()
     found = stale(tx, [row.id for row in rows])
-    settings = team_settings(tx)
-    return [_key_result(row, found.get(row.id), settings, now) for row in rows]
+    settings, latest = team_settings(tx), check_ins.latest(tx, [row.id for row in rows])
+    return [_key_result(row, found.get(row.id), latest.get(row.id, Latest()), settings, now) for row in rows]
 
 
-def _key_result(row: Row[Any], out_of_date: Stale | None, settings: TeamSettings, now: datetime) -> KeyResultView:
+def _key_result(
+    row: Row[Any], out_of_date: Stale | None, latest: Latest, settings: TeamSettings, now: datetime
+) -> KeyResultView:
     frozen = Span(row.starts_at, row.ends_at).frozen(now, settings.grace_days)
     final = read_frozen(row.frozen) if frozen else None
     of_team = settings.of(row.team_id)
@@ -190,11 +198,19 @@ def _key_result(row: Row[Any], out_of_date: Stale | None, settings: TeamSettings
         frozen=final,
         updated_at=row.updated_at,
         explanation=row.explanation,
+        confidence=latest.confidence,
+        cadence="" if frozen else _cadence(row, of_team, latest.at, now),
     )
 
 
 def _stale_at_freeze(frozen: Frozen | None) -> Stale | None:
     return Stale(frozen.stale.since, frozen.stale.reason) if frozen and frozen.stale else None
+
+
+def _cadence(row: Row[Any], of_team: Settings, last: datetime | None, now: datetime) -> str:
+    cadence = parse_cadence(row.cadence) if row.cadence else of_team.cadence
+    last_day = None if last is None else last.astimezone(of_team.zone).date()
+    return cadence_text(cadence, last_day, starts=row.starts, today=now.astimezone(of_team.zone).date())
 
 
 def history_view(

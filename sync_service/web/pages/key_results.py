@@ -1,24 +1,27 @@
 """The key result page: value, status and its reason, check-ins, history and linked issues."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.measures.line import Source
+from sync_service.domain.people.check_in import CONFIDENCE, Right, confidence_words
+from sync_service.domain.text import in_full
 from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.store.engine.database import reading
-from sync_service.store.views.check_ins import check_in_views
+from sync_service.store.views.check_ins import CheckInView, check_in_view, check_in_views
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from sync_service.store.views.objectives import CycleView, course, cycle_views, history_count
 from sync_service.web.pages import chart, pace_text
-from sync_service.web.pages.check_in_form import may_check_in
 from sync_service.web.pages.issue_list import IssueFilter, list_issues
 from sync_service.web.pages.template_globals import zone
+from sync_service.web.request.audit_log import author
 from sync_service.web.request.context import services
-from sync_service.web.request.guards import Guard, current_caller, guarded, owns
+from sync_service.web.request.guards import Guard, guarded, owns
 
 blueprint = Blueprint("key_results", __name__)
 
@@ -43,16 +46,29 @@ def find(tx: Connection, slug: str) -> tuple[KeyResultView, CycleView]:
     return view, next(cycle for cycle in cycle_views(tx, services().now()) if cycle.slug == view.cycle)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the page says about a check-in that was just sent: a mistake in a field, or a question about its value."""
+
+    mistake: str | None = None
+    field: str | None = None
+    question: str | None = None
+    correcting: int | None = None
+
+
 def page(
     slug: str,
     *,
-    mistake: str | None = None,
-    question: str | None = None,
+    answer: Answer | None = None,
     override_mistakes: Mapping[str, str] | None = None,
     decision_mistake: str | None = None,
 ) -> str:
-    """Return the page; `mistake` and `question` are about a check-in just sent, the others about a decision."""
-    now, caller = services().now(), current_caller()
+    """Return the page; `answer` is about a check-in just sent, the others about a decision.
+
+    `?correct=ID` fills the form with one of the caller's check-ins.
+    """
+    now, who = services().now(), author()
+    correcting = answer.correcting if answer else request.args.get("correct", type=int)
     older = request.args.get("older", type=int)
     with reading(services().engine) as tx:
         view, cycle = find(tx, slug)
@@ -62,6 +78,10 @@ def page(
         line = key_result_line(tx, view.id, now)
         issues = issues_view(tx, view.id)
         check_ins = check_in_views(tx, view.id, limit=CHECK_INS)
+        corrected = None if correcting is None else check_in_view(tx, view.id, correcting)
+    if corrected is not None and (corrected.withdrawn_at is not None or not corrected.is_by(who)):
+        corrected = None
+    right = Right.NOTHING if view.closed else who.right(view.owner)
     return render_template(
         "key_result.html",
         view=view,
@@ -77,12 +97,25 @@ def page(
         continued=older is not None,
         entries=entries,
         listing=list_issues(issues, IssueFilter.read(request.args)),
-        may_check_in=caller is not None and may_check_in(view, caller),
+        may_check_in=right is not Right.NOTHING,
+        may_set_value=right is Right.WHOLE and view.measure["kind"] == "manual",
+        answer=answer or Answer(),
         may_decide=not view.closed and owns(view.owner),
-        mistake=mistake,
         override_mistakes=override_mistakes or {},
         decision_mistake=decision_mistake,
-        question=question,
         check_ins=check_ins,
-        typed=request.form,
+        mine=[] if right is Right.NOTHING else [one.id for one in check_ins if one.is_by(who)],
+        corrected=corrected,
+        confidences=CONFIDENCE,
+        confidence_words=confidence_words,
+        typed=request.form if answer or override_mistakes else _fields(corrected),
     )
+
+
+def _fields(one: CheckInView | None) -> Mapping[str, str]:
+    """Return a check-in as its form has it."""
+    if one is None:
+        return {}
+    confidence = "" if one.confidence is None else str(one.confidence)
+    value = "" if one.value is None else in_full(one.value)
+    return {"confidence": confidence, "value": value, "note": one.note, "blockers": one.blockers}
