@@ -47,6 +47,7 @@ class Problem(BaseModel):
         examples=["There is no key result 'KR-9'. Did you mean KR-1?"],
     )
     instance: str = Field(description="the requested path", examples=["/api/v1/key-results/KR-9"])
+    confirm: bool = Field(default=False, description="with 409: true where it is done once `confirm: true` is sent")
     errors: list[WrongParameter] = Field(default=[], description="with 422: every invalid parameter")
 
 
@@ -170,6 +171,10 @@ class KeyResult(FromView):
     outcome: str | None = Field(
         description="of a closed key result: achieved, missed or dropped, proposed until a person settles it; or null",
         examples=["achieved"],
+    )
+    confidence: int | None = Field(
+        description="that of the latest check-in which has one: tenths of the chance to reach the target; null: none",
+        examples=[7],
     )
     stale: Stale | None = Field(description="null: the value is up to date, or was when it became final")
     frozen: Frozen | None = Field(description="null: the numbers are not final yet")

@@ -9,6 +9,8 @@ from pydantic.json_schema import models_json_schema
 from sync_service.web.api import list_models, models
 from sync_service.web.api.cycles import models as cycle_models
 from sync_service.web.api.decisions import bodies
+from sync_service.web.api.entries import models as entry_models
+from sync_service.web.api.entries.check_ins import NewCheckIn
 from sync_service.web.api.line import models as line_models
 from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
 from sync_service.web.api.pagination import json_response
@@ -24,6 +26,8 @@ RESPONSE_MODELS = (
     models.IssueList,
     models.HistoryList,
     models.Explanation,
+    entry_models.CheckIn,
+    entry_models.CheckInList,
     line_models.Line,
     cycle_models.CycleClosing,
     cycle_models.CarriedOver,
@@ -38,6 +42,7 @@ RESPONSE_MODELS = (
 BODY_MODELS = (
     bodies.ProposalDecision,
     bodies.NewOverride,
+    NewCheckIn,
     cycle_models.Closing,
     cycle_models.Settlement,
     cycle_models.Refreezing,

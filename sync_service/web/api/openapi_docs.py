@@ -50,6 +50,7 @@ def responses(
     polled: bool = False,
     missing: bool = False,
     conflict: bool = False,
+    status: int = 200,
 ) -> dict[str | int | HTTPStatus, Any]:
     """Return the responses of a route: the model; 304 when it supports ETags (`polled`).
 
@@ -58,7 +59,7 @@ def responses(
     headers = ({"Link": LINK} if list_ else {}) | ({"ETag": ETAG} if polled else {})
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     responses: dict[str | int | HTTPStatus, Any] = {
-        200: {"description": model.__doc__, "headers": headers, "content": {"application/json": {"schema": schema}}}
+        status: {"description": model.__doc__, "headers": headers, "content": {"application/json": {"schema": schema}}}
     }
     if polled:
         responses[304] = {"description": "Nothing changed since the response with this ETag."}

@@ -11,6 +11,7 @@ import sync_service
 from sync_service.web.api import bearer_auth, key_results, lists, models, openapi, openapi_docs, problems
 from sync_service.web.api.cycles import routes as cycles
 from sync_service.web.api.decisions import routes as decisions
+from sync_service.web.api.entries import check_ins
 from sync_service.web.api.line import routes as line
 
 LIMIT = "600/minute"
@@ -34,7 +35,14 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
     app.after_request(_drop_retry_after)
     limiter = Limiter(bearer_auth.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
     problems.install(app)
-    for blueprint in (key_results.blueprint, line.blueprint, decisions.blueprint, cycles.blueprint, lists.blueprint):
+    for blueprint in (
+        key_results.blueprint,
+        line.blueprint,
+        decisions.blueprint,
+        check_ins.blueprint,
+        cycles.blueprint,
+        lists.blueprint,
+    ):
         csrf.exempt(blueprint)  # browsers do not send bearer tokens by themselves
         limiter.shared_limit(LIMIT, scope="api")(blueprint)
         app.register_api(blueprint)

@@ -26,6 +26,7 @@ def test_a_key_result_has_the_form_of_the_contract(api: ApiHarness, token: str) 
         "stay": None,
         "thresholds": {"at_risk": 10, "behind": 25},
         "outcome": None,
+        "confidence": None,
         "unit": "%",
         "current": 50,
         "computed": None,

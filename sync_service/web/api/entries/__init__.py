@@ -1,0 +1,1 @@
+"""API routes by which programs enter what people enter on pages."""
