@@ -48,6 +48,8 @@ COMMAND_MODULES = {
     "sign-in": "access_commands",
     "token": "access_commands",
     "people": "people.people_commands",
+    "check-in": "people.check_in_command",
+    "step": "people.check_in_command",
     "audit": "people.audit_command",
 }
 """Each command's module, imported on demand, so that long-running processes load only what they need."""

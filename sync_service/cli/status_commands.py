@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from sync_service.cli import output
 from sync_service.cli.lines.line_output import line_json, line_lines
+from sync_service.cli.people.check_in_text import SHOWN, check_in_json, check_in_lines
 from sync_service.cli.startup import open_services
 from sync_service.cli.times import end_of
 from sync_service.domain.measures.line import DayValue
@@ -23,6 +24,7 @@ from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.okrs import query_listings
 from sync_service.store.tables import key_result
+from sync_service.store.views.check_ins import check_in_views
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from sync_service.store.views.service_status import backlogs, connection_views
@@ -84,10 +86,13 @@ def explain(slug: str, *, as_json: bool, limit: int, written: str | None, as_lin
             return
         issues, history = issues_view(tx, view.id), history_view(tx, view.id, limit=limit)
         queries = query_listings.toward(tx, view.id)
+        check_ins = check_in_views(tx, view.id, limit=SHOWN)
     if as_json:
-        click.echo(json.dumps(output.explain_json(view, issues, history, explanation), indent=2, ensure_ascii=False))
+        found = output.explain_json(view, issues, history, explanation) | check_in_json(check_ins)
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(output.explain_lines(view, issues, history, queries, explanation)))
+        lines = output.explain_lines(view, issues, history, queries, explanation)
+        click.echo("\n".join([*lines, *check_in_lines(view, check_ins)]))
 
 
 def _print_past(view: KeyResultView, at: datetime, explanation: Explanation | None, *, as_json: bool) -> None:

@@ -32,6 +32,7 @@ from sync_service.web.pages import (
     key_results,
     mailbox,
     objectives,
+    steps,
     template_globals,
 )
 from sync_service.web.people import audit_page
@@ -52,6 +53,7 @@ PAGES = (
     objectives.blueprint,
     key_results.blueprint,
     check_ins.blueprint,
+    steps.blueprint,
     decisions.blueprint,
     views.blueprint,
     *connections.BLUEPRINTS,

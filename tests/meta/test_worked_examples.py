@@ -1,7 +1,7 @@
 """Every worked example of docs/measures.md comes out as it is written there, and every setting has one."""
 
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -13,6 +13,8 @@ from sync_service.domain.measures.roll_up import roll_up
 from sync_service.domain.measures.setting_values import CHOICES, TAKES
 from sync_service.domain.measures.settings import SETTINGS, parse_measure
 from sync_service.domain.measures.status import STATUS_TEXT, Pace, Span, Thresholds, proposed_outcome, status
+from sync_service.domain.people.cadence import next_due, parse_cadence
+from sync_service.domain.people.check_in import confidence_score
 from sync_service.progress.calendars import build_calendar
 from tests.domain.measures.splits import SHARE, inputs_of, split_share
 from tests.meta.import_graph import ROOT
@@ -118,6 +120,21 @@ def test_a_successor_starts_as_on_the_page(table: Table, row: Row) -> None:
     measure = parse_measure(written(row["measure"]))
     expected = number(row["start of the successor"])
     assert successor_start(measure, number(row["start"]), number(row["settled"])) == expected
+
+
+@pytest.mark.parametrize(("table", "row"), rows("confidence", "score"))
+def test_the_score_of_a_confidence_is_that_on_the_page(table: Table, row: Row) -> None:
+    """Rounded as all values are."""
+    score = confidence_score(int(row["confidence"]), achieved=row["outcome known"] == "achieved")
+    assert round_value(score) == number(row["score"])
+
+
+@pytest.mark.parametrize(("table", "row"), rows("cadence", "next due"))
+def test_the_next_check_in_is_due_on_the_day_on_the_page(table: Table, row: Row) -> None:
+    """After the last one, or the first day."""
+    last = None if row["last check-in"] == "none" else date.fromisoformat(row["last check-in"])
+    due = next_due(parse_cadence(row["cadence"]), last, starts=date.fromisoformat(row["first day"]))
+    assert (due.isoformat() if due else "never") == row["next due"]
 
 
 @pytest.mark.parametrize(("table", "row"), rows("members", "roll_up"))

@@ -585,3 +585,21 @@ def test_the_page_says_how_often_check_ins_are_due(ben: SessionClient, services:
     clock.at += timedelta(days=9)
     assert "Checked in weekly; last 9 days ago: due." in ben.words(PATH)
     assert "Checked in monthly; no check-in yet: due." in ben.words("/key-results/KR-1")
+
+
+def test_an_owner_ticks_steps_and_others_see_them(ben: SessionClient, vera: SessionClient, services: Services) -> None:
+    """A button is a checkbox; the history names who ticked."""
+    k, path = tables.key_result, "/key-results/KR-4"
+    measure = {"kind": "steps", "steps": [{"name": "Contract signed"}, {"name": "Pilot live"}]}
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(k).where(k.c.slug == "KR-4").values(measure=measure, target=100, unit="%"))
+    assert ben.submit(f"{path}/steps/1", on=path, done="yes").status_code == 302
+    services.drains.by_table["recompute"]()
+    assert 'role="checkbox" aria-checked="true" aria-label="Contract signed"' in ben.read(path)
+    assert "to 50 % step “Contract signed” done by Ben Okafor" in vera.words(path)
+    assert 'role="checkbox"' not in vera.read(path)
+    assert vera.submit(f"{path}/steps/2", on="/", done="yes").status_code == 403
+    assert ben.submit(f"{path}/steps/1", on=path, done="no").status_code == 302
+    services.drains.by_table["recompute"]()
+    assert "50 % → to 0 % step “Contract signed” open again by Ben Okafor" in ben.words(path)
+    assert ben.submit(f"{path}/steps/9", on=path, done="yes").status_code == 404

@@ -62,7 +62,7 @@ def remove(email: str) -> None:
     """
     services = open_services()
     with reading(services.engine) as tx:
-        address = _known(tx, email)
+        address = known_address(tx, email)
         owned = list(owned_by(tx, address))
 
     def choose(state: State) -> list[Change]:
@@ -91,7 +91,7 @@ def sessions(email: str, *, end: bool) -> None:
     """List a person's sessions, or end them."""
     services = open_services()
     with writing(services.engine) as tx:
-        address = _known(tx, email)
+        address = known_address(tx, email)
         person_id = auth.person_id_of(tx, address)
         assert person_id is not None
         found = auth.sessions_of(tx, person_id, services.now())
@@ -116,7 +116,7 @@ def list_accounts(email: str | None, *, forget: bool) -> None:
         raise click.UsageError("--forget needs the e-mail address of a person")
     services = open_services()
     with writing(services.engine) as tx:
-        found = account_lines(tx, None if email is None else _known(tx, email))
+        found = account_lines(tx, None if email is None else known_address(tx, email))
         if forget:
             accounts.forget(tx, {(one.kind, one.login) for one in found})
             what = f"forgot which tracker accounts {email} has"
@@ -137,7 +137,7 @@ def _account_text(one: AccountLine) -> str:
     return f"{text}; another account, id {one.stranger_id}, has this login since {instant(one.stranger_seen_at)}"
 
 
-def _known(tx: Connection, email: str) -> str:
+def known_address(tx: Connection, email: str) -> str:
     """Return a person's address as it is stored. Raise `ClickException` when there is nobody."""
     known = list(tx.scalars(sa.select(person.c.email).order_by(person.c.email)))
     address = email.strip().lower()

@@ -45,11 +45,13 @@ class Author:
     role: str
     person_id: int | None = None
     email: str | None = None
+    through: str = ""  # who runs a command as this person
 
     @property
     def actor(self) -> str:
         """Their name in the audit log."""
-        return self.email or self.name
+        name = self.email or self.name
+        return f"{name} ({self.through})" if self.through else name
 
     def right(self, owner: str | None) -> Right:
         """Return what they may check in on a key result of this owner, an e-mail address."""

@@ -66,3 +66,16 @@ def _issues(tx: Transaction, references: Collection[str]) -> dict[str, StepIssue
     )
     rows = {f"{row.connection}:{row.folded_key}": StepIssue(row.id, State(row.state)) for row in tx.execute(found)}
     return {one: rows[one.lower()] for one in references if one.lower() in rows}
+
+
+def tick(tx: Transaction, key_result_id: int, step: str, *, person_id: int | None, now: datetime) -> None:
+    """Store that a person ticked a step."""
+    columns = {"key_result_id": key_result_id, "step": step, "person_id": person_id, "at": now}
+    tx.execute(sa.insert(step_tick).values(columns))
+
+
+def untick(tx: Transaction, key_result_id: int, step: str, *, now: datetime) -> None:
+    """Take the tick of a step away."""
+    t = step_tick.c
+    ticked = (t.key_result_id == key_result_id, t.step == step, t.undone_at.is_(None))
+    tx.execute(sa.update(step_tick).where(*ticked).values(undone_at=now))

@@ -28,6 +28,8 @@ RESPONSE_MODELS = (
     models.Explanation,
     entry_models.CheckIn,
     entry_models.CheckInList,
+    entry_models.Step,
+    entry_models.StepList,
     line_models.Line,
     cycle_models.CycleClosing,
     cycle_models.CarriedOver,

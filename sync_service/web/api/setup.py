@@ -11,7 +11,7 @@ import sync_service
 from sync_service.web.api import bearer_auth, key_results, lists, models, openapi, openapi_docs, problems
 from sync_service.web.api.cycles import routes as cycles
 from sync_service.web.api.decisions import routes as decisions
-from sync_service.web.api.entries import check_ins
+from sync_service.web.api.entries import check_ins, steps
 from sync_service.web.api.line import routes as line
 
 LIMIT = "600/minute"
@@ -41,6 +41,7 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
         decisions.blueprint,
         check_ins.blueprint,
         cycles.blueprint,
+        steps.blueprint,
         lists.blueprint,
     ):
         csrf.exempt(blueprint)  # browsers do not send bearer tokens by themselves

@@ -11,6 +11,7 @@ from sync_service.domain.measures.line import Source
 from sync_service.domain.people.check_in import CONFIDENCE, Right, confidence_words
 from sync_service.domain.text import in_full
 from sync_service.progress.lines.key_result_line import key_result_line
+from sync_service.progress.manual.step_ticks import may_tick, step_states
 from sync_service.store.engine.database import reading
 from sync_service.store.views.check_ins import CheckInView, check_in_view, check_in_views
 from sync_service.store.views.issues import issues_view
@@ -77,6 +78,7 @@ def page(
         points = course(tx, view.id)
         line = key_result_line(tx, view.id, now)
         issues = issues_view(tx, view.id)
+        steps = step_states(tx, view)
         check_ins = check_in_views(tx, view.id, limit=CHECK_INS)
         corrected = None if correcting is None else check_in_view(tx, view.id, correcting)
     if corrected is not None and (corrected.withdrawn_at is not None or not corrected.is_by(who)):
@@ -97,6 +99,8 @@ def page(
         continued=older is not None,
         entries=entries,
         listing=list_issues(issues, IssueFilter.read(request.args)),
+        steps=steps,
+        may_tick=may_tick(view, who),
         may_check_in=right is not Right.NOTHING,
         may_set_value=right is Right.WHOLE and view.measure["kind"] == "manual",
         answer=answer or Answer(),

@@ -119,3 +119,52 @@ def test_check_ins_come_in_pages_and_with_an_etag(api: ApiHarness, admin_token: 
     assert api.call(f"{PATH}?limit=2", token=admin_token, headers=headers).status_code == 304
     api.call(PATH, token=admin_token, method="POST", body={"confidence": 9})
     assert api.call(f"{PATH}?limit=2", token=admin_token, headers=headers).status_code == 200
+
+
+STEPS = "/api/v1/key-results/KR-S/steps"
+
+
+@pytest.fixture
+def steps(api: ApiHarness) -> int:
+    """Add a key result with two steps, of which the second one is done with an issue."""
+    named = [{"name": "Contract signed", "weight": 3}, {"name": "Pilot live", "issue": "acme-github:acme/checkout#12"}]
+    id_ = api.key_result("KR-S", measure={"kind": "steps", "steps": named}, current=0, progress=0)
+    api.issue("acme/checkout#12", id_, state="done", folded_key="acme/checkout#12")
+    return id_
+
+
+def test_an_admins_token_ticks_a_step_and_opens_it_again(
+    api: ApiHarness, steps: int, admin_token: str, token: str
+) -> None:
+    """By its number or its name; the value follows, with the reason."""
+    assert [(one["ticked"], one["done"]) for one in items(api, token, STEPS)] == [(False, False), (False, True)]
+    for step, method, value in (("1", "PUT", 100.0), ("contract signed", "PUT", 100.0), ("1", "DELETE", 25.0)):
+        answer = api.call(f"{STEPS}/{step}", token=admin_token, method=method)
+        assert (answer.status_code, answer.get_json()["ticked"]) == (200, method == "PUT")
+        api.services.drains.by_table["recompute"]()
+        assert api.call("/api/v1/key-results/KR-S", token=token).get_json()["current"] == value
+    history = api.call("/api/v1/key-results/KR-S/history", token=token).get_json()["items"]
+    whats = [one["causes"][0]["what"] for one in history]
+    assert whats == ["step “Contract signed” open again", "step “Contract signed” done"]
+    assert {part["kind"] for one in history for part in one["parts"]} == {"check_in"}
+    with reading(api.services.engine) as tx:
+        noted = tx.scalars(sa.select(tables.audit.c.what)).all()[-2:]
+    assert noted == ["KR-S: step “Contract signed” done", "KR-S: step “Contract signed” open again"]
+
+
+@pytest.mark.parametrize(
+    ("role", "step", "method", "status"),
+    [
+        ("viewer", "1", "PUT", 403),
+        ("member", "1", "PUT", 403),
+        ("admin", "3", "PUT", 404),
+        ("admin", "nothing", "DELETE", 404),
+        ("admin", "2", "DELETE", 409),
+    ],
+)
+def test_a_step_that_cannot_be_ticked_is_a_problem(
+    api: ApiHarness, steps: int, role: str, step: str, method: str, status: int
+) -> None:
+    """Not by another one, not one that does not exist, and not one that its issue has done."""
+    answer = api.call(f"{STEPS}/{step}", token=api.token(role), method=method)
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")

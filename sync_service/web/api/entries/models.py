@@ -25,6 +25,23 @@ class CheckIn(FromView):
     withdrawn_at: Moment | None = Field(description="when it was withdrawn or corrected; null: it is valid")
 
 
+class Step(FromView):
+    """A step of a key result with the measure `steps`."""
+
+    number: int = Field(description="from 1, in the order of the measure", examples=[1])
+    name: str = Field(examples=["Contract signed"])
+    weight: float = Field(examples=[2])
+    issue: str | None = Field(description="the issue with which it is done", examples=["acme-jira:SHOP-12"])
+    ticked: bool = Field(description="whether a person or program marked it as done")
+    done: bool = Field(description="ticked, or its issue is done")
+
+
+class StepList(FromView):
+    """The steps of a key result, in the order of its measure."""
+
+    items: list[Step]
+
+
 class CheckInList(FromView):
     """Check-ins, the last entered first, with those corrected or withdrawn."""
 

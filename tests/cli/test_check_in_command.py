@@ -1,0 +1,73 @@
+"""The commands check-in and step, and check-ins in explain."""
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from sync_service.store.engine.database import open_database, writing
+from sync_service.store.tables import key_result
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def cli(run: Run, applied: None, directory: Path) -> Run:
+    """Return the command on a database where KR-1 has steps and KR-2 is manual."""
+    engine = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
+    steps = {"kind": "steps", "steps": [{"name": "Contract signed"}, {"name": "Pilot live"}]}
+    with writing(engine) as tx:
+        for slug, measure in (("KR-1", steps), ("KR-2", {"kind": "manual"})):
+            values = {"measure": measure, "start": 0, "target": 10}
+            tx.execute(sa.update(key_result).where(key_result.c.slug == slug).values(values))
+    engine.dispose()
+    return run
+
+
+def test_a_check_in_is_explained(cli: Run) -> None:
+    """With the latest confidence, in text and JSON; the audit log says who ran the command."""
+    done = cli("check-in", "KR-2", "--confidence", "7", "--value", "2,5", "--note", "Survey", "--blockers", "Legal")
+    assert (done.exit_code, done.stderr) == (0, "")
+    text = cli("explain", "KR-2").stdout
+    assert "  confidence 7 of 10. Likely: there are open questions" in text
+    assert "2.5, confidence 7, Survey, blockers: Legal, by " in text
+    found = json.loads(cli("explain", "KR-2", "--json").stdout)
+    assert (found["confidence"], found["check_ins"][0]["value"]) == (7, 2.5)
+    assert "checked in on KR-2: confidence 7 of 10" in cli("audit").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["KR-2"], "at least one"),
+        (["KR-2", "--confidence", "11"], "0 to 10"),
+        (["KR-2", "--value", "many"], "not a number"),
+        (["KR-2", "--value", "1000"], "add --yes"),
+        (["KR-2", "--value", "3", "--as", "nobody@example.com"], "nobody has the address"),
+        (["nothing", "--value", "3"], "there is no key result"),
+    ],
+)
+def test_what_cannot_be_checked_in_is_refused_with_a_reason(cli: Run, words: list[str], message: str) -> None:
+    """On standard error, with exit code 1."""
+    done = cli("check-in", *words)
+    assert done.exit_code == 1
+    assert message in done.stderr
+
+
+def test_an_unlikely_value_is_taken_with_yes(cli: Run) -> None:
+    """Without asking."""
+    assert cli("check-in", "KR-2", "--value", "1000", "--yes").exit_code == 0
+
+
+def test_a_step_needs_to_exist(cli: Run) -> None:
+    """The reason says so."""
+    done = cli("step", "KR-2", "Contract signed", "done")
+    assert done.exit_code == 1
+    assert "KR-2 has no step" in done.stderr
+
+
+def test_a_step_is_marked_by_its_number_or_name(cli: Run) -> None:
+    """And open again."""
+    assert "KR-1, step 1 (Contract signed): done" in cli("step", "KR-1", "contract signed", "done").stdout
+    assert "KR-1, step 1 (Contract signed): open" in cli("step", "KR-1", "1", "open").stdout
+    assert "KR-1: step “Contract signed” open again" in cli("audit").stdout
