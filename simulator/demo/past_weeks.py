@@ -37,6 +37,17 @@ CHECK_INS = (
 """Dana's check-ins of KR-7: the day, the value, the confidence, a note and what blocks."""
 
 
+CONFIDENCE = (
+    (18.5, company.ANA, "KR-1", 8, "On plan", ""),
+    (32.5, company.ANA, "KR-1", 6, "Two payment ways were added", ""),
+    (46.5, company.ANA, "KR-1", 6, "", "Waiting for the bank's certificate"),
+    (60.5, company.ANA, "KR-1", 7, "The certificate is there", ""),
+    (25.5, company.CHEN, "KR-4", 6, "", ""),
+    (53.5, company.CHEN, "KR-4", 4, "Returns in a store are bigger than we thought", "No test store before next week"),
+)
+"""Check-ins with confidence alone: the day, who, the key result, the confidence, a note and what blocks."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PastWeeks:
     """What the stories act on. `clock` is the time of the trackers and of OKR Sync."""
@@ -58,6 +69,7 @@ class PastWeeks:
             self._connect(checkout, returns),
             self._move_a_target(),
             self._check_in(),
+            self._tell_confidence(),
             self._midnights(),
         )
         order = itertools.count()
@@ -94,6 +106,11 @@ class PastWeeks:
         for day, value, confidence, note, blockers in CHECK_INS:
             yield day + 0.4
             self._submit(company.DANA, "KR-7", value=str(value), confidence=confidence, note=note, blockers=blockers)
+
+    def _tell_confidence(self) -> Story:
+        for day, email, slug, confidence, note, blockers in sorted(CONFIDENCE):
+            yield day
+            self._submit(email, slug, confidence=confidence, note=note, blockers=blockers)
 
     def _submit(self, email: str, slug: str, **fields: object) -> None:
         page = f"/key-results/{slug}"

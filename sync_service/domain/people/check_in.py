@@ -15,7 +15,7 @@ UNLIKELY = 10
 
 CONFIDENCE = (
     "The target will be missed.",
-    "Almost certainly missed: it would take a miracle.",
+    "Almost certainly missed: nothing that is planned reaches it.",
     "Very unlikely: most of it would have to change.",
     "Unlikely: the plan does not reach it any more.",
     "Rather not: more speaks against it than for it.",
