@@ -3,7 +3,8 @@
 It knows the settings as the file has them and shares no code with the product.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -67,6 +68,12 @@ def _all(case: Case) -> Iterator[tuple[Fraction, Fraction]]:
     for drawn in product(case.weeks, repeat=case.days // 7):
         for rest in case.weeks if case.days % 7 else case.weeks[:1]:
             yield case.end_of(drawn, rest)
+
+
+def shares(case: Case) -> Mapping[Fraction, Fraction]:
+    """Return all shares at the end, from 0 to 100, each with the chance of it."""
+    found = Counter(max(min(100 * done / scope, Fraction(100)), Fraction(0)) for done, scope in _all(case))
+    return {share: Fraction(count, found.total()) for share, count in found.items()}
 
 
 def chance(case: Case) -> Fraction:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_service.domain.forecasts.convolution import covered, sums
+from sync_service.domain.forecasts.first_passage import weeks_to_target
 from sync_service.domain.forecasts.forecast import Forecast, days_left_text, forecast
 from sync_service.domain.forecasts.goal import Goal, History, Position
 from sync_service.domain.forecasts.samples import Week, by_week, full_weeks, last_weeks
@@ -105,6 +106,13 @@ def test_dates_past_two_years_are_null() -> None:
     assert dates(made(TO_TWENTY, 0, 900, [Week(done=20 / 104)] * 5))[0] == date.max  # a little less than enough
     assert dates(made(TO_TWENTY, 0, 900, [Week(done=20 / 103.9)] * 5))[0] == TODAY + timedelta(weeks=104)
     assert dates(made(TO_TWENTY, 12, 900, [Week()] * 5)) == [date.max] * 4
+
+
+def test_a_date_needs_no_more_than_its_percent() -> None:
+    """Four of five weeks do it: 80 %, exactly."""
+    weeks = [Week(done=1)] * 4 + [Week()]
+    found = weeks_to_target(TO_TWENTY, Position.of(19, 30), weeks, levels=(79, 80, 81))
+    assert found == [1, 1, 2]
 
 
 def test_on_the_last_day_the_chance_is_what_is_reached() -> None:
