@@ -40,6 +40,12 @@ def test_a_key_result_shows_value_target_status_and_its_last_change(vera: Sessio
     assert "8 bugs → of target 2 bugs on track" in words
 
 
+def test_a_status_names_the_threshold_that_decided_it(vera: SessionClient) -> None:
+    """In the list, as the title of the status."""
+    text = unescape(vera.read("/"))
+    assert 'title="at risk (more than 10 points below the expected 44\u202f%)"' in text
+
+
 def test_a_stale_value_is_marked(vera: SessionClient) -> None:
     """The page has the time and the reason."""
     text = vera.read("/")
