@@ -91,6 +91,7 @@ def _snapshot(slug: str, number: int, at: datetime, state: State, created: datet
 
 
 @pytest.mark.slow
+@pytest.mark.only_in_test_all(databases="postgresql")
 def test_the_reconstructed_line_equals_the_seen_one(empty_core: CoreHarness) -> None:
     """Random happenings are received as they happen; then what was recorded is forgotten."""
     core, numbers = empty_core, count(1)

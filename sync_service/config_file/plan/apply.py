@@ -194,10 +194,11 @@ class ConfigApplier:
         first_admin.end_needless_link(tx)
         write_backs.wake(tx)
         # Rules bump the change counter and keep its row locked, so they come last.
-        saving.remove_rules([str(change.key) for change in rules if change.after is None])
+        # New ones link before removed ones unlink: then no value is without data in between.
         for change in rules:
             if change.after is not None:
                 saving.save(change)
+        saving.remove_rules([str(change.key) for change in rules if change.after is None])
         what = "\n".join([self.audit_text, *plan.lines()])
         tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=what))
         versions.bump(tx, versions.CHANGES)
