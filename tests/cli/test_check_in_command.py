@@ -59,6 +59,20 @@ def test_an_unlikely_value_is_taken_with_yes(cli: Run) -> None:
     assert cli("check-in", "KR-2", "--value", "1000", "--yes").exit_code == 0
 
 
+def test_a_check_in_is_corrected_and_withdrawn_by_its_author(cli: Run) -> None:
+    """Both stay in explain, which has their ids; a second time, and of nobody's, is refused."""
+    assert cli("check-in", "KR-2", "--confidence", "7", "--value", "2").exit_code == 0
+    corrected = cli("check-in", "KR-2", "--correct", "1", "--value", "4")
+    assert corrected.stdout == "corrected check-in 1 on KR-2 (now check-in 2)\n"
+    assert "already corrected or withdrawn" in cli("check-in", "KR-2", "--withdraw", "1").stderr
+    assert cli("check-in", "KR-2", "--withdraw", "2").stdout == "withdrew check-in 2 on KR-2\n"
+    assert "There is no check-in 9 on KR-2" in cli("check-in", "KR-2", "--withdraw", "9").stderr
+    assert "stands alone" in cli("check-in", "KR-2", "--withdraw", "2", "--note", "x").stderr
+    lines = [line for line in cli("explain", "KR-2").stdout.splitlines() if "(check-in " in line]
+    assert [line.rpartition("  ")[2] for line in lines] == ["(check-in 2)", "(check-in 1)"]
+    assert ["withdrawn" in lines[0], "corrected" in lines[1]] == [True, True]
+
+
 def test_a_step_needs_to_exist(cli: Run) -> None:
     """The reason says so."""
     done = cli("step", "KR-2", "Contract signed", "done")

@@ -32,28 +32,43 @@ as_person = click.option("--as", "email", metavar="EMAIL", help="The person who 
 @click.option("--blockers", default="", help="What is in the way, 500 characters at most.")
 @as_person
 @click.option("--yes", is_flag=True, help="Take a value that is ten times past the target, or away from it.")
-def check_in(slug: str, *, confidence: str, value: str, note: str, blockers: str, email: str | None, yes: bool) -> None:
+@click.option("--correct", type=int, metavar="ID", help="Replace this earlier check-in of the same author.")
+@click.option("--withdraw", type=int, metavar="ID", help="Withdraw this earlier check-in of the same author.")
+def check_in(
+    slug: str, *, email: str | None, yes: bool, correct: int | None, withdraw: int | None, **said: str
+) -> None:
     """Check in on a key result: at least one of confidence, value, note and blockers.
 
-    Without --as, it is whoever runs the command, as an admin. The worker computes a value soon after.
+    Without --as, it is whoever runs the command, as an admin. The worker computes a value soon after. Check-ins are
+    corrected or withdrawn by their author; explain shows their ids.
     """
+    if withdraw is not None and (correct is not None or any(said.values())):
+        raise click.UsageError("--withdraw stands alone: it takes nothing but --as")
     services = open_services()
     try:
         entered = CheckIn(
-            confidence=read_confidence(confidence),
-            value=read_number(value),
-            note=one_line(note),
-            blockers=one_line(blockers),
+            confidence=read_confidence(said["confidence"]),
+            value=read_number(said["value"]),
+            note=one_line(said["note"]),
+            blockers=one_line(said["blockers"]),
         )
         with writing(services.engine) as tx:
             view = find_key_result(tx, slug, services.now())
             author, now = _author(tx, email, "check-in"), services.now()
-            id_ = check_ins.check_in(tx, view, entered, author=author, now=now, confirmed=yes)
+            if withdraw is not None:
+                check_ins.withdraw(tx, view, withdraw, author=author, now=now)
+                done = f"withdrew check-in {withdraw} on {view.slug}"
+            elif correct is not None:
+                id_ = check_ins.correct(tx, view, correct, entered, author=author, now=now, confirmed=yes)
+                done = f"corrected check-in {correct} on {view.slug} (now check-in {id_})"
+            else:
+                id_ = check_ins.check_in(tx, view, entered, author=author, now=now, confirmed=yes)
+                done = f"checked in on {view.slug} by {author.name} (check-in {id_})"
     except Unlikely as question:
         raise click.ClickException(f"{question} If it is, add --yes.") from question
     except CheckInRefused as refused:
         raise click.ClickException(str(refused)) from refused
-    click.echo(f"checked in on {view.slug} by {author.name} (check-in {id_})")
+    click.echo(done)
 
 
 @click.command(short_help="Mark a step as done or open.")

@@ -21,7 +21,7 @@ def check_in_lines(view: KeyResultView, found: Sequence[CheckInView]) -> Iterato
         yield f"  confidence {confidence_words(view.confidence)}"
     if view.cadence:
         yield f"  {view.cadence}"
-    yield from (f"  {instant(one.at)}  {_fields(view, one)}" for one in found)
+    yield from (f"  {instant(one.at)}  {_fields(view, one)}  (check-in {one.id})" for one in found)
 
 
 def check_in_json(found: Sequence[CheckInView]) -> dict[str, Any]:
