@@ -10,7 +10,7 @@ import click
 from bench import apply_updates, forecasts, importing, measures, memory, webhook_latency
 from bench.harness import DATABASES, Harness, HarnessFactory, harness_factory
 from bench.report import Finding, lines, machine, save
-from sync_service.runtime.memory import tune_memory
+from sync_service.runtime.memory import collect_less_often
 
 Benchmark = Callable[[HarnessFactory, str], Iterator[Finding]]
 
@@ -54,7 +54,7 @@ WITHOUT_DATABASE = frozenset({"forecast"})
 )
 def bench(only: tuple[str, ...], on: tuple[str, ...], path: Path) -> None:
     """Run the benchmarks."""
-    tune_memory()
+    collect_less_often()
     click.echo(", ".join(f"{name} {value}" for name, value in machine().items()))
     findings: list[Finding] = []
     # In the working directory, not in /tmp, which may be in memory: the benchmarks measure durable writes.

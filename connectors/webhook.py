@@ -71,6 +71,9 @@ MOST_VALUES = 500_000
 LARGEST_TEXT = 32 * 1024 * 1024
 """Most bytes of the decoded text. The widest character decides how many bytes each of them takes (PEP 393)."""
 
+LARGEST_FAST = 1024 * 1024
+"""Most bytes of a body that orjson decodes: it takes several times as many bytes of memory for itself."""
+
 _FOUR_BYTES = re.compile(rb"[\xf0-\xff]|\\u[dD][89abAB]")
 _TWO_BYTES = re.compile(rb"[\xc4-\xff]|\\u")
 
@@ -115,6 +118,8 @@ def decode_objects(body: bytes) -> list[dict[str, Any]]:
 
 def _decoded(body: bytes) -> Any:
     _refuse_costly(body)
+    if len(body) > LARGEST_FAST:
+        return _decoded_slowly(body)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -122,7 +127,7 @@ def _decoded(body: bytes) -> Any:
 
 
 def _decoded_slowly(body: bytes) -> Any:
-    """Decode what orjson refuses: half a surrogate pair, and deeper nesting; the errors are in words."""
+    """Decode large bodies, and what orjson refuses: half a surrogate pair, deeper nesting. The errors are in words."""
     try:
         return _decoder.decode(body.decode())
     except RecursionError:

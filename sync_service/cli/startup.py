@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from config.listening import bind
 from config.logging import set_up_logging
 from config.settings import Settings, read_settings
-from sync_service.runtime.memory import tune_memory
+from sync_service.runtime.memory import return_large_blocks
 from sync_service.runtime.wiring import Services, build, utc_now
 from sync_service.store.engine.availability import wait_until_up
 from sync_service.store.engine.database import open_database, writing
@@ -35,7 +35,7 @@ WRITE_SECONDS = 60.0
 
 def settings_for(*, quiet: bool = False) -> Settings:
     """Read the settings and set up the log; a `quiet` command logs only warnings and errors."""
-    tune_memory()
+    return_large_blocks()
     settings = read_settings()
     set_up_logging(settings.log_format, level=logging.WARNING if quiet else logging.INFO)
     return settings

@@ -1,4 +1,4 @@
-"""Memory of every process: large blocks go back to the system, and garbage is collected less often."""
+"""Memory of processes: large blocks go back to the system, and workers collect garbage less often."""
 
 import ctypes
 import gc
@@ -12,12 +12,16 @@ OBJECTS_BEFORE_COLLECTION = 10_000
 Python's own 700 the collector walks through them again and again, for a tenth of the time."""
 
 
-def tune_memory() -> None:
-    """Give blocks of memory over `LARGE_BLOCK` bytes back to the system as soon as they are free; collect less often.
+def collect_less_often() -> None:
+    """Run the garbage collector less often in this process. Not in web processes: requests are in circles."""
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
+
+
+def return_large_blocks() -> None:
+    """Give blocks of memory over `LARGE_BLOCK` bytes back to the system as soon as they are free.
 
     Otherwise glibc raises that bound to the largest block so far, and a process stays as large as its largest request.
     """
-    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if libc is not None and hasattr(libc, "mallopt"):
         libc.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)

@@ -16,6 +16,7 @@ from rq.serializers import JSONSerializer
 
 from sync_service.runtime.call_thread import CallThread
 from sync_service.runtime.drains import CALLS_TRACKERS
+from sync_service.runtime.memory import collect_less_often
 from sync_service.runtime.wakeup import JOB, QUEUE
 from sync_service.runtime.wiring import Services
 
@@ -109,6 +110,7 @@ def drain(name: str) -> None:
 
 def work(services: Services) -> None:
     """Run an RQ worker in this process until it gets a stop signal."""
+    collect_less_often()
     calls = CallThread(services.drains, services.wakeup)
     _services[:], _call_threads[:] = [services], [calls]
     calls.start()
