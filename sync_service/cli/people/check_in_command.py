@@ -35,22 +35,22 @@ as_person = click.option("--as", "email", metavar="EMAIL", help="The person who 
 @click.option("--correct", type=int, metavar="ID", help="Replace this earlier check-in of the same author.")
 @click.option("--withdraw", type=int, metavar="ID", help="Withdraw this earlier check-in of the same author.")
 def check_in(
-    slug: str, *, email: str | None, yes: bool, correct: int | None, withdraw: int | None, **said: str
+    slug: str, *, email: str | None, yes: bool, correct: int | None, withdraw: int | None, **texts: str
 ) -> None:
     """Check in on a key result: at least one of confidence, value, note and blockers.
 
     Without --as, it is whoever runs the command, as an admin. The worker computes a value soon after. Check-ins are
     corrected or withdrawn by their author; explain shows their ids.
     """
-    if withdraw is not None and (correct is not None or any(said.values())):
+    if withdraw is not None and (correct is not None or any(texts.values())):
         raise click.UsageError("--withdraw stands alone: it takes nothing but --as")
     services = open_services()
     try:
         entered = CheckIn(
-            confidence=read_confidence(said["confidence"]),
-            value=read_number(said["value"]),
-            note=one_line(said["note"]),
-            blockers=one_line(said["blockers"]),
+            confidence=read_confidence(texts["confidence"]),
+            value=read_number(texts["value"]),
+            note=one_line(texts["note"]),
+            blockers=one_line(texts["blockers"]),
         )
         with writing(services.engine) as tx:
             view = find_key_result(tx, slug, services.now())
