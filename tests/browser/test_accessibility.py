@@ -54,6 +54,7 @@ class Audit:
     def check(self, name: str) -> None:
         """Check the open page."""
         self.page.wait_for_load_state("load")
+        self.page.evaluate("window.scrollTo(0, 0)")  # a field in focus may have scrolled others below the header
         self.wrong += [f"{name}: {one}" for one in violations(self.page)]
         if self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") > 0:
             self.wrong.append(f"{name}: wider than its window")
