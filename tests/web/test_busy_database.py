@@ -29,6 +29,7 @@ def assert_try_again(response: TestResponse) -> None:
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
 
 
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 def test_a_page_says_what_it_waited_for(
     ana: SessionClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

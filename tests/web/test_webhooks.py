@@ -213,12 +213,11 @@ def test_a_database_error_answers_503(client: FlaskClient, services: Services) -
     assert len(stored_deliveries(services)) == 2
 
 
+@pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
 def test_a_delivery_that_can_not_be_stored_while_another_process_writes_may_be_sent_again(
     client: FlaskClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On SQLite there is one writer at a time; what was not stored is not acknowledged."""
-    if services.engine.dialect.name != "sqlite":
-        return
     with another_writes(services, monkeypatch):
         response = post(client)
         assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
