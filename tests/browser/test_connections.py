@@ -126,6 +126,7 @@ def test_connecting_github_with_a_new_app(site: Site, page: Page, hub: GitHub) -
     close_issue_and_see_it(site, page, hub)
 
 
+@pytest.mark.only_in_test_all
 def test_connecting_github_with_a_token(site: Site, page: Page, hub: GitHub, page_errors: list[str]) -> None:
     """The token is tried, scopes are chosen, and each repository gets one webhook."""
     begin_connection(site, page, "Paste a token", hub)
@@ -158,6 +159,7 @@ def test_connecting_github_with_a_token(site: Site, page: Page, hub: GitHub, pag
     close_issue_and_see_it(site, page, hub)
 
 
+@pytest.mark.only_in_test_all
 def test_connecting_github_by_webhook_only(site: Site, page: Page, hub: GitHub) -> None:
     """The open page shows a wrong signature, and then the valid delivery."""
     begin_connection(site, page, "Webhook only", hub)
@@ -180,6 +182,7 @@ def test_connecting_github_by_webhook_only(site: Site, page: Page, hub: GitHub) 
     expect(page.locator("#made-secret")).to_have_count(0)
 
 
+@pytest.mark.only_in_test_all
 def test_a_token_without_the_permission_for_webhooks_shows_the_values_to_paste(
     site: Site, page: Page, hub: GitHub
 ) -> None:

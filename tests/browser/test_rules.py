@@ -100,6 +100,7 @@ def test_the_focus_stays_in_the_rows_when_one_is_added_or_removed(site_with_issu
     expect(page.get_by_role("button", name="Advanced")).to_be_focused()
 
 
+@pytest.mark.only_in_test_all
 def test_a_rule_is_edited_and_disabled(site_with_issues: Site, page: Page) -> None:
     """A new key result changes both, and the preview shows both."""
     site = site_with_issues
@@ -123,6 +124,7 @@ def test_a_rule_is_edited_and_disabled(site_with_issues: Site, page: Page) -> No
     expect(page.get_by_role("button", name="Enable network-label")).to_be_visible()
 
 
+@pytest.mark.only_in_test_all
 def test_a_nested_condition_is_written_as_text(site_with_issues: Site, page: Page, page_errors: list[str]) -> None:
     """An error is shown while typing, and beside the text after sending."""
     site = site_with_issues

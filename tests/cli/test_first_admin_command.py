@@ -65,6 +65,7 @@ def test_a_start_without_an_admin_prints_a_link_that_opens(run: Run, directory: 
 
 
 @pytest.mark.slow
+@pytest.mark.only_in_test_all
 def test_a_start_with_an_admin_prints_no_link(applied: None, directory: Path) -> None:
     """Its output may be kept by others."""
     port, printed = free_port(), directory / "printed"

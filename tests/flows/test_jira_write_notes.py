@@ -250,6 +250,7 @@ def test_two_workers_write_each_link_once(harness: JiraWriteBackHarness, other_s
     assert harness.writes() == ["POST"] * 5
 
 
+@pytest.mark.only_in_test_all
 def test_a_crash_while_writing_leaves_the_right_links(crashing_worker: CrashingWorker) -> None:
     """There is one link for each key result, none for a former one, and one comment on each issue."""
     with open_jira_harness(crashing_worker.services) as harness:

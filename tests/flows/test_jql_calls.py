@@ -46,6 +46,7 @@ def test_relinked_issues_are_listed_and_not_matched(cloud: JqlHarness) -> None:
     assert cloud.is_listed_soon()
 
 
+@pytest.mark.only_in_test_all
 def test_ten_queries_and_five_hundred_changes_need_ten_calls(cloud: JqlHarness) -> None:
     """One call matches fifty issues with all queries."""
     cloud.shop.create_issues(500, lambda number: BulkIssue(summary="Pay", labels=(f"l{number % 10}",)))

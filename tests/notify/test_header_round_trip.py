@@ -59,6 +59,7 @@ def assert_same(sent: list[str], arrived: list[bytes]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.only_in_test_all
 def test_titles_of_many_scripts_arrive_unchanged() -> None:
     """On the Python that runs the tests; `make test-all` sends thousands with each that there is."""
     sent = titles.natural_titles(400, seed=1)

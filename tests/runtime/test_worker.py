@@ -90,6 +90,7 @@ def test_a_worker_is_counted_while_it_lives(tmp_path: Path, own_valkey: Valkey) 
 
 
 @pytest.mark.slow
+@pytest.mark.only_in_test_all
 def test_a_stopped_worker_is_no_longer_counted(tmp_path: Path, redis_url: str) -> None:
     """A late heartbeat does not register it again."""
     with worker(tmp_path, redis_url) as process:
