@@ -4,6 +4,7 @@ The kernel ends the lock with its process, however it ends.
 """
 
 import fcntl
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,4 +28,6 @@ def one_at_a_time(lock: Path | None, largest: Callable[[], int]) -> Iterator[Non
             file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             opened.callback(os.close, file)
             fcntl.flock(file, fcntl.LOCK_EX)
+        gc.collect()  # what is left of the one before, and then of this one, before the next process reads one
         yield
+        gc.collect()

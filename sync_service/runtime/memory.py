@@ -7,7 +7,7 @@ import sys
 M_MMAP_THRESHOLD = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html
 LARGE_BLOCK = 128 * 1024
 
-OBJECTS_BEFORE_COLLECTION = 10_000
+OBJECTS_BEFORE_COLLECTION = 5_000
 """New objects before the garbage collector runs. A batch of deliveries makes many that live until it is stored; with
 Python's own 700 the collector walks through them again and again, for a tenth of the time."""
 
