@@ -1,6 +1,5 @@
 """Settings of measures: nonsense is refused with the nearest allowed value; defaults; what a measure reads."""
 
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_service.domain.measures.progress import Stay, parse_stay, progress_in_range, round_apart_from
-from sync_service.domain.measures.settings import DEFAULTS, SETTINGS, MeasureError, Step, parse_measure
+from sync_service.domain.measures.settings import DEFAULTS, SETTINGS, Measure, MeasureError, Step, parse_measure
 
 STEPS = {"kind": "steps", "steps": [{"name": "Contract signed"}]}
 
@@ -134,6 +133,14 @@ def test_a_number_field_that_no_connection_reads_is_refused(settings: dict[str, 
     assert raised.value.allowed == found
 
 
+def parsed_or_refused(written: dict[str, Any]) -> Measure | MeasureError:
+    """Return the measure, or the error."""
+    try:
+        return parse_measure(written)
+    except MeasureError as refused:
+        return refused
+
+
 @given(
     st.sampled_from(list(SETTINGS)),
     st.recursive(
@@ -143,10 +150,14 @@ def test_a_number_field_that_no_connection_reads_is_refused(settings: dict[str, 
     ),
 )
 def test_any_value_of_a_setting_is_parsed_or_refused(kind: str, value: Any) -> None:
-    """Never anything but a `MeasureError`."""
+    """A refusal names a setting of the measure and what is allowed; nothing but a `MeasureError` is raised."""
     for name in SETTINGS[kind]:
-        with suppress(MeasureError):
-            parse_measure({"kind": kind, name: value})
+        found = parsed_or_refused({"kind": kind, name: value})
+        if isinstance(found, MeasureError):
+            assert found.field in SETTINGS[kind]
+            assert found.allowed
+        else:
+            assert found.kind == kind
 
 
 @pytest.mark.parametrize(
