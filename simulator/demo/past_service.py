@@ -42,15 +42,7 @@ class PastService:
         """Write a configuration file and apply it, as `okr-sync apply` does."""
         (self.directory / name).write_text(text, encoding="utf-8")
         services = self.services
-        applier = ConfigApplier(
-            engine=services.engine,
-            sealer=services.sealer,
-            connectors=services.connectors,
-            environment=self.environment,
-            zone=services.settings.zone,
-            now=services.now,
-            actor="okr-sync apply",
-        )
+        applier = ConfigApplier.of(services, actor="okr-sync apply", environment=self.environment)
         applier.apply([(name, text.encode())], prune=False)
         services.connections.forget()
 

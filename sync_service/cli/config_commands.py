@@ -79,15 +79,7 @@ def _apply(applying: ConfigApplier, files: Files, *, prune: bool, overwrite: boo
 
 
 def _applying(services: Services) -> ConfigApplier:
-    return ConfigApplier(
-        engine=services.engine,
-        sealer=services.sealer,
-        connectors=services.connectors,
-        environment=read_environment(),
-        zone=services.settings.zone,
-        now=services.now,
-        actor=actor("apply"),
-    )
+    return ConfigApplier.of(services, actor=actor("apply"), environment=read_environment())
 
 
 @click.command(short_help="Print the configuration as a file.")

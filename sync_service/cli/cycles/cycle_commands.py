@@ -92,16 +92,8 @@ def carry_over(slug: str, key_results: tuple[str, ...], *, into: str, rules: boo
     with the settled value. Labels and commands that name the old key result link to its successor too.
     """
     services = open_services()
-    applying = ConfigApplier(
-        engine=services.engine,
-        sealer=services.sealer,
-        connectors=services.connectors,
-        environment={},
-        zone=services.settings.zone,
-        now=services.now,
-        actor=actor("cycle carry-over"),
-        audit_text=f"carried over from {slug} into {into}",
-    )
+    text = f"carried over from {slug} into {into}"
+    applying = ConfigApplier.of(services, actor=actor("cycle carry-over"), audit_text=text)
     carrying = CarryOver(applying=applying, cycle=slug, into=into, slugs=key_results, rules=rules, links=links)
     try:
         plan = carrying.preview() if preview else carrying.carry_out()

@@ -69,16 +69,8 @@ def remove(email: str) -> None:
         fields = state["people"].get(address)
         return [] if fields is None else [Change("people", address, fields, None)]
 
-    ConfigApplier(
-        engine=services.engine,
-        sealer=services.sealer,
-        connectors=services.connectors,
-        environment={},
-        zone=services.settings.zone,
-        now=services.now,
-        actor=actor("people remove"),
-        audit_text="removed a person",
-    ).apply_changes(choose)
+    applying = ConfigApplier.of(services, actor=actor("people remove"), audit_text="removed a person")
+    applying.apply_changes(choose)
     click.echo(f"removed {address}; remove the person from the configuration file too")
     if owned:
         click.echo(f"without an owner now: {', '.join(owned)}")

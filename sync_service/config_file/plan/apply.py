@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, Protocol, Self
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -68,6 +69,48 @@ class RevertsPageEdits(Exception):
         super().__init__("\n".join(lines))
 
 
+APPLIED = "applied configuration files"
+"""What the audit log says first, where nothing else is said."""
+
+
+class Zoned(Protocol):
+    """Settings with the default time zone."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone where neither organisation nor team has one."""
+        ...
+
+
+class Wired(Protocol):
+    """What applying needs of the services of a process."""
+
+    @property
+    def settings(self) -> Zoned:
+        """The settings of the process."""
+        ...
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        ...
+
+    @property
+    def sealer(self) -> Sealer:
+        """What encrypts secrets."""
+        ...
+
+    @property
+    def connectors(self) -> Mapping[str, Connector]:
+        """The connectors, by kind."""
+        ...
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigApplier:
     """Makes the database match files. `environment` resolves `env:NAME`; `actor` is written to the audit log."""
@@ -79,7 +122,28 @@ class ConfigApplier:
     zone: ZoneInfo
     now: Callable[[], datetime]
     actor: str
-    audit_text: str = "applied configuration files"
+    audit_text: str = APPLIED
+
+    @classmethod
+    def of(
+        cls,
+        services: Wired,
+        *,
+        actor: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        audit_text: str = APPLIED,
+    ) -> Self:
+        """Return the applier of a process with these services."""
+        return cls(
+            engine=services.engine,
+            sealer=services.sealer,
+            connectors=services.connectors,
+            environment=environment,
+            zone=services.settings.zone,
+            now=services.now,
+            actor=actor,
+            audit_text=audit_text,
+        )
 
     def plan(self, files: Files, *, prune: bool) -> Plan:
         """Compute what would change. Raise `InvalidFiles` with every error, or `DecryptionError`."""

@@ -84,19 +84,8 @@ def secret_fingerprint(secret: str) -> str:
 
 def editing() -> ConnectionEditor:
     """Return the editor of connections, acting for the caller."""
-    current = services()
-    return ConnectionEditor(
-        ConfigApplier(
-            engine=current.engine,
-            sealer=current.sealer,
-            connectors=current.connectors,
-            environment={},
-            zone=current.settings.zone,
-            now=current.now,
-            actor=actor(),
-            audit_text="changed on the page Connections",
-        )
-    )
+    text = "changed on the page Connections"
+    return ConnectionEditor(ConfigApplier.of(services(), actor=actor(), audit_text=text))
 
 
 def save(change: Callable[[ConnectionEditor], Plan]) -> Plan:

@@ -97,17 +97,8 @@ def name(token: str) -> ResponseReturnValue:
 
 
 def _applying(actor: str) -> ConfigApplier:
-    current = services()
-    return ConfigApplier(
-        engine=current.engine,
-        sealer=current.sealer,
-        connectors=current.connectors,
-        environment={},
-        zone=current.settings.zone,
-        now=current.now,
-        actor=actor,
-        audit_text="became the first admin by the link of the first start",
-    )
+    text = "became the first admin by the link of the first start"
+    return ConfigApplier.of(services(), actor=actor, audit_text=text)
 
 
 def _sign_in(email: str) -> None:

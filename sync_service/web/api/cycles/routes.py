@@ -110,17 +110,7 @@ def carry_over_cycle(path: CyclePath, body: CarryingOver) -> Response:
 
 
 def _applying(audit_text: str) -> ConfigApplier:
-    current = services()
-    return ConfigApplier(
-        engine=current.engine,
-        sealer=current.sealer,
-        connectors=current.connectors,
-        environment={},
-        zone=current.settings.zone,
-        now=current.now,
-        actor=actor(),
-        audit_text=audit_text,
-    )
+    return ConfigApplier.of(services(), actor=actor(), audit_text=audit_text)
 
 
 def _shown(slug: str) -> Response:
