@@ -64,8 +64,7 @@ def use_redis(services: Services) -> None:
         logging.getLogger("worker").exception("Redis does not answer")
 
 
-@pytest.fixture(autouse=True)
-def everything_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+def log_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log as much as can be logged; give up at once what would be waited for; supervise nothing."""
     verbose = lambda log_format, **_: config_logging.set_up_logging(log_format, level=logging.DEBUG)  # noqa: E731
     monkeypatch.setattr(startup, "set_up_logging", verbose)
@@ -73,6 +72,12 @@ def everything_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "DATABASE_SECONDS", 0.0)
     monkeypatch.setattr("sync_service.runtime.worker.work", use_redis)
     monkeypatch.setattr("sync_service.cli.run_commands.supervise", lambda *_, **__: None)
+
+
+@pytest.fixture(autouse=True)
+def everything_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print as much as a command can print."""
+    log_everything(monkeypatch)
 
 
 @pytest.fixture

@@ -12,12 +12,10 @@ from sqlalchemy import make_url
 
 from config import logging as config_logging
 from config.settings import read_settings
-from sync_service.cli import startup
-from sync_service.cli.doctor import command as doctor_command
 from sync_service.runtime import wiring
 from sync_service.web.app import create_app
 from tests.cli.conftest import Run
-from tests.cli.test_passwords_in_addresses import COMMANDS, ESCAPED, secret_forms, use_redis
+from tests.cli.test_passwords_in_addresses import COMMANDS, ESCAPED, log_everything, secret_forms
 from tests.support.migrated_database import prepare
 from tests.support.servers import PostgresDatabases
 
@@ -26,19 +24,14 @@ RIGHT = "open sesame"
 
 @pytest.fixture(autouse=True)
 def everything_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log as much as can be logged; give up at once what would be waited for; supervise nothing."""
-    verbose = lambda log_format, **_: config_logging.set_up_logging(log_format, level=logging.DEBUG)  # noqa: E731
-    monkeypatch.setattr(startup, "set_up_logging", verbose)
-    monkeypatch.setattr(doctor_command, "set_up_logging", verbose)
-    monkeypatch.setattr(startup, "DATABASE_SECONDS", 0.0)
-    monkeypatch.setattr("sync_service.runtime.worker.work", use_redis)
-    monkeypatch.setattr("sync_service.cli.run_commands.supervise", lambda *_, **__: None)
+    """Print as much as a command can print."""
+    log_everything(monkeypatch)
     monkeypatch.setenv("OKR_SYNC_SECRET_KEY", "k" * 40)
 
 
 @pytest.fixture
 def refusing_postgres(postgres: PostgresDatabases) -> Iterator[str]:
-    """Yield the address of a database of a role that does not exist, with a password."""
+    """Yield the address of a database of a role that may not sign in, with a password."""
     url = make_url(postgres.prepared(prepare))
     with psycopg.connect(postgres.server, autocommit=True) as connection:
         owner = sql.Identifier(f"locked_{uuid.uuid4().hex}")
