@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.measures.line import Source
-from sync_service.domain.people.check_in import CONFIDENCE, Right, confidence_words
+from sync_service.domain.people.check_in import CONFIDENCE, Author, Right, confidence_words
 from sync_service.domain.text import in_full
 from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.progress.manual.step_ticks import may_tick, step_states
@@ -69,21 +70,18 @@ def page(
     `?correct=ID` fills the form with one of the caller's check-ins.
     """
     now, who = services().now(), author()
-    correcting = answer.correcting if answer else request.args.get("correct", type=int)
     older = request.args.get("older", type=int)
     with reading(services().engine) as tx:
         view, cycle = find(tx, slug)
-        history = history_view(tx, view.id, before=older, limit=HISTORY_PAGE + 1)
-        entries = history_count(tx, view.id)
         points = course(tx, view.id)
         line = key_result_line(tx, view.id, now)
-        issues = issues_view(tx, view.id)
-        steps = step_states(tx, view)
-        check_ins = check_in_views(tx, view.id, limit=CHECK_INS)
-        corrected = None if correcting is None else check_in_view(tx, view.id, correcting)
-    if corrected is not None and (corrected.withdrawn_at is not None or not corrected.is_by(who)):
-        corrected = None
-    right = Right.NOTHING if view.closed else who.right(view.owner)
+        read = {
+            **_history(tx, view.id, older),
+            **_check_ins(tx, view, who, answer),
+            "listing": list_issues(issues_view(tx, view.id), IssueFilter.read(request.args)),
+            "steps": step_states(tx, view),
+        }
+    typed = request.form if answer or override_mistakes else _fields(read["corrected"])
     return render_template(
         "key_result.html",
         view=view,
@@ -94,26 +92,44 @@ def page(
         line=line[: -LINE_DAYS - 1 : -1],
         days=len(line),
         reconstructed=sum(one.source is Source.RECONSTRUCTED for one in line),
-        history=history[:HISTORY_PAGE],
-        older=history[HISTORY_PAGE - 1].id if len(history) > HISTORY_PAGE else None,
-        continued=older is not None,
-        entries=entries,
-        listing=list_issues(issues, IssueFilter.read(request.args)),
-        steps=steps,
         may_tick=may_tick(view, who),
-        may_check_in=right is not Right.NOTHING,
-        may_set_value=right is Right.WHOLE and view.measure["kind"] == "manual",
-        answer=answer or Answer(),
         may_decide=not view.closed and owns(view.owner),
         override_mistakes=override_mistakes or {},
         decision_mistake=decision_mistake,
-        check_ins=check_ins,
-        mine=[] if right is Right.NOTHING else [one.id for one in check_ins if one.is_by(who)],
-        corrected=corrected,
-        confidences=CONFIDENCE,
-        confidence_words=confidence_words,
-        typed=request.form if answer or override_mistakes else _fields(corrected),
+        typed=typed,
+        **read,
     )
+
+
+def _history(tx: Connection, key_result_id: int, older: int | None) -> dict[str, Any]:
+    """Return a page of the history: the newest entries, or those older than one."""
+    history = history_view(tx, key_result_id, before=older, limit=HISTORY_PAGE + 1)
+    return {
+        "history": history[:HISTORY_PAGE],
+        "older": history[HISTORY_PAGE - 1].id if len(history) > HISTORY_PAGE else None,
+        "continued": older is not None,
+        "entries": history_count(tx, key_result_id),
+    }
+
+
+def _check_ins(tx: Connection, view: KeyResultView, who: Author, answer: Answer | None) -> dict[str, Any]:
+    """Return the check-ins, what the caller may check in, and the check-in that they correct."""
+    correcting = answer.correcting if answer else request.args.get("correct", type=int)
+    corrected = None if correcting is None else check_in_view(tx, view.id, correcting)
+    if corrected is not None and (corrected.withdrawn_at is not None or not corrected.is_by(who)):
+        corrected = None
+    found = check_in_views(tx, view.id, limit=CHECK_INS)
+    right = Right.NOTHING if view.closed else who.right(view.owner)
+    return {
+        "check_ins": found,
+        "mine": [] if right is Right.NOTHING else [one.id for one in found if one.is_by(who)],
+        "corrected": corrected,
+        "may_check_in": right is not Right.NOTHING,
+        "may_set_value": right is Right.WHOLE and view.measure["kind"] == "manual",
+        "answer": answer or Answer(),
+        "confidences": CONFIDENCE,
+        "confidence_words": confidence_words,
+    }
 
 
 def _fields(one: CheckInView | None) -> Mapping[str, str]:
