@@ -1,7 +1,7 @@
 """A GitHub login that is renamed and taken by another person: from webhooks and polls to links and closing dates."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -17,6 +17,7 @@ def harness(services: Services) -> Iterator[GitHubWriteBackHarness]:
     """Yield a GitHub whose webhooks are received when the test says so. Ana's login is anaruiz."""
     with open_github_harness(services) as made:
         made.furnish(on=False)
+        made.clock.set(datetime.now(UTC))  # a poll asks for changes since the connection was made
         yield made
 
 
