@@ -23,6 +23,9 @@ from config.secret_key import MIN_LENGTH, read_or_create
 from sync_service.domain.people.mail_address import host_literal, mailbox
 
 PREFIX = "OKR_SYNC_"
+TOKEN = "OKR_SYNC_TOKEN"  # noqa: S105 - the name of a setting
+"""The API token of `okr-sync plan --server`. No process of the service reads it."""
+
 ENV_FILE = Path(".env")
 _zones = cache(available_timezones)  # it reads a directory of files
 
@@ -253,7 +256,7 @@ def allowed_values() -> dict[str, str]:
 
 def known_names() -> frozenset[str]:
     """Return the names of all settings in the environment."""
-    return frozenset(allowed_values())
+    return frozenset([*allowed_values(), TOKEN])
 
 
 def split_keys(written: SecretStr) -> tuple[str, ...]:

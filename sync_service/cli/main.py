@@ -33,6 +33,7 @@ COMMAND_MODULES = {
     "migrate": "run_commands",
     "web": "serve_command",
     "apply": "config_commands",
+    "plan": "plan.command",
     "export": "config_commands",
     "schema": "config_commands",
     "status": "status_commands",

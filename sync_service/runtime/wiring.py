@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 from config.settings import Settings
 from connectors.registry import RegistryError, load_connectors
 from sync_service.domain.trackers.connector import Connector
-from sync_service.domain.trackers.queries import EvaluatesQueries
+from sync_service.domain.trackers.queries import evaluated_by_tracker
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.receive import WebhookReceiver
 from sync_service.notify import smtp
@@ -123,15 +123,12 @@ def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Ma
     ruleset_cache, ruleset_cache_of_calls = RulesetCache(), RulesetCache()
     applier = UpdateApplier(**parts, ruleset_cache=ruleset_cache_of_calls, settle=settle)
     matcher = QueryMatcher(**parts, ruleset_cache=ruleset_cache_of_calls, settle=settle)
-    evaluated_by_tracker = frozenset(
-        kind for kind, one in connectors.items() if isinstance(one, EvaluatesQueries) and not one.evaluates_locally
-    )
     relinker = Relinker(
         engine=engine,
         settle=settle,
         now=now,
         ruleset_cache=ruleset_cache,
-        listed_kinds=evaluated_by_tracker,
+        listed_kinds=evaluated_by_tracker(connectors),
     )
     return {
         "delivery": UpdateApplier(

@@ -53,6 +53,7 @@ SERVICE: Mapping[str, str] = {
     "config_file.read": "store domain",
     # A file's calendars are built to check them.
     "config_file.plan": "config_file.read progress store domain",
+    "config_file.preview": "config_file.plan config_file.read progress store domain",
     "config_file.edit": "config_file.plan config_file.read store domain",
     "runtime": "write_back tracker_sync ingest progress notify store domain connectors config",
 }
@@ -263,7 +264,7 @@ def test_the_core_knows_only_the_standard_library() -> None:
     [
         ("flask", {"web"}),
         ("sqlalchemy", None),
-        ("requests", {"connectors.http", "connectors.proxies"}),
+        ("requests", {"connectors.http", "connectors.proxies", "cli.plan.server"}),
         ("markdown_it", {"connectors.markdown"}),
     ],
 )

@@ -113,12 +113,15 @@ class Wired(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigApplier:
-    """Makes the database match files. `environment` resolves `env:NAME`; `actor` is written to the audit log."""
+    """Makes the database match files. `actor` is written to the audit log.
+
+    `environment` resolves `env:NAME`. None: no secret that a file refers to is read, and the stored one stays.
+    """
 
     engine: Engine
     sealer: Sealer
     connectors: Mapping[str, Connector]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] | None
     zone: ZoneInfo
     now: Callable[[], datetime]
     actor: str

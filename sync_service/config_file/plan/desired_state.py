@@ -28,7 +28,7 @@ class DesiredStateBuilder:
     stored: State
     known: Mapping[str, set[str]]
     connectors: Mapping[str, Connector]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] | None
     zone: ZoneInfo
     staying: State
     errors: list[FileError] = field(default_factory=list)

@@ -25,7 +25,7 @@ class CredentialsResolver:
     part: FileItem
     stored: Fields
     connector: Connector
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] | None
     errors: list[FileError] = field(default_factory=list)
 
     def fields(self) -> dict[str, Any]:

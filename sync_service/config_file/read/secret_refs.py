@@ -8,6 +8,11 @@ from sync_service.config_file.read.models import Connection
 KEPT = "kept"
 """Stands for the stored secret; exports write it."""
 
+_REFERENCES = ("env:", "file:")
+
+NOT_READ = "a secret that was not read"
+"""Stands for a secret that is not stored yet, where references are not followed."""
+
 _BYTE_ORDER_MARK = "\ufeff"
 """Some editors write it in front of a text."""
 
@@ -61,13 +66,18 @@ def _from_file(path: Path) -> str:
 
 
 def resolve_webhook_secrets(
-    form: Connection, *, stored: Sequence[str], environment: Mapping[str, str], beside: Path
+    form: Connection, *, stored: Sequence[str], environment: Mapping[str, str] | None, beside: Path
 ) -> tuple[str, ...]:
-    """Return the webhook secrets of a connection, the newest first; `kept` stands for all stored ones."""
+    """Return the webhook secrets of a connection, the newest first; `kept` stands for all stored ones.
+
+    Without an `environment` a reference stands for the stored ones too.
+    """
     found: list[str] = []
     for written in form.webhook_secrets:
-        if written != KEPT:
-            found.append(_long_enough(resolve(written, environment=environment, beside=beside)))
+        if environment is None and written.startswith(_REFERENCES):
+            found += stored or [NOT_READ]
+        elif written != KEPT:
+            found.append(_long_enough(resolve(written, environment=environment or {}, beside=beside)))
         elif stored:
             found += stored
         else:
@@ -85,13 +95,18 @@ def _long_enough(secret: str) -> str:
 
 
 def resolve_secret(
-    written: str | None, *, stored: str | None, environment: Mapping[str, str], beside: Path, what: str
+    written: str | None, *, stored: str | None, environment: Mapping[str, str] | None, beside: Path, what: str
 ) -> str | None:
-    """Return the secret, called `what` in errors; None when none is written."""
+    """Return the secret, called `what` in errors; None when none is written.
+
+    Without an `environment` a reference stands for the stored one.
+    """
     if written is None:
         return None
+    if environment is None and written.startswith(_REFERENCES):
+        return stored or NOT_READ
     if written != KEPT:
-        return resolve(written, environment=environment, beside=beside)
+        return resolve(written, environment=environment or {}, beside=beside)
     if stored is None:
         raise MissingSecret(KEPT, f"kept only if {what} is already stored")
     return stored

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from sync_service.domain.trackers.connector import Connection
+from sync_service.domain.trackers.connector import Connection, Connector
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Observation, ScopeRef
 
@@ -92,3 +92,10 @@ class EvaluatesQueries(Protocol):
         the other queries.
         """
         ...
+
+
+def evaluated_by_tracker(connectors: Mapping[str, Connector]) -> frozenset[str]:
+    """Return the kinds of trackers that evaluate queries themselves: we match no issue, listings find the members."""
+    return frozenset(
+        kind for kind, one in connectors.items() if isinstance(one, EvaluatesQueries) and not one.evaluates_locally
+    )

@@ -14,6 +14,8 @@ from sync_service.web.api.entries.check_ins import NewCheckIn
 from sync_service.web.api.line import models as line_models
 from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
 from sync_service.web.api.pagination import json_response
+from sync_service.web.api.plan import models as plan_models
+from sync_service.web.api.plan.bodies import PlanFiles
 from sync_service.web.api.reference import read_reference
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
@@ -31,6 +33,7 @@ RESPONSE_MODELS = (
     entry_models.Step,
     entry_models.StepList,
     line_models.Line,
+    plan_models.Plan,
     cycle_models.CycleClosing,
     cycle_models.CarriedOver,
     list_models.ObjectiveList,
@@ -49,6 +52,7 @@ BODY_MODELS = (
     cycle_models.Settlement,
     cycle_models.Refreezing,
     cycle_models.CarryingOver,
+    PlanFiles,
 )
 
 

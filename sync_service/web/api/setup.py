@@ -13,6 +13,7 @@ from sync_service.web.api.cycles import routes as cycles
 from sync_service.web.api.decisions import routes as decisions
 from sync_service.web.api.entries import check_ins, steps
 from sync_service.web.api.line import routes as line
+from sync_service.web.api.plan import routes as plan
 
 LIMIT = "600/minute"
 """Per token and web process. Webhooks are never limited: GitHub would not send them again."""
@@ -32,12 +33,13 @@ def description(base_path: str) -> dict[str, Any]:
 def install(app: OpenAPI, csrf: CSRFProtect) -> None:
     """Add the API. Install the guards before, so that the limit counts only valid tokens."""
     # Flask runs these in reverse order: registered before the limiter's, it runs after it.
-    app.after_request(_drop_retry_after)
+    app.after_request(_correct_retry_after)
     limiter = Limiter(bearer_auth.fingerprint_sent, app=app, storage_uri="memory://", headers_enabled=True)
     problems.install(app)
     for blueprint in (
         key_results.blueprint,
         line.blueprint,
+        plan.blueprint,
         decisions.blueprint,
         check_ins.blueprint,
         cycles.blueprint,
@@ -50,8 +52,10 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
     app.register_blueprint(openapi.blueprint)
 
 
-def _drop_retry_after(response: Response) -> Response:
-    # Flask-Limiter sends Retry-After with every response; only a 429 should have it.
-    if response.status_code < 400:
+def _correct_retry_after(response: Response) -> Response:
+    # Flask-Limiter sends Retry-After with every response, for its own limit.
+    if response.status_code == 503:
+        response.headers["Retry-After"] = str(problems.RETRY_SECONDS)
+    elif response.status_code != 429:
         response.headers.pop("Retry-After", None)
     return response

@@ -1,0 +1,1 @@
+"""What applying files would change: tried on a private copy of the database."""

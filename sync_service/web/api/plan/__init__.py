@@ -1,0 +1,1 @@
+"""The API of plans: what applying configuration files would change."""
