@@ -222,7 +222,7 @@ def paste_token(page: Page, jira: Jira) -> None:
     expect(page.get_by_text("Connected to Jira as Okr-Bot")).to_be_visible()
 
 
-@pytest.mark.only_in_test_all(jira="9.12.4")
+@pytest.mark.only_in_test_all
 def test_connecting_jira_with_a_token(site: Site, page: Page, jira: Jira) -> None:
     """One webhook is created for all chosen projects, and updated with a new secret."""
     begin_connection(site, page, "Paste a token", jira)

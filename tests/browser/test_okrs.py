@@ -38,7 +38,7 @@ def test_a_person_signs_in_and_opens_a_key_result(page: Page, site: Site) -> Non
     expect(page.get_by_role("link", name="acme/checkout#42")).to_be_visible()
 
 
-@pytest.mark.only_in_test_all(page=Appearance(theme="dark", size="wide"))
+@pytest.mark.only_in_test_all
 @pytest.mark.parametrize("page", APPEARANCES, indirect=True, ids=str)
 def test_no_page_is_wider_than_its_window(page: Page, site: Site) -> None:
     """It fits in each appearance, and on the narrowest phone."""

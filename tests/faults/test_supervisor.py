@@ -83,6 +83,7 @@ def redis_of(data: Path) -> ProcessView:
     return next(one for one in read_process_status(data) or () if one.name == "redis")
 
 
+@pytest.mark.only_in_test_all
 def test_a_leftover_valkey_is_replaced_and_a_second_up_refused(service: Service) -> None:
     """A Redis of an earlier start is stopped. A second start names the running process before it checks the port."""
     leftover = Valkey(private_server(service.directory / "var"))

@@ -130,6 +130,7 @@ def test_a_change_in_a_tracker_moves_its_key_result_with_the_reason(
 @pytest.mark.parametrize("name", TRACKERS)
 @pytest.mark.parametrize("what", CHANGES if ALL else ["moved"])
 @pytest.mark.only_in_test_all(name="jira-data-center")
+@pytest.mark.only_in_test_all(name="jira-cloud")
 def test_real_processes_do_the_same(real_system: RunningSystem, name: str, what: str) -> None:
     """The delivery passes the real web server, worker, scheduler, database and Redis."""
     check_change(real_system, name, what)

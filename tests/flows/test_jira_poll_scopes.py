@@ -198,6 +198,7 @@ def test_a_burst_limit_only_delays_reading_of_its_connection(harness: JiraPollHa
 
 
 @pytest.mark.only_in_test_all(data_center=True)
+@pytest.mark.only_in_test_all
 def test_a_bulk_change_of_a_thousand_issues_computes_each_key_result_a_few_times(harness: JiraPollHarness) -> None:
     """Each owner gets at most one mail."""
     harness.shop.create_issues(1000, lambda number: BulkIssue(summary=f"Pay {number}", labels=("checkout",)))

@@ -126,6 +126,7 @@ def test_a_listing_removes_members_that_no_longer_match(harness: QueryRuleHarnes
     assert harness.rows(tables.query_member) == []
 
 
+@pytest.mark.only_in_test_all
 def test_more_than_a_thousand_members_are_listed(harness: QueryRuleHarness) -> None:
     """GitHub returns a thousand results of a search; the listing continues by creation time, which many share."""
     for number in range(1050):

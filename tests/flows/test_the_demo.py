@@ -53,6 +53,7 @@ def output(directory: Path) -> str:
     return (directory / "told").read_text()
 
 
+@pytest.mark.only_in_test_all
 def test_the_demo_with_once_ends_as_expected_and_leaves_nothing(tmp_path: Path) -> None:
     """It exits with 0, prints the key results, the mails and the times, and leaves no process."""
     with demo(tmp_path, "--once") as process:
@@ -97,6 +98,7 @@ def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -
 
 
 @pytest.mark.parametrize("by_option", [False, True], ids=["PORT", "--port"])
+@pytest.mark.only_in_test_all(by_option=False)
 def test_a_port_in_use_is_an_error(tmp_path: Path, *, by_option: bool) -> None:
     """A port that the user chose, by `PORT` or by the option, which wins, is used, or the error names it."""
     with socket.socket() as other:
@@ -109,6 +111,7 @@ def test_a_port_in_use_is_an_error(tmp_path: Path, *, by_option: bool) -> None:
     assert f"port {port} on 127.0.0.1 is taken" in output(tmp_path)
 
 
+@pytest.mark.only_in_test_all
 def test_the_demo_refuses_a_port_that_is_no_number(tmp_path: Path) -> None:
     """It must not start on another port than the one that was meant."""
     command = [sys.executable, "-m", "simulator.demo"]

@@ -68,6 +68,7 @@ def states(url: str) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.only_in_test_all
 def test_a_worker_is_counted_while_it_lives(tmp_path: Path, own_valkey: Valkey) -> None:
     """It registers again by itself, stays counted while busy, and is no longer counted soon after `kill -9`."""
     url = own_valkey.url

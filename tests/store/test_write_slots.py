@@ -43,6 +43,7 @@ def most_within(found: list[datetime], span: timedelta) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("databases", ["sqlite", "postgresql"] if ALL else ["sqlite"], indirect=True)
+@pytest.mark.only_in_test_all
 def test_a_thousand_issues_stay_within_the_limits_of_an_hour_and_a_minute(engine: Engine) -> None:
     """Both buckets together. Slots are given until they are too far ahead, and then none."""
     links, background = reserve(engine, URGENT, 1000), reserve(engine, BACKGROUND, 1500)

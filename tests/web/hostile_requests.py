@@ -52,7 +52,7 @@ CONDITIONS = (
 )
 """Hostile conditions of rules."""
 
-MOST_FORMS = 50 if ALL else 20
+MOST_FORMS = 50 if ALL else 8
 """About how many forms a route gets."""
 
 BODIES: tuple[tuple[bytes, str], ...] = (
