@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 from sqlalchemy.engine import Connection, Engine, Row
 
-from sync_service.domain.measures.status import Span
 from sync_service.domain.people.notices import WaitingNotice, choose_for_mail
 from sync_service.notify import render
 from sync_service.notify.notice_text import NoticeItem
@@ -100,6 +99,6 @@ def _notice_item(row: Row[Any], settings: Settings, now: datetime) -> NoticeItem
         owned=row.owned,
         change=change_of(row),
         thresholds=settings.thresholds,
-        expected=Span.of_days(row.starts, row.ends, settings.zone).elapsed(now),
+        expected=settings.span(row.starts, row.ends).elapsed(now),
         proposed=waiting.value if waiting else None,
     )

@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.cycles.as_of import time_of_value
 from sync_service.domain.measures.inputs import Inputs
-from sync_service.domain.measures.status import Pace, Span
+from sync_service.domain.measures.status import Pace
 from sync_service.domain.trackers.observations import State
 from sync_service.store.okrs.key_results import KeyResult
 from sync_service.store.okrs.team_settings import team_settings
@@ -18,7 +18,7 @@ def pace_of(tx: Connection, one: KeyResult, now: datetime, outside_since: dateti
     today = time_of_value(one.span, now).astimezone(settings.zone).date()
     first = min(outside_since or now, time_of_value(one.span, now)).astimezone(settings.zone).date()
     return Pace(
-        span=Span.of_days(*one.days, settings.zone),
+        span=one.span,
         now=now,
         thresholds=settings.thresholds,
         stays=one.stay is not None,

@@ -30,7 +30,6 @@ from sync_service.store.okrs import key_results, query_listings, query_members, 
 from sync_service.store.okrs.applying import applied
 from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
-from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.queue.retry import drain_rows
 from sync_service.store.trackers import issues, scope_changes
@@ -165,15 +164,10 @@ class Relinker:
         due.release(tx, tables.recompute, row, wait=wait, causes=[])
 
     def _until_next_day(self, tx: Transaction, key_result_id: int) -> timedelta:
-        """Return the time until a few seconds after midnight in the time zone of a key result's team.
-
-        The end of its cycle and the freeze may be earlier: they are midnights of the organisation.
-        """
+        """Return the time until a few seconds after midnight in the time zone of a key result's team."""
         here = self.now().astimezone(key_results.zone(tx, key_result_id))
         midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        (one,) = key_results.read(tx, [key_result_id])
-        times = (one.span.ends_at, one.span.freezes_at(team_settings(tx).grace_days), midnight.astimezone(UTC))
-        return min(at for at in times if at > self.now()) + timedelta(seconds=5) - self.now()
+        return midnight.astimezone(UTC) + timedelta(seconds=5) - self.now()
 
     def _compute(
         self, tx: Transaction, ruleset: Ruleset, causes: Mapping[int, Sequence[Cause]], *, by_rule: bool = False

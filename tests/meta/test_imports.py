@@ -40,7 +40,7 @@ STORE: Mapping[str, str] = {
     "store.cycles": "store.okrs store.trackers store.queue store.engine store.tables domain",
     "store.people": "store.trackers store.queue store.engine store.tables domain",
     # A poll requests to compute key results, and a note depends on links.
-    "store.jobs": "store.okrs store.trackers store.queue store.engine store.tables domain",
+    "store.jobs": "store.cycles store.okrs store.trackers store.queue store.engine store.tables domain",
     "store.views": "store domain",
 }
 

@@ -15,6 +15,7 @@ from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.text import in_full
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables as t
+from sync_service.store.cycles import spans
 from sync_service.store.okrs import key_results, team_settings
 from sync_service.store.okrs.team_settings import Settings
 from sync_service.store.queue import relink_requests
@@ -92,7 +93,7 @@ class FollowUps:
             case "connections" if change.before:
                 self._connection(change)
             case "organisation" if change.differs("grace_days"):
-                self._recompute(self._key_results(t.cycle.c.ends_at <= self.now), _changed_fields(change, "grace_days"))
+                self._recompute(spans.key_results_ended(self.tx, self.now), _changed_fields(change, "grace_days"))
             case "objectives" if change.differs(*_OF_OBJECTIVES):
                 self._recompute(
                     self._key_results(t.objective.c.slug == change.key), _changed_fields(change, *_OF_OBJECTIVES)

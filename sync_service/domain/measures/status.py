@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 
@@ -51,18 +51,27 @@ DEFAULT_THRESHOLDS = Thresholds()
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A cycle: its first moment, and the first moment after it."""
+    """A cycle: its first moment, and the first moment after it. Its days, and those of grace, are those of `zone`."""
 
     starts_at: datetime
     ends_at: datetime
+    zone: tzinfo = UTC
 
     @classmethod
     def of_days(cls, starts: date, ends: date, zone: tzinfo) -> "Span":
         """Return the span from the first day through the last one in a time zone."""
-        return cls(
-            datetime.combine(starts, time.min, zone),
-            datetime.combine(ends + timedelta(days=1), time.min, zone),
-        )
+        return cls(_midnight(starts, zone), _midnight(ends + timedelta(days=1), zone), zone)
+
+    @property
+    def days(self) -> int:
+        """The number of days."""
+        return (self._day_of(self.ends_at - _TICK) - self._day_of(self.starts_at)).days + 1
+
+    def day_of(self, now: datetime) -> int:
+        """Return the day of the cycle, the first is 1; 0 before it, and the last one after it."""
+        if now < self.starts_at:
+            return 0
+        return min((self._day_of(now) - self._day_of(self.starts_at)).days + 1, self.days)
 
     def elapsed(self, now: datetime) -> float:
         """Return the elapsed share of the cycle, 0…1."""
@@ -73,8 +82,18 @@ class Span:
         return now >= self.freezes_at(grace_days)
 
     def freezes_at(self, grace_days: int = GRACE_DAYS) -> datetime:
-        """Return when the numbers of the cycle become final."""
-        return self.ends_at + timedelta(days=grace_days)
+        """Return when the numbers of the cycle become final: when the days of grace are over."""
+        return _midnight(self._day_of(self.ends_at - _TICK) + timedelta(days=grace_days + 1), self.zone)
+
+    def _day_of(self, at: datetime) -> date:
+        return at.astimezone(self.zone).date()
+
+
+_TICK = timedelta(microseconds=1)
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,12 @@ from sync_service.domain.trackers.state_changes import (
     with_history,
     with_states,
 )
+from sync_service.store.cycles import spans
 from sync_service.store.engine import versions
+from sync_service.store.engine.database import among
 from sync_service.store.okrs import key_results
 from sync_service.store.okrs.linked_issues import counts
-from sync_service.store.tables import cycle, issue, key_result, link, objective
+from sync_service.store.tables import issue, key_result, link, objective
 from sync_service.store.trackers import issue_states, issues
 
 READ_AGAIN = timedelta(days=7)
@@ -41,18 +43,25 @@ def wanted(tx: Transaction, connection_id: int, *, now: datetime, limit: int, st
     Those of the newest cycle come first.
     With `starts`, also those that were done without a known start since their history was read.
     """
-    since = sa.func.max(cycle.c.starts_at)
+    running = {
+        span.starts_at: among(tx, objective.c.id, some)
+        for span, some in spans.objectives_by_span(tx).items()
+        if span.starts_at <= now < span.ends_at + ENDED_LATELY
+    }
+    if not running:
+        return []
+    starts_at = sa.case(*((mine, sa.literal(at, issue.c.closed_at.type)) for at, mine in running.items()))
+    newest = sa.func.max(starts_at)
     ids = (
         sa.select(issue.c.id)
         .join(link, link.c.issue_id == issue.c.id)
         .join(key_result, key_result.c.id == link.c.key_result_id)
         .join(objective, objective.c.id == key_result.c.objective_id)
-        .join(cycle, cycle.c.id == objective.c.cycle_id)
         .where(issue.c.connection_id == connection_id, issue.c.gone_reason.is_(None), issue.c.state.isnot(None), counts)
-        .where(cycle.c.starts_at <= now, cycle.c.ends_at > now - ENDED_LATELY)
-        .where(sa.or_(_unknown(now), _unknown_start() if starts else sa.false()))
+        .where(sa.or_(*running.values()))
+        .where(sa.or_(_unknown(now, starts_at), _unknown_start() if starts else sa.false()))
         .group_by(issue.c.id)
-        .order_by(since.desc(), issue.c.id)
+        .order_by(newest.desc(), issue.c.id)
         .limit(limit)
     )
     found = [one.id for one in tx.execute(ids)]
@@ -69,9 +78,9 @@ def wanted(tx: Transaction, connection_id: int, *, now: datetime, limit: int, st
     ]
 
 
-def _unknown(now: datetime) -> sa.ColumnElement[bool]:
+def _unknown(now: datetime, starts_at: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
     since = issue.c.states_known_since
-    late = sa.and_(since > cycle.c.starts_at, sa.or_(issue.c.created_at.is_(None), since > issue.c.created_at))
+    late = sa.and_(since > starts_at, sa.or_(issue.c.created_at.is_(None), since > issue.c.created_at))
     return sa.and_(sa.or_(since.is_(None), late), _not_read_since(sa.literal(now - READ_AGAIN, issue.c.closed_at.type)))
 
 

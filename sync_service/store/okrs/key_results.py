@@ -107,8 +107,6 @@ def _select(tx: Transaction, ids: Iterable[int]) -> sa.Select[Any]:
             k,
             sa.func.coalesce(k.c.owner_id, o.c.owner_id).label("owner_or_default"),
             o.c.team_id,
-            c.c.starts_at,
-            c.c.ends_at,
             c.c.starts,
             c.c.ends,
         )
@@ -120,6 +118,7 @@ def _select(tx: Transaction, ids: Iterable[int]) -> sa.Select[Any]:
 
 
 def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
+    settings = team_settings(tx)
     return [
         KeyResult(
             id=row.id,
@@ -131,7 +130,7 @@ def _key_results(tx: Transaction, statement: sa.Select[Any]) -> list[KeyResult]:
             stay=parse_stay(row.stay) if row.stay else None,
             measure=parse_measure(row.measure),
             settings=row.measure,
-            span=Span(row.starts_at, row.ends_at),
+            span=settings.of(row.team_id).span(row.starts, row.ends),
             days=(row.starts, row.ends),
             explanation=row.explanation,
             state=KeyResultState(Status(row.status), row.current, row.progress),

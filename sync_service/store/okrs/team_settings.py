@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, Thresholds
+from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, Span, Thresholds
 from sync_service.domain.people.cadence import NEVER, Cadence, parse_cadence
 from sync_service.store.engine.database import default_zone
 from sync_service.store.tables import organisation, team
@@ -26,6 +27,10 @@ class Settings:
     thresholds: Thresholds = DEFAULT_THRESHOLDS
     calendar: Mapping[str, Any] | None = None
     cadence: Cadence = NEVER
+
+    def span(self, starts: date, ends: date) -> Span:
+        """Return a cycle, from its first to its last day, as it begins and ends for these key results."""
+        return Span.of_days(starts, ends, self.zone)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from sync_service.domain.trackers.closing_date import ClosingSource
 from sync_service.domain.trackers.observations import State, TermKind
 from sync_service.store import tables
 from sync_service.store.okrs.linked_issues import counting_through, counts
+from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.queue.fetch_requests import UNREACHABLE
 from sync_service.store.trackers import siblings
 from sync_service.store.trackers.issues import TermKey, read_terms
@@ -63,12 +64,13 @@ def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
     """Return the issues linked to a key result, open ones first, by connection and key; then links without an issue."""
     k, o, c = tables.key_result, tables.objective, tables.cycle
     settings = tx.execute(
-        sa.select(k.c.measure, c.c.starts_at, c.c.ends_at)
+        sa.select(k.c.measure, c.c.starts, c.c.ends, o.c.team_id)
         .join(o, o.c.id == k.c.objective_id)
         .join(c, c.c.id == o.c.cycle_id)
         .where(k.c.id == key_result_id)
     ).one()
-    measure, span = parse_measure(settings.measure), Span(settings.starts_at, settings.ends_at)
+    measure = parse_measure(settings.measure)
+    span = team_settings(tx).of(settings.team_id).span(settings.starts, settings.ends)
     grouped: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in tx.execute(_linked(key_result_id)):
         grouped[row.id].append(row)

@@ -146,7 +146,7 @@ def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) 
             o.c.slug.label("objective"),
             o.c.title.label("objective_title"),
             c.c.slug.label("cycle"),
-            *(c.c.starts, c.c.ends, c.c.starts_at, c.c.ends_at, o.c.team_id),
+            *(c.c.starts, c.c.ends, o.c.team_id),
             p.c.email,
             p.c.name,
         )
@@ -165,10 +165,10 @@ def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) 
 def _key_result(
     row: Row[Any], out_of_date: Stale | None, latest: Latest, settings: TeamSettings, now: datetime
 ) -> KeyResultView:
-    frozen = Span(row.starts_at, row.ends_at).frozen(now, settings.grace_days)
-    final = read_frozen(row.frozen) if frozen else None
     of_team = settings.of(row.team_id)
-    span = Span.of_days(row.starts, row.ends, of_team.zone)
+    span = of_team.span(row.starts, row.ends)
+    frozen = span.frozen(now, settings.grace_days)
+    final = read_frozen(row.frozen) if frozen else None
     return KeyResultView(
         id=row.id,
         slug=row.slug,

@@ -9,13 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.measures.status import Span
 from sync_service.domain.people.notices import Change
 from sync_service.store import tables
+from sync_service.store.cycles.spans import freeze_times
 from sync_service.store.okrs.key_results import change_of
 from sync_service.store.okrs.roll_ups import RollUp, roll_ups
 from sync_service.store.okrs.staleness import Stale
-from sync_service.store.okrs.team_settings import team_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +170,7 @@ def _objective(row: Row[Any], key_results: Sequence[str], rolled: RollUp) -> Obj
 def cycles(tx: Transaction, now: datetime, *, after: int | None, limit: int) -> list[CycleView]:
     """Return cycles in order of creation, those after the row id `after`."""
     c = tables.cycle
-    grace_days = team_settings(tx).grace_days
+    freezes_at = freeze_times(tx)
     return [
         CycleView(
             id=row.id,
@@ -179,7 +178,7 @@ def cycles(tx: Transaction, now: datetime, *, after: int | None, limit: int) -> 
             name=row.name,
             starts=row.starts,
             ends=row.ends,
-            closed=Span(row.starts_at, row.ends_at).frozen(now, grace_days),
+            closed=freezes_at[row.slug] <= now,
         )
         for row in tx.execute(_from(sa.select(c), c, after, limit))
     ]

@@ -15,10 +15,11 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
+from sync_service.store.cycles.spans import freeze_times
 from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.history import is_shown, value_changed
 from sync_service.store.okrs.roll_ups import ChildView, RollUp, roll_ups
-from sync_service.store.okrs.team_settings import team_settings
+from sync_service.store.okrs.team_settings import organisation_zone
 from sync_service.store.views.key_results import KeyResultView, key_result_views
 
 LONGEST_COURSE = 2000
@@ -27,9 +28,9 @@ LONGEST_COURSE = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleView:
-    """A cycle: its first and last day, and `span`, its start and end as times (the end is exclusive).
+    """A cycle: its first and last day, and `span`, its start and end in the organisation's time zone.
 
-    `closed`: its numbers are final.
+    `closed`: its numbers are final, those of all teams.
     """
 
     slug: str
@@ -95,15 +96,15 @@ class Point:
 
 def cycle_views(tx: Transaction, now: datetime) -> list[CycleView]:
     """Return the cycles, the latest first."""
-    c, grace_days = tables.cycle, team_settings(tx).grace_days
+    c, freezes_at, zone = tables.cycle, freeze_times(tx), organisation_zone(tx)
     return [
         CycleView(
             slug=row.slug,
             name=row.name,
             starts=row.starts,
             ends=row.ends,
-            span=(span := Span(row.starts_at, row.ends_at)),
-            closed=span.frozen(now, grace_days),
+            span=Span(row.starts_at, row.ends_at, zone),
+            closed=freezes_at[row.slug] <= now,
         )
         for row in tx.execute(sa.select(c).order_by(c.c.starts_at.desc(), c.c.id.desc()))
     ]

@@ -12,7 +12,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sync_service.domain.measures.line import DayValue
-from sync_service.domain.measures.status import Span
 from sync_service.domain.text import amount, counted
 from sync_service.store.views.key_results import KeyResultView
 from sync_service.store.views.objectives import Point
@@ -30,10 +29,10 @@ class Chart:
 
 
 def build_chart(
-    view: KeyResultView, span: Span, points: Sequence[Point], line: Sequence[DayValue], now: datetime, zone: ZoneInfo
+    view: KeyResultView, points: Sequence[Point], line: Sequence[DayValue], now: datetime, zone: ZoneInfo
 ) -> Chart:
     """Return the chart of a value over its cycle, for a reader in a time zone; `line` are the days of the cycle."""
-    value = partial(amount, unit=view.unit, target=view.target)
+    value, span = partial(amount, unit=view.unit, target=view.target), view.span
     reconstructed = _before(view, line, min(point.at for point in points))
     until = min(max(now, points[-1].at), max(span.ends_at, points[-1].at))
     figures = {
@@ -62,7 +61,7 @@ def _figure(point: Point, text: str) -> list[Any]:
 
 def _before(view: KeyResultView, line: Sequence[DayValue], first: datetime) -> list[Point]:
     """Return the value at the end of each day before the first change that was seen, and at that time the last one."""
-    zone = view.span.starts_at.tzinfo
+    zone = view.span.zone
     ends = [(datetime.combine(one.day + timedelta(days=1), time.min, tzinfo=zone), one.value) for one in line]
     points = list(dropwhile(lambda point: point.value is None, (Point(at, value) for at, value in ends if at < first)))
     return [*points, Point(first, points[-1].value)] if points else []

@@ -88,7 +88,7 @@ def page(
         cycle=cycle,
         expected=view.expected,
         pace=pace_text.status_reason(view, now),
-        chart=chart.build_chart(view, cycle.span, points, line, now, zone()) if points else None,
+        chart=chart.build_chart(view, points, line, now, zone()) if points else None,
         line=line[: -LINE_DAYS - 1 : -1],
         days=len(line),
         reconstructed=sum(one.source is Source.RECONSTRUCTED for one in line),

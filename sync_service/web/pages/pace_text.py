@@ -1,18 +1,15 @@
 """Explain in words why a key result has its status: progress against the progress expected by now."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sync_service.domain.measures.status import DAYS_AT_RISK, Span, Status, Thresholds
 from sync_service.domain.text import counted, number, percent
 from sync_service.store.views.key_results import KeyResultView
 
-DAY = timedelta(days=1)
-
 
 def day_of_cycle(span: Span, now: datetime) -> tuple[int, int]:
     """Return the day of the cycle and its number of days; clamped before and after the cycle."""
-    days = max(round((span.ends_at - span.starts_at) / DAY), 1)
-    return min(max(int((now - span.starts_at) / DAY) + 1, 0), days), days
+    return span.day_of(now), span.days
 
 
 def status_reason(view: KeyResultView, now: datetime) -> str:

@@ -9,8 +9,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.cycles.frozen import Frozen
 from sync_service.domain.cycles.outcomes import score
-from sync_service.domain.measures.status import Span
-from sync_service.store.okrs.team_settings import team_settings
+from sync_service.store.cycles.spans import freeze_times
 from sync_service.store.tables import cycle, key_result
 from sync_service.store.views.key_results import KeyResultView, key_result_views
 
@@ -38,7 +37,7 @@ class ClosingLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosingView:
-    """A cycle. `final`: the days of grace are over, at `freezes_at`."""
+    """A cycle. `final`: the days of grace are over for all its teams, at `freezes_at`."""
 
     slug: str
     name: str
@@ -61,7 +60,7 @@ def closing_view(tx: Transaction, slug: str, now: datetime) -> ClosingView | Non
     row = tx.execute(sa.select(c).where(sa.func.lower(c.c.slug) == slug.lower())).one_or_none()
     if row is None:
         return None
-    span, grace_days = Span(row.starts_at, row.ends_at), team_settings(tx).grace_days
+    freezes_at = freeze_times(tx)[row.slug]
     views = key_result_views(tx, now, cycle=row.slug)
     ids = [one.id for one in views]
     rows = tx.execute(sa.select(k.c.id, k.c.outcome, k.c.score).where(k.c.id.in_(ids)))
@@ -71,8 +70,8 @@ def closing_view(tx: Transaction, slug: str, now: datetime) -> ClosingView | Non
         name=row.name,
         starts=row.starts,
         ends=row.ends,
-        freezes_at=span.freezes_at(grace_days),
-        final=span.frozen(now, grace_days),
+        freezes_at=freezes_at,
+        final=freezes_at <= now,
         settled_at=row.settled_at,
         key_results=tuple(_line(one, scores) for one in views),
     )
