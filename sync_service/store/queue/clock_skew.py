@@ -43,6 +43,7 @@ def _waits(settle: timedelta) -> Mapping[str, Waits]:
         "query_candidate": Waits(first=due.LEASE, later=due.LONGEST_POSTPONE),
         "query_listing": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_POSTPONE),
         "recompute": Waits(first=DAY, later=DAY),
+        "forecast": Waits(first=DAY, later=DAY),
         "write_back": Waits(first=write_slots.FARTHEST, later=due.LONGEST_POSTPONE),
         "write_back_round": Waits(first=due.LONGEST_WAIT),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),

@@ -34,6 +34,7 @@ TABLES: Mapping[str, sa.Table] = {
         tables.rule_revision,
         tables.relink_request,
         tables.recompute,
+        tables.forecast,
         tables.notice,
         tables.connection_alert,
         tables.mail,

@@ -213,3 +213,17 @@ recompute = sa.Table(
     sa.Column("causes", sa.JSON, nullable=False),
     *due_columns("recompute"),
 )
+
+
+# The newest forecast of a key result; `due_at`: when it is computed again.
+forecast = sa.Table(
+    "forecast",
+    metadata,
+    row_id(),
+    sa.Column("key_result_id", Id, sa.ForeignKey("key_result.id", ondelete="CASCADE"), nullable=False, unique=True),
+    sa.Column("request_count", sa.Integer, nullable=False, server_default="0"),  # increases with each request
+    sa.Column("at", Instant),  # when it was computed; null: not yet
+    sa.Column("found", sa.JSON),  # what it says; null: the key result has none
+    sa.Column("computed_from", sa.JSON),  # goal, position, weeks, days
+    *due_columns("forecast"),
+)
