@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.cycles.as_of import time_of_value
 from sync_service.domain.cycles.frozen import Frozen, OutOfDate, Refrozen
+from sync_service.domain.forecasts.goal import KINDS
 from sync_service.domain.measures.applying.applied import Applied, Computation, announced, apply, lapse
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.parts import Change, split
@@ -22,7 +23,7 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.progress.inputs import InputReader
 from sync_service.progress.pace import only_dropped, pace_of
 from sync_service.store.jobs import write_backs
-from sync_service.store.okrs import key_results, linked_issues
+from sync_service.store.okrs import forecasts, key_results, linked_issues
 from sync_service.store.okrs.history import outside_since
 from sync_service.store.okrs.key_results import Computed, KeyResult, NewNotice
 from sync_service.store.okrs.linked_issues import PreviewLinks
@@ -80,8 +81,13 @@ def compute_locked(
     key_results.save(tx, changed, now=now)
     if changed:
         write_backs.wake(tx, ruleset.write_back_connections)
+        forecasts.request(tx, (one.key_result.id for one in changed if _has_forecast(one.key_result)))
     notices = _update_notices(tx, computed, now=now, settle=settle)
     return ComputeResult(sum(one.moved for one in changed), notices)
+
+
+def _has_forecast(one: KeyResult) -> bool:
+    return one.measure.kind in KINDS and one.stay is None
 
 
 def _differs(one: Computed) -> bool:

@@ -26,7 +26,7 @@ from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, retry_on_conflict, writing
 from sync_service.store.jobs import write_backs
-from sync_service.store.okrs import key_results, query_listings, query_members, rules
+from sync_service.store.okrs import forecasts, key_results, query_listings, query_members, rules
 from sync_service.store.okrs.applying import applied
 from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
@@ -158,6 +158,7 @@ class Relinker:
         by_time = [] if ends is not None and ends <= self.now() else [Cause(what="another day of the cycle passed")]
         causes = [from_columns(columns) for columns in row.causes] or by_time
         self._compute(tx, self.ruleset_cache.current(tx), {row.key_result_id: causes})
+        forecasts.request(tx, [row.key_result_id])  # its settings, its cycle or the day may have changed
         wait, ends = self._until_next_day(tx, row.key_result_id), applied.ends_at(tx, row.key_result_id)
         if ends is not None:
             wait = min(wait, max(ends - self.now(), timedelta(0)))

@@ -20,6 +20,7 @@ from sync_service.notify.compose_notices import NoticeComposer
 from sync_service.notify.connection_alerts import ConnectionAlerter
 from sync_service.notify.outbox import Outbox
 from sync_service.notify.send_mail import MailSender
+from sync_service.progress.forecasts.forecast_jobs import Forecaster
 from sync_service.progress.relink_jobs import Relinker
 from sync_service.runtime.drains import Drains
 from sync_service.runtime.redis_server import private_server
@@ -143,6 +144,7 @@ def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Ma
         "rule_revision": relinker.drain_revisions,
         "relink_request": relinker.drain_relinks,
         "recompute": relinker.drain_recomputes,
+        "forecast": Forecaster(engine=engine, now=now).drain,
     }
 
 

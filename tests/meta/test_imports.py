@@ -24,7 +24,7 @@ DOMAIN: Mapping[str, str] = {
     "domain.trackers": "domain.text",
     "domain.rules": "domain.trackers domain.text",
     "domain.measures": "domain.rules domain.trackers domain.text",
-    "domain.forecasts": "domain.measures domain.text",
+    "domain.forecasts": "domain.measures domain.trackers domain.text",
     "domain.cycles": "domain.measures domain.rules domain.trackers domain.text",
     # A notice is about a change of status.
     "domain.people": "domain.measures domain.trackers domain.text",
@@ -49,7 +49,7 @@ SERVICE: Mapping[str, str] = {
     "progress": "store domain",
     "ingest": "progress store domain",
     "tracker_sync": "ingest progress store domain",
-    "write_back": "tracker_sync store domain",
+    "write_back": "tracker_sync progress store domain",
     "config_file.read": "store domain",
     # A file's calendars are built to check them.
     "config_file.plan": "config_file.read progress store domain",

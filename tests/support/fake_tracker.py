@@ -24,6 +24,7 @@ from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.receive import WebhookReceiver
 from sync_service.notify.connection_alerts import ConnectionAlerter
 from sync_service.notify.outbox import Outbox
+from sync_service.progress.forecasts.forecast_jobs import Forecaster
 from sync_service.progress.relink_jobs import Relinker
 from sync_service.runtime.drains import Drains
 from sync_service.store import tables
@@ -134,6 +135,7 @@ class CoreHarness:
                 "rule_revision": relinker.drain_revisions,
                 "relink_request": relinker.drain_relinks,
                 "recompute": relinker.drain_recomputes,
+                "forecast": Forecaster(engine=self.engine, now=clock).drain,
                 "connection_alert": ConnectionAlerter(
                     engine=self.engine, outbox=outbox, settle=self.settle, now=clock
                 ).drain,

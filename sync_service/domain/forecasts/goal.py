@@ -42,10 +42,14 @@ def net_done(week: Week) -> Fraction:
 
 @dataclass(frozen=True)
 class History:
-    """What happened before a forecast: the position at the beginning of the first week, and all full weeks since."""
+    """What happened before a forecast: the position at the beginning of the first week, and all full weeks since.
+
+    The count began after `counts_from` weeks: those before show the pace, and nothing was forecast then.
+    """
 
     first: Position
     weeks: Sequence[Week]
+    counts_from: int = 0
 
     @cached_property
     def positions(self) -> Sequence[Position]:

@@ -24,7 +24,8 @@ def track_record(goal: Goal, history: History) -> TrackRecord:
     A date that has not passed yet is left out, also where the target is reached by now: else dates that come true
     early would count before those that do not. No forecast is made of a target that is reached.
     """
-    outcomes = [came_true(goal, history, made) for made in range(FEWEST_WEEKS, len(history.weeks))]
+    first = max(FEWEST_WEEKS, history.counts_from)
+    outcomes = [came_true(goal, history, made) for made in range(first, len(history.weeks))]
     return TrackRecord(called=sum(one is not None for one in outcomes), came_true=sum(one is True for one in outcomes))
 
 

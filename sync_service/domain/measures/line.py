@@ -80,7 +80,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 def reconstruct(inputs: Inputs, issues: Mapping[int, PastIssue], days: Iterable[CycleDay]) -> list[DayValue]:
     """Return the line of these days, oldest first; each happening is applied once, on its day."""
-    waiting = sorted(_happenings(inputs, issues), key=lambda one: one[0])
+    waiting = happenings(inputs, issues)
     present = Present(inputs.span, tallied=inputs.measure.tallied)
     line, applied = [], 0
     for one in days:
@@ -92,7 +92,16 @@ def reconstruct(inputs: Inputs, issues: Mapping[int, PastIssue], days: Iterable[
     return line
 
 
-def _happenings(inputs: Inputs, issues: Mapping[int, PastIssue]) -> Iterator[tuple[datetime, int, Contribution]]:
+Happening = tuple[datetime, int, Contribution]
+"""A time, an issue, and what it brought from then on."""
+
+
+def happenings(inputs: Inputs, issues: Mapping[int, PastIssue]) -> list[Happening]:
+    """Return the times at which issues began to bring something else, oldest first."""
+    return sorted(_happenings(inputs, issues), key=lambda one: one[0])
+
+
+def _happenings(inputs: Inputs, issues: Mapping[int, PastIssue]) -> Iterator[Happening]:
     """Yield each time at which an issue began to bring something else, with what it brought from then on."""
     reads = inputs.measure.reads
     for id_, one in issues.items():

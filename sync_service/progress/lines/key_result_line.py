@@ -25,7 +25,7 @@ def key_result_line(tx: Connection, key_result_id: int, now: datetime) -> list[D
     The value of today is the present one.
     """
     (one,) = key_results.read(tx, [key_result_id])
-    inputs = _inputs(tx, one, now)
+    inputs = line_inputs(tx, one, now)
     days = cycle_days(inputs.calendar.zone, *one.days, now)
     if not one.measure.reads:
         return _line(tx, one, inputs, days)
@@ -50,7 +50,7 @@ def _reconstructed(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequenc
     return reconstruct(inputs, past_inputs.past_issues(tx, one.id), days)
 
 
-def _inputs(tx: Connection, one: KeyResult, now: datetime) -> Inputs:
+def line_inputs(tx: Connection, one: KeyResult, now: datetime) -> Inputs:
     """Return the inputs that all days have in common: the settings of today."""
     settings = team_settings(tx).of(one.team_id)
     calendar = build_calendar(settings.calendar, settings.zone)

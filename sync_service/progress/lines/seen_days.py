@@ -24,7 +24,7 @@ def seen_days(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequence[Cyc
     entries = history.recorded_entries(tx, one.id) if days else []
     if not entries:
         return []
-    recorded = _Recorded(inputs, deque(entries), past_inputs.not_imported_until(tx, one.id, entries[0].at))
+    recorded = Recorded(inputs, deque(entries), past_inputs.not_imported_until(tx, one.id, entries[0].at))
     recorded.go_on_to(days[0].begins)
     line: list[DayValue] = []
     for day in days:
@@ -38,7 +38,7 @@ def seen_days(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequence[Cyc
 
 
 @dataclass(slots=True)
-class _Recorded:
+class Recorded:
     """What was recorded until a time; `entries` are those after it, `late` says until when issues were imported."""
 
     settings: Inputs
