@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.engine import Connection
 
 from sync_service.cli import output
+from sync_service.cli.forecasts.forecast_output import forecast_lines
 from sync_service.cli.lines.line_output import line_json, line_lines
 from sync_service.cli.people.check_in_text import SHOWN, check_in_json, check_in_lines
 from sync_service.cli.startup import open_services
@@ -25,10 +26,12 @@ from sync_service.store.engine.database import reading
 from sync_service.store.okrs import query_listings
 from sync_service.store.tables import key_result
 from sync_service.store.views.check_ins import check_in_views
+from sync_service.store.views.forecasts.forecast_view import forecast_view
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from sync_service.store.views.service_status import backlogs, connection_views
 from sync_service.web.api import models
+from sync_service.web.api.forecasts.models import forecast_words_json
 
 
 @click.command(short_help="Print the status of the service.")
@@ -87,12 +90,14 @@ def explain(slug: str, *, as_json: bool, limit: int, written: str | None, as_lin
         issues, history = issues_view(tx, view.id), history_view(tx, view.id, limit=limit)
         queries = query_listings.toward(tx, view.id)
         check_ins = check_in_views(tx, view.id, limit=SHOWN)
+        forecast = forecast_view(tx, view)
     if as_json:
         found = output.explain_json(view, issues, history, explanation) | check_in_json(check_ins)
+        found |= forecast_words_json(forecast)
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         lines = output.explain_lines(view, issues, history, queries, explanation)
-        click.echo("\n".join([*lines, *check_in_lines(view, check_ins)]))
+        click.echo("\n".join([*lines, *check_in_lines(view, check_ins), *forecast_lines(forecast)]))
 
 
 def _print_past(view: KeyResultView, at: datetime, explanation: Explanation | None, *, as_json: bool) -> None:

@@ -72,8 +72,9 @@ WEB: Mapping[str, str] = {
     "web.first_run": "web.request config_file store domain",
     # The JSON of views. The command line prints it too, so it imports no Flask.
     "web.api.models": "store domain",
+    "web.api.forecasts.models": "web.api.models progress store domain",
     # A cycle is carried over as a file is applied.
-    "web.api": "web.api.models web.request progress config_file store domain",
+    "web.api": "web.api.forecasts.models web.api.models web.request progress config_file store domain",
     # The app, its health and its webhooks.
     "web": (
         "web.decisions web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "
@@ -82,7 +83,7 @@ WEB: Mapping[str, str] = {
 }
 
 CLI: Mapping[str, str] = {
-    "cli.output": "web.api.models runtime progress store domain",
+    "cli.output": "web.api.forecasts.models web.api.models runtime progress store domain",
     "cli.startup": "runtime store config",
     # It tries the mail server.
     "cli.doctor": "cli.output cli.startup runtime notify config_file store domain config",

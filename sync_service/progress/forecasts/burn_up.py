@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.forecasts.burn_up.amounts import WeekChanges, position_of
 from sync_service.domain.forecasts.goal import History, Position, exact, net_done
+from sync_service.domain.forecasts.samples import MOST_WEEKS as SAMPLED
 from sync_service.domain.forecasts.samples import WEEK, Week, by_week, full_weeks
 from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.inputs import Inputs
@@ -52,16 +53,19 @@ def read_burn_up(tx: Connection, one: KeyResult, now: datetime) -> BurnUp:
     seen = _Seen.read(tx, one, inputs, cycle_days(zone, today - MOST_WEEKS * WEEK - 6 * DAY, today, now))
     since = _known_since(inputs, past, seen, zone)
     first_weekday = team_settings(tx).week_starts
-    starts = [] if since is None else full_weeks(since, today, first_weekday=first_weekday)[-MOST_WEEKS:]
+    known = [] if since is None else full_weeks(since, today, first_weekday=first_weekday)
+    starts = known[-MOST_WEEKS:]
     changes = [(at.astimezone(zone).date(), week) for at, week in _changes(one, past, seen)]
     weeks = by_week(changes, starts)
+    # A forecast that was made when more weeks were known can't be made again of fewer.
+    fewest = SAMPLED if len(known) > MOST_WEEKS else 0
     position = position_of(one.measure, (each.now for each in issues.values()), one.span)
     first = _before(position, [week for day, week in changes if starts and day >= starts[0]])
     return BurnUp(
         now=now,
         today=today,
         position=position,
-        history=History(first, weeks, counts_from=_counts_from(one, starts, zone)),
+        history=History(first, weeks, counts_from=max(_counts_from(one, starts, zone), fewest)),
         starts=starts,
         issues=issues,
     )

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.text import instant
 from sync_service.progress.explanation import explain_value
 from sync_service.store.engine.database import reading
+from sync_service.store.views.forecasts.forecast_view import forecast_view
 from sync_service.store.views.issues import IssueView, issues_view
 from sync_service.store.views.key_results import (
     KeyResultView,
@@ -18,6 +19,7 @@ from sync_service.store.views.key_results import (
     key_result_views,
 )
 from sync_service.web.api.etag import unless_unchanged
+from sync_service.web.api.forecasts.models import KeyResultDetail, forecast_json
 from sync_service.web.api.models import Explanation, HistoryList, IssueList, KeyResult, KeyResultList
 from sync_service.web.api.openapi_docs import api_blueprint, responses
 from sync_service.web.api.pagination import (
@@ -70,12 +72,17 @@ def list_key_results(query: KeyResultsQuery) -> Response:
         return unless_unchanged(tx, build)
 
 
-@blueprint.get("/key-results/<slug>", responses=responses(KeyResult, polled=True, missing=True))
+@blueprint.get("/key-results/<slug>", responses=responses(KeyResultDetail, polled=True, missing=True))
 @guarded(Guard.VIEWER)
 def show_key_result(path: KeyResultPath) -> Response:
-    """Show one key result."""
+    """Show one key result, with its forecast."""
+
+    def build() -> Response:
+        view = find(tx, path.slug)
+        return json_response(KeyResult.json_of(view) | forecast_json(forecast_view(tx, view)))
+
     with reading(services().engine) as tx:
-        return unless_unchanged(tx, lambda: json_response(KeyResult.json_of(find(tx, path.slug))))
+        return unless_unchanged(tx, build)
 
 
 @blueprint.get("/key-results/<slug>/history", responses=responses(HistoryList, list_=True, polled=True, missing=True))

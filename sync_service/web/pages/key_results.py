@@ -8,6 +8,7 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.forecasts.words.forecast_text import effect_text
 from sync_service.domain.measures.line import Source
 from sync_service.domain.people.check_in import CONFIDENCE, Author, Right, confidence_words
 from sync_service.domain.text import in_full
@@ -15,6 +16,7 @@ from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.progress.manual.step_ticks import may_tick, step_states
 from sync_service.store.engine.database import reading
 from sync_service.store.views.check_ins import CheckInView, check_in_view, check_in_views
+from sync_service.store.views.forecasts.forecast_view import forecast_view
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
 from sync_service.store.views.objectives import CycleView, course, cycle_views, history_count
@@ -80,6 +82,7 @@ def page(
             **_check_ins(tx, view, who, answer),
             "listing": list_issues(issues_view(tx, view.id), IssueFilter.read(request.args)),
             "steps": step_states(tx, view),
+            "forecast": forecast_view(tx, view),
         }
     typed = request.form if answer or override_mistakes else _fields(read["corrected"])
     return render_template(
@@ -92,6 +95,7 @@ def page(
         line=line[: -LINE_DAYS - 1 : -1],
         days=len(line),
         reconstructed=sum(one.source is Source.RECONSTRUCTED for one in line),
+        effect_text=effect_text,
         may_tick=may_tick(view, who),
         may_decide=not view.closed and owns(view.owner),
         override_mistakes=override_mistakes or {},

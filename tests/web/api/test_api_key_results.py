@@ -38,6 +38,7 @@ def test_a_key_result_has_the_form_of_the_contract(api: ApiHarness, token: str) 
         "frozen": None,
         "updated_at": "2026-11-02T11:00:00.000Z",
         "explanation": "1 of 2 issues done",
+        "forecast": None,
     }
 
 

@@ -1,0 +1,1 @@
+"""Forecasts, and what closing an issue is worth, on the command line."""

@@ -1,0 +1,1 @@
+"""Forecasts in words, the same on pages and on the command line."""

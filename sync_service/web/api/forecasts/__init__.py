@@ -1,0 +1,1 @@
+"""Forecasts, and what closing an issue is worth, in the API."""
