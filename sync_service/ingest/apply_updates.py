@@ -259,19 +259,18 @@ def _outcome_with_fetch(batch: IssueBatch, update: Update, outcome: str, fetch: 
 
 def _request_fetch(batch: IssueBatch, update: Update, one: FetchNeeded) -> str:
     connection_id = update.connection_id
-    if one.scope and not batch.ruleset.scope_of(connection_id, one.scope):
+    watching = _who_watches(batch.ruleset, connection_id, one)
+    if not watching:
+        assert one.scope is not None
         return ignored(batch.ruleset.why_unwatched(connection_id, one.scope))
-    fetching = _who_can_fetch(batch.ruleset, connection_id, one)
+    fetching = next((id_ for id_ in watching if batch.ruleset.trackers[id_].can_fetch), None)
     if fetching is None:
         return f"{one.reason}, and there are no credentials to fetch it with"
     batch.fetch_requests[fetching, one.identity] = (one, update.delivery_id)
     return f"{one.reason}, so it will be fetched"
 
 
-def _who_can_fetch(ruleset: Ruleset, connection_id: int, one: FetchNeeded) -> int | None:
-    """Return the connection itself, or a sibling that watches the same scope, whichever has credentials."""
-    for candidate in (connection_id, *ruleset.siblings_of(connection_id)):
-        watches = one.scope is None or ruleset.scope_of(candidate, one.scope) is not None
-        if ruleset.trackers[candidate].can_fetch and watches:
-            return candidate
-    return None
+def _who_watches(ruleset: Ruleset, connection_id: int, one: FetchNeeded) -> list[int]:
+    """Return the connection itself and its siblings, those that watch the scope of the issue."""
+    everybody = (connection_id, *ruleset.siblings_of(connection_id))
+    return [id_ for id_ in everybody if one.scope is None or ruleset.scope_of(id_, one.scope) is not None]

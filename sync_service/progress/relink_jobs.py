@@ -19,6 +19,7 @@ from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.progress import scope_move_jobs
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import LinkInput, known_entries, relink
 from sync_service.progress.term_names import TermNames, keys_of
@@ -32,7 +33,7 @@ from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.queue.retry import drain_rows
-from sync_service.store.trackers import issues, scope_changes
+from sync_service.store.trackers import issues, scope_changes, scope_moves
 from sync_service.store.trackers.issues import IssueRow
 
 log = structlog.get_logger(__name__)
@@ -83,6 +84,8 @@ class Relinker:
         state = tx.scalar(sa.select(tables.rule_revision.c.state).where(tables.rule_revision.c.id == row.id))
         if state == "retired":
             self._sweep(tx, row)
+        elif scope_moves.holds_rules_back(tx, row.connection_id):
+            due.release(tx, tables.rule_revision, row, wait=scope_move_jobs.WAIT)
         elif row.query is None and issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
             # Issues that came since the last chunk are already linked by this revision.
             why = RelinkReason(what=f"rule {row.rule_slug} changed", key_result=row.key_result_id, origin="rule")
@@ -105,6 +108,7 @@ class Relinker:
         ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
         self._compute(tx, ruleset, {one.key_result_id: [cause] for one in [*before, row]}, by_rule=True)
         write_backs.wake(tx, ruleset.write_back_connections)
+        scope_moves.wake(tx, row.connection_id)
 
     def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
         mine = sa.and_(tables.link.c.origin == "rule", tables.link.c.source == row.id)
@@ -120,7 +124,10 @@ class Relinker:
             due.settle(tx, tables.rule_revision, [row], [{"outcome": "retired"}])
 
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
-        if issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, parent=_parent_of(row)):
+        move = scope_moves.of_request(tx, row.id)
+        if move is not None and move.stage == "copying":
+            scope_move_jobs.copy(tx, row, move)
+        elif issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, parent=_parent_of(row)):
             ruleset = self.ruleset_cache.current(tx)
             held = self._link_chunk(tx, ruleset, row, [RelinkReason.from_columns(one) for one in row.reasons])
             # A query may name a label that was renamed.
@@ -129,6 +136,8 @@ class Relinker:
             ):
                 query_candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
             due.release(tx, tables.relink_request, row, cursor=held[-1].id)
+        elif move is not None and not scope_move_jobs.end(tx, row, move):
+            pass
         else:
             if self._is_evaluated_by_tracker(tx, row.connection_id):
                 query_listings.request_soon(tx, query_candidates.asking(tx, row.connection_id))

@@ -11,7 +11,7 @@ from sync_service.runtime.call_thread import CallThread
 from sync_service.runtime.drains import CALLS_TRACKERS
 from sync_service.runtime.wiring import Services
 from sync_service.store.queue.clock_skew import repair_due_times
-from sync_service.store.trackers import connection_removal
+from sync_service.store.trackers import connection_removal, scope_removal
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +48,7 @@ def beat(services: Services, calls: CallThread) -> None:
     Delete some rows of removed connections too.
     """
     connection_removal.go_on(services.engine, batches=REMOVAL_BATCHES)
+    scope_removal.go_on(services.engine, batches=REMOVAL_BATCHES)
     names = services.drains.due()
     if not services.wakeup.wake(names):
         for name in names:

@@ -17,7 +17,7 @@ from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
 from sync_service.store.okrs import query_listings, rules, team_settings
 from sync_service.store.queue import rate_limits, scheduled_tasks
-from sync_service.store.trackers import connection_removal, connections, scope_names, siblings
+from sync_service.store.trackers import connection_removal, connections, scope_moves, scope_names
 
 _TABLES: Mapping[str, sa.Table] = {
     "organisation": t.organisation,
@@ -74,7 +74,7 @@ class ChangeWriter:
     def remove(self, change: Change) -> None:
         """Remove one item; rows that refer to it follow the tables' foreign keys."""
         if change.section == "links":
-            self.tx.execute(sa.delete(t.manual_link).where(_named(t.manual_link, change.key)))
+            self._remove_link(change.key)
         elif change.section == "connections":
             connection_removal.begin(self.tx, str(change.key))
         else:
@@ -100,7 +100,8 @@ class ChangeWriter:
             return
         lost = set(change.before["scopes"]) - set(change.after["scopes"])
         connection_id = self.id_of("connections", str(change.key))
-        self.tx.execute(sa.delete(t.scope).where(t.scope.c.connection_id == connection_id, t.scope.c.name.in_(lost)))
+        assert connection_id is not None
+        scope_moves.stop_watching(self.tx, connection_id, lost)
 
     def id_of(self, section: str, name: str | None) -> int | None:
         """Return the row id of a named item; None when there is no name."""
@@ -194,10 +195,13 @@ class ChangeWriter:
         own_scopes = t.scope.c.connection_id == connection_id
         covered = self.now if fields["earlier"] == "ignore" else None
         before = (change.before or {}).get("scopes", ())
-        added = scope_names.watch(self.tx, connection_id, fields["scopes"], covered_at=covered)
+        scope_moves.keep_watching(self.tx, connection_id, fields["scopes"])
+        coming = scope_moves.moving_names(self.tx, connection_id)
+        wanted = [name for name in fields["scopes"] if name not in coming]
+        added = scope_names.watch(self.tx, connection_id, wanted, covered_at=covered)
         for name in added:
             if name not in before:  # else its scope has a new name, and this one is for another scope
-                siblings.adopt_scope(self.tx, connection_id, name)
+                scope_moves.adopt(self.tx, connection_id, name)
         if covered and change.differs("earlier"):
             self.tx.execute(
                 sa.update(t.scope).where(own_scopes, t.scope.c.covered_at.is_(None)).values(covered_at=covered)
@@ -220,7 +224,11 @@ class ChangeWriter:
         rules.write(self.tx, wanted, changed_by=self.actor, now=self.now)
 
     def _save_link(self, key: Key, fields: Fields) -> None:
-        changed = sa.update(t.manual_link).where(_named(t.manual_link, key)).values(weight=fields["weight"])
+        changed = (
+            sa.update(t.manual_link)
+            .where(_named(t.manual_link, key))
+            .values(weight=fields["weight"], kept_for_scope_id=None)
+        )
         if self.tx.execute(changed).rowcount == 0:
             columns = {
                 "key_result_id": self.id_of("key_results", key[0]),
@@ -229,6 +237,11 @@ class ChangeWriter:
                 "weight": fields["weight"],
             }
             self.tx.execute(sa.insert(t.manual_link).values(columns))
+
+    def _remove_link(self, key: Key) -> None:
+        found = self.tx.scalar(sa.select(t.manual_link.c.id).where(_named(t.manual_link, key)))
+        if found is not None and not scope_moves.keep_link(self.tx, found):
+            self.tx.execute(sa.delete(t.manual_link).where(t.manual_link.c.id == found))
 
 
 def forget_page_edits(tx: Transaction, section: str, key: Key) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store import tables as t
 from sync_service.store.engine.encryption import DecryptionError, Sealer
+from sync_service.store.trackers import scope_moves
 
 Key = str | tuple[str, str, str]
 """The key of a link is its key result, its connection, and the issue's key."""
@@ -82,9 +83,7 @@ Emails = Mapping[int | None, str | None]
 
 
 def _connections(tx: Transaction, sealer: Sealer, email: Emails) -> dict[Key, Fields]:
-    scopes: dict[int, list[str]] = {}
-    for row in tx.execute(sa.select(t.scope).order_by(t.scope.c.id)):
-        scopes.setdefault(row.connection_id, []).append(row.name)
+    scopes = scope_moves.configured_names(tx)
     return {
         row.slug: _pick(row, "kind", "site", "options", "earlier", "write_back")
         | {
@@ -135,6 +134,7 @@ def _links(tx: Transaction) -> dict[Key, Fields]:
         sa.select(m.c.key, m.c.weight, c.c.slug.label("connection"), k.c.slug.label("key_result"))
         .join(c, c.c.id == m.c.connection_id)
         .join(k, k.c.id == m.c.key_result_id)
+        .where(m.c.kept_for_scope_id.is_(None))
         .order_by(k.c.slug, c.c.slug, m.c.key)
     )
     return {(row.key_result, row.connection, row.key): {"weight": row.weight} for row in tx.execute(found)}

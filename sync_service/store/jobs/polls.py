@@ -17,7 +17,7 @@ from sync_service.store.engine.database import DatabaseNow, insert_or_skip
 from sync_service.store.okrs import key_results
 from sync_service.store.okrs.linked_issues import counts
 from sync_service.store.queue import fetch_requests
-from sync_service.store.tables import fetch_request, issue, link, live_connection, poll, rule, scope
+from sync_service.store.tables import fetch_request, issue, link, live_connection, live_scope, poll, rule, scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +32,10 @@ class PollScope:
 
 def ensure(tx: Transaction, connection_id: int) -> None:
     """Poll every scope of a connection now; a scope that is not covered starts with a full import."""
-    mine = sa.select(scope.c.id, scope.c.covered_at).where(scope.c.connection_id == connection_id)
+    mine = sa.select(live_scope.c.id, live_scope.c.covered_at).where(live_scope.c.connection_id == connection_id)
     rows = [
         {"connection_id": connection_id, "scope_id": row.id, "since": row.covered_at}
-        for row in tx.execute(mine.order_by(scope.c.id))
+        for row in tx.execute(mine.order_by(live_scope.c.id))
     ]
     insert_or_skip(tx, poll, rows, unique=("scope_id",), due_at=DatabaseNow())
     for row in rows:
@@ -56,7 +56,7 @@ def hurry(tx: Transaction, connection_id: int | None = None) -> int:
 
 def poll_scope(tx: Transaction, row: Row[Any]) -> PollScope:
     """Return the scope of a poll."""
-    found = tx.execute(sa.select(scope).where(scope.c.id == row.scope_id)).one()
+    found = tx.execute(sa.select(live_scope).where(live_scope.c.id == row.scope_id)).one()
     return PollScope(
         id=found.id,
         name=found.current_name or found.name,
@@ -124,13 +124,17 @@ def is_importing(tx: Transaction, connection_id: int) -> bool:
     """Return whether a first import of a connection is under way and has not failed."""
     works = sa.and_(poll.c.attempts <= 1, poll.c.stopped_reason.is_(None))
     first = sa.and_(poll.c.connection_id == connection_id, poll.c.due_at.isnot(None), works)
-    uncovered = sa.and_(scope.c.id == poll.c.scope_id, scope.c.covered_at.is_(None), scope.c.gone_reason.is_(None))
+    uncovered = sa.and_(
+        live_scope.c.id == poll.c.scope_id, live_scope.c.covered_at.is_(None), live_scope.c.gone_reason.is_(None)
+    )
     return tx.scalar(sa.select(sa.exists().where(first, uncovered))) is True
 
 
 def read(tx: Transaction, ids: Sequence[int]) -> list[Row[Any]]:
     """Return polls, each with the `name` of its scope, the `slug` of its connection, and `is_due`."""
     due = (poll.c.due_at <= DatabaseNow()).label("is_due")
-    found = sa.select(poll, scope.c.name, live_connection.c.slug, due).join(scope, scope.c.id == poll.c.scope_id)
+    found = sa.select(poll, live_scope.c.name, live_connection.c.slug, due).join(
+        live_scope, live_scope.c.id == poll.c.scope_id
+    )
     found = found.join(live_connection, live_connection.c.id == poll.c.connection_id)
     return list(tx.execute(found.where(poll.c.id.in_(ids)).order_by(poll.c.id)))

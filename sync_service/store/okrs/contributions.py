@@ -17,7 +17,7 @@ from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.store.engine.database import among
 from sync_service.store.okrs.linked_issues import PreviewLinks, close_something, linked, through, weighed
-from sync_service.store.tables import connection, contribution, issue, scope
+from sync_service.store.tables import connection, contribution, issue, live_scope
 
 Contributions = dict[int, Contribution]
 """The contributions of one key result, by issue id."""
@@ -209,9 +209,9 @@ def known_since(tx: Transaction, key_result_ids: Collection[int]) -> dict[int, d
         return {}
     c = contribution.c
     statement = (
-        sa.select(c.key_result_id, sa.func.max(scope.c.covered_at).label("since"))
+        sa.select(c.key_result_id, sa.func.max(live_scope.c.covered_at).label("since"))
         .join(issue, issue.c.id == c.issue_id)
-        .join(scope, scope.c.id == issue.c.scope_id)
+        .join(live_scope, live_scope.c.id == issue.c.scope_id)
         .join(connection, connection.c.id == issue.c.connection_id)
         .where(among(tx, c.key_result_id, key_result_ids), connection.c.earlier == "ignore")
         .group_by(c.key_result_id)

@@ -20,7 +20,7 @@ from sync_service.store.tables import (
     issue,
     issue_state,
     live_connection,
-    scope,
+    live_scope,
     step_tick,
 )
 from sync_service.store.trackers import issue_states
@@ -63,9 +63,9 @@ def version(tx: Transaction, key_result_id: int) -> tuple[Any, ...]:
     c, h, i = contribution.c, history.c, issue.c
     entries = sa.select(sa.func.max(h.id)).where(h.key_result_id == key_result_id)
     newest = (sa.func.max(i[name]) for name in ("updated_at", "received_at", "history_read_at"))
-    imports = (sa.func.count(scope.c.covered_at), sa.func.max(scope.c.covered_at))
+    imports = (sa.func.count(live_scope.c.covered_at), sa.func.max(live_scope.c.covered_at))
     linked = sa.select(sa.func.count(), *newest, *imports).join(issue, i.id == c.issue_id)
-    linked = linked.outerjoin(scope, scope.c.id == i.scope_id).where(c.key_result_id == key_result_id)
+    linked = linked.outerjoin(live_scope, live_scope.c.id == i.scope_id).where(c.key_result_id == key_result_id)
     changes = sa.select(sa.func.count(), sa.func.max(issue_state.c.id))
     changes = changes.join(contribution, c.issue_id == issue_state.c.issue_id).where(c.key_result_id == key_result_id)
     return tuple(value for statement in (entries, linked, changes) for value in tx.execute(statement).one())
@@ -73,11 +73,11 @@ def version(tx: Transaction, key_result_id: int) -> tuple[Any, ...]:
 
 def not_imported_until(tx: Transaction, key_result_id: int, since: datetime) -> dict[int, datetime | None]:
     """Return the linked issues whose scope was not imported completely at a time: until when; None: it still is not."""
-    c, covered = contribution.c, scope.c.covered_at
+    c, covered = contribution.c, live_scope.c.covered_at
     found = (
         sa.select(c.issue_id, covered)
         .join(issue, issue.c.id == c.issue_id)
-        .join(scope, scope.c.id == issue.c.scope_id)
+        .join(live_scope, live_scope.c.id == issue.c.scope_id)
         .where(c.key_result_id == key_result_id, sa.or_(covered.is_(None), covered > since))
     )
     return {row.issue_id: row.covered_at for row in tx.execute(found)}

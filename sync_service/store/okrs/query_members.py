@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import database_now, insert_or_skip, upsert
-from sync_service.store.tables import issue, query_member, rule_revision, scope
+from sync_service.store.tables import issue, live_scope, query_member, rule_revision
 
 LAG = timedelta(minutes=5)
 """How far a tracker's search index may lag."""
@@ -175,8 +175,8 @@ def _contradicts(run: int, *, complete: bool) -> sa.ColumnElement[bool]:
         rule_revision.c.id == query_member.c.revision_id,
         issue.c.connection_id == rule_revision.c.connection_id,
         issue.c.identity == query_member.c.identity,
-        scope.c.id == issue.c.scope_id,
-        scope.c.gone_reason.isnot(None),
+        live_scope.c.id == issue.c.scope_id,
+        live_scope.c.gone_reason.isnot(None),
     )
     missing = sa.and_(query_member.c.run != run, query_member.c.holds, ~hidden)
     return sa.or_(shown, missing) if complete else shown

@@ -16,7 +16,7 @@ from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.okrs import query_listings
 from sync_service.store.okrs.rules import MATCHES_NOTHING
-from sync_service.store.tables import key_result, live_connection, rule_revision, scope
+from sync_service.store.tables import key_result, live_connection, live_scope, rule_revision
 from sync_service.store.trackers import accounts
 from sync_service.store.trackers.connections import has_credentials
 from sync_service.store.trackers.siblings import Groups, groups, site_key
@@ -158,7 +158,7 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
             covered=row.covered_at is not None,
             current_name=row.current_name,
         )
-        for row in tx.execute(sa.select(scope).order_by(scope.c.id))
+        for row in tx.execute(sa.select(live_scope).order_by(live_scope.c.id))
     )
     rules = RuleIndex(_compiled(tx))
     key_results = {folded(row.slug): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}

@@ -82,7 +82,7 @@ def _gone(
     tx: Transaction, key_result_ids: Sequence[int], *, of: Sequence[int] | None = None
 ) -> Iterator[tuple[int, Stale]]:
     """Yield key results that reach a scope that can no longer be watched: any, or only those in `of`."""
-    s, c = tables.scope, tables.live_connection
+    s, c = tables.live_scope, tables.live_connection
     statement = (
         sa.select(s, c.c.slug)
         .join(c, c.c.id == s.c.connection_id)

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine.database import DatabaseNow, insert_or_skip
-from sync_service.store.tables import live_connection, scheduled_task, scope
+from sync_service.store.tables import live_connection, live_scope, scheduled_task
 
 CALLER = ""
 """The name of the row that creates the others."""
@@ -60,7 +60,7 @@ def hurry_one(tx: Transaction, connection_id: int, name: str) -> None:
 
 def watched_scopes(tx: Transaction, connection_id: int) -> list[ScopeRef]:
     """Return the scopes of a connection with their present names; an unknown id is an empty string."""
-    mine = sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.name)
+    mine = sa.select(live_scope).where(live_scope.c.connection_id == connection_id).order_by(live_scope.c.name)
     return [ScopeRef(row.external_id or "", row.current_name or row.name) for row in tx.execute(mine)]
 
 

@@ -36,6 +36,7 @@ from sync_service.store.tables.trackers import (
     fetch_request,
     former_scope_name,
     live_connection,
+    live_scope,
     oauth_state,
     oauth_token,
     poll,
@@ -43,6 +44,7 @@ from sync_service.store.tables.trackers import (
     rejected_delivery,
     scheduled_task,
     scope,
+    scope_move,
     term,
 )
 from sync_service.store.tables.write_back import link_comment, write_back, write_back_round
@@ -71,6 +73,7 @@ __all__ = [
     "link",
     "link_comment",
     "live_connection",
+    "live_scope",
     "mail",
     "manual_link",
     "metadata",
@@ -93,6 +96,7 @@ __all__ = [
     "rule_revision",
     "scheduled_task",
     "scope",
+    "scope_move",
     "session",
     "sign_in_link",
     "step_tick",

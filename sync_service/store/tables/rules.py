@@ -60,6 +60,7 @@ manual_link = sa.Table(
     sa.Column("weight", sa.Float, nullable=False),
     refers("issue_id", "issue", nullable=True, on_delete="SET NULL"),
     *origin_columns(),
+    sa.Column("kept_for_scope_id", Id),  # removed once this scope, which moves to another connection, has moved
     sa.UniqueConstraint("key_result_id", "connection_id", "key"),
     sa.Index("ix_manual_link_issue_id", "issue_id"),
     sa.Index("ix_manual_link_connection_id_key", "connection_id", "key"),

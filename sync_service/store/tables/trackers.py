@@ -77,7 +77,30 @@ scope = sa.Table(
     sa.Column("gone_reason", sa.Text),  # reason why it can no longer be watched
     sa.Column("gone_at", Instant),  # the time of the newest report about that
     sa.Column("gone_for_good", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("removed_at", Instant),  # no longer watched: its issues let go of it batch by batch, then it is deleted
     sa.UniqueConstraint("connection_id", "name"),
+)
+
+# What everybody reads: the scopes that are watched.
+live_scope = sa.select(scope).where(scope.c.removed_at.is_(None)).subquery("scope")
+
+
+# A scope that moves to a connection which has no row for it yet: what a sibling knows of its issues is copied, in
+# chunks. The relink request with `request_id` is what does it.
+scope_move = sa.Table(
+    "scope_move",
+    metadata,
+    row_id(),
+    refers("connection_id", "connection"),  # where it moves to
+    sa.Column("name", sa.String(300), nullable=False),  # as configured there
+    refers("from_scope_id", "scope"),  # where it is watched meanwhile
+    refers("request_id", "relink_request"),
+    sa.Column("drops", sa.Boolean, nullable=False, server_default=sa.false()),  # it is no longer watched there then
+    sa.Column("covered_at", Instant),
+    sa.Column("began_at", Instant, nullable=False),
+    sa.Column("stage", sa.String(10), nullable=False),  # copying, linking, activating
+    sa.UniqueConstraint("connection_id", "name"),
+    sa.UniqueConstraint("request_id"),
 )
 
 

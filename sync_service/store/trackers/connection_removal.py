@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 
 from sync_service.store import tables as t
 from sync_service.store.engine.database import DatabaseNow, reading, writing
+from sync_service.store.trackers import scope_moves
 
 BATCH = 1000
 """Rows of one table deleted in one transaction."""
@@ -39,6 +40,7 @@ def begin(tx: Transaction, slug: str) -> None:
     found = tx.scalar(sa.select(t.live_connection.c.id).where(t.live_connection.c.slug == slug))
     if found is None:
         return
+    scope_moves.leave_connection(tx, found)
     for table in (*_CONFIGURED, *_CALLS, t.write_back_round):
         tx.execute(sa.delete(table).where(table.c.connection_id == found))
     r = t.rule_revision

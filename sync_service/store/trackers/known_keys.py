@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import insert_or_skip
-from sync_service.store.tables import former_scope_name, issue, known_key, scope
+from sync_service.store.tables import former_scope_name, issue, known_key, live_scope
 
 ParentRef = tuple[str | None, str]
 """The identity of a parent, if known, and its key as a child has it."""
@@ -80,7 +80,7 @@ def _identities(tx: Transaction, connection_id: int, folded: Collection[str]) ->
 
 def _scope_names(tx: Transaction, connection_id: int) -> Mapping[str, Collection[str]]:
     """Return all names of each scope that has or had several, by each of them."""
-    s, f = scope.c, former_scope_name.c
+    s, f = live_scope.c, former_scope_name.c
     groups: dict[str, set[str]] = defaultdict(set)
     known = sa.select(s.external_id, s.name, s.current_name).where(
         s.connection_id == connection_id, s.external_id.isnot(None)

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.observations import AccountSeen, ScopeSeen
 from sync_service.store.queue import relink_requests
-from sync_service.store.tables import scope
+from sync_service.store.tables import live_scope, scope
 from sync_service.store.trackers import connection_alerts, known_keys
 from sync_service.store.trackers.outcomes import ignored
 
@@ -18,8 +18,8 @@ _Report = ScopeSeen | AccountSeen
 
 def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, received_at: datetime) -> str:
     """Save a change of a scope, which is found by its id; return the outcome as text."""
-    watched = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == seen.scope.id)
-    row = tx.execute(sa.select(scope).where(watched)).one_or_none()
+    watched = sa.and_(live_scope.c.connection_id == connection_id, live_scope.c.external_id == seen.scope.id)
+    row = tx.execute(sa.select(live_scope).where(watched)).one_or_none()
     if row is None:
         return ignored(f"{seen.scope.name or seen.scope.id} is not watched")
     return f"{row.name}: {_save(tx, row, seen, name=seen.scope.name, received_at=received_at)}"
@@ -28,7 +28,9 @@ def note_scope(tx: Transaction, connection_id: int, seen: ScopeSeen, *, received
 def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, received_at: datetime) -> str:
     """Save a change of every scope of an account; return the outcome as text."""
     names = {seen.name.lower(), (seen.was or seen.name).lower()}
-    rows = tx.execute(sa.select(scope).where(scope.c.connection_id == connection_id).order_by(scope.c.id)).all()
+    rows = tx.execute(
+        sa.select(live_scope).where(live_scope.c.connection_id == connection_id).order_by(live_scope.c.id)
+    ).all()
     owned_rows = [row for row in rows if _present_name(row).lower().partition("/")[0] in names and "/" in row.name]
     if not owned_rows:
         return ignored(f"no repository of {seen.was or seen.name} is watched")
@@ -40,8 +42,8 @@ def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, rece
 
 def present_name(tx: Transaction, connection_id: int, external_id: str) -> str | None:
     """Return the present name of a watched scope, by its id at the tracker; None when it is not watched."""
-    mine = sa.and_(scope.c.connection_id == connection_id, scope.c.external_id == external_id)
-    row = tx.execute(sa.select(scope).where(mine)).one_or_none()
+    mine = sa.and_(live_scope.c.connection_id == connection_id, live_scope.c.external_id == external_id)
+    row = tx.execute(sa.select(live_scope).where(mine)).one_or_none()
     return None if row is None else _present_name(row)
 
 

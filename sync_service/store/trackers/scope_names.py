@@ -15,7 +15,7 @@ from sqlalchemy.engine import Row
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
-from sync_service.store.tables import live_connection, scope
+from sync_service.store.tables import live_connection, live_scope, scope
 from sync_service.store.trackers import siblings
 
 Seen = tuple[int, ScopeRef]
@@ -62,27 +62,33 @@ def watch(tx: Transaction, connection_id: int, wanted: Sequence[str], *, covered
 
 def other_holder(tx: Transaction, scope_id: int, external_id: str) -> str | None:
     """Return the present name of another watched scope of the same connection with this id; None when there is none."""
-    mine = sa.select(scope.c.connection_id).where(scope.c.id == scope_id).scalar_subquery()
-    others = sa.and_(scope.c.connection_id == mine, scope.c.external_id == external_id, scope.c.id != scope_id)
-    row = tx.execute(sa.select(scope).where(others).order_by(scope.c.id)).first()
+    mine = sa.select(live_scope.c.connection_id).where(live_scope.c.id == scope_id).scalar_subquery()
+    others = sa.and_(
+        live_scope.c.connection_id == mine, live_scope.c.external_id == external_id, live_scope.c.id != scope_id
+    )
+    row = tx.execute(sa.select(live_scope).where(others).order_by(live_scope.c.id)).first()
     return None if row is None else _present(row)
 
 
 def never_named(tx: Transaction) -> Sequence[tuple[str, str]]:
     """Return the connections, by slug, and names of scopes that no tracker has named, where it has named others."""
-    other = scope.alias()
-    others_named = sa.exists().where(other.c.connection_id == scope.c.connection_id, other.c.external_id.isnot(None))
+    other = live_scope.alias()
+    others_named = sa.exists().where(
+        other.c.connection_id == live_scope.c.connection_id, other.c.external_id.isnot(None)
+    )
     found = (
-        sa.select(live_connection.c.slug, scope.c.name)
-        .join(live_connection, live_connection.c.id == scope.c.connection_id)
-        .where(scope.c.external_id.is_(None), others_named)
-        .order_by(live_connection.c.slug, scope.c.name)
+        sa.select(live_connection.c.slug, live_scope.c.name)
+        .join(live_connection, live_connection.c.id == live_scope.c.connection_id)
+        .where(live_scope.c.external_id.is_(None), others_named)
+        .order_by(live_connection.c.slug, live_scope.c.name)
     )
     return [(row.slug, row.name) for row in tx.execute(found)]
 
 
 def _rows(tx: Transaction, connection_ids: Collection[int]) -> Sequence[Row[Any]]:
-    return tx.execute(sa.select(scope).where(scope.c.connection_id.in_(connection_ids)).order_by(scope.c.id)).all()
+    return tx.execute(
+        sa.select(live_scope).where(live_scope.c.connection_id.in_(connection_ids)).order_by(live_scope.c.id)
+    ).all()
 
 
 def _present(row: Row[Any]) -> str:

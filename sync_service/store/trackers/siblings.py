@@ -1,7 +1,7 @@
 """Siblings: connections to one site. An issue that several of them watch has a row for each, and counts once.
 
-What one of them hears is applied to the rows of all. A scope that is moved from one to another, as from a token to an
-app, brings along what is known of its issues.
+What one of them hears is applied to the rows of all. A scope can move from one to another, as from a token to an app:
+`scope_moves.py`.
 """
 
 from collections import defaultdict
@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.store.engine.database import insert_or_skip
-from sync_service.store.tables import closing_link, issue, issue_state, link_comment, live_connection, scope, term
+from sync_service.store.tables import issue, live_connection, live_scope
 
 Groups = Mapping[int, int]
 """The id of each connection that has siblings, with the lowest id among them."""
@@ -73,68 +72,11 @@ def pairs(groups: Groups) -> sa.Subquery:
     return sa.select(*columns).join(other, sa.and_(same, one.c.id != other.c.id)).subquery()
 
 
-def adopt_scope(tx: Transaction, connection_id: int, name: str) -> bool:
-    """Copy what a sibling knows of a scope that a connection begins to watch; return whether one watches it.
-
-    The scope's id and coverage, its issues and their comments are copied, so that nothing has to be imported again.
-    """
+def watched_by_sibling(tx: Transaction, connection_id: int, name: str) -> Row[tuple[int]] | None:
+    """Return the scope with a name that a sibling of a connection watches; None where there is none."""
     group = groups(tx)
     siblings = [one for one, first in group.items() if first == group.get(connection_id) and one != connection_id]
-    folded = name.casefold()
-    named = sa.or_(sa.func.lower(scope.c.name) == folded, sa.func.lower(scope.c.current_name) == folded)
-    known = sa.select(scope).where(scope.c.connection_id.in_(siblings), named, scope.c.gone_reason.is_(None))
-    theirs = tx.execute(known.order_by(scope.c.covered_at.is_(None), scope.c.id)).first()
-    if theirs is None:
-        return False
-    ours = tx.execute(sa.select(scope).where(scope.c.connection_id == connection_id, scope.c.name == name)).one()
-    copied = {"external_id": theirs.external_id, "covered_at": ours.covered_at or theirs.covered_at}
-    tx.execute(sa.update(scope).where(scope.c.id == ours.id).values(copied))
-    _copy_issues(tx, theirs, connection_id=connection_id, scope_id=ours.id)
-    _copy_terms(tx, theirs.connection_id, connection_id)
-    return True
-
-
-def _copy_issues(tx: Transaction, theirs: Row[tuple[int]], *, connection_id: int, scope_id: int) -> None:
-    mine, replaced = issue.alias("mine"), {"connection_id": connection_id, "scope_id": scope_id}
-    names = [column.name for column in issue.columns if column.name != "id"]
-    known = sa.exists().where(mine.c.connection_id == connection_id, mine.c.identity == issue.c.identity)
-    values = [sa.literal(replaced[name]) if name in replaced else issue.c[name] for name in names]
-    copied = sa.select(*values).where(issue.c.scope_id == theirs.id, ~known)
-    tx.execute(sa.insert(issue).from_select(names, copied))
-    _copy_rows(tx, closing_link, theirs.id, connection_id)
-    _copy_rows(tx, issue_state, theirs.id, connection_id)
-    _copy_comments(tx, theirs, connection_id)
-
-
-def _copy_rows(tx: Transaction, table: sa.Table, scope_id: int, connection_id: int) -> None:
-    """Copy rows about a scope's issues, such as closing links, to the same issues, where these have none."""
-    mine, have = issue.alias("mine"), table.alias("have")
-    names = [column.name for column in table.columns if column.name != "id"]
-    replaced = {"connection_id": sa.literal(connection_id), "issue_id": mine.c.id}
-    copied = (
-        sa.select(*(replaced.get(name, table.c[name]) for name in names))
-        .join(issue, issue.c.id == table.c.issue_id)
-        .join(mine, sa.and_(mine.c.connection_id == connection_id, mine.c.identity == issue.c.identity))
-        .where(issue.c.scope_id == scope_id, ~sa.exists().where(have.c.issue_id == mine.c.id))
-    )
-    tx.execute(sa.insert(table).from_select(names, copied))
-
-
-def _copy_comments(tx: Transaction, theirs: Row[tuple[int]], connection_id: int) -> None:
-    have = link_comment.alias("have")
-    names = [column.name for column in link_comment.columns if column.name not in ("id", "connection_id")]
-    known = sa.exists().where(have.c.connection_id == connection_id, have.c.external_id == link_comment.c.external_id)
-    here = sa.exists().where(
-        issue.c.connection_id == link_comment.c.connection_id,
-        issue.c.identity == link_comment.c.identity,
-        issue.c.scope_id == theirs.id,
-    )
-    copied = sa.select(sa.literal(connection_id), *(link_comment.c[name] for name in names)).where(here, ~known)
-    tx.execute(sa.insert(link_comment).from_select(["connection_id", *names], copied))
-
-
-def _copy_terms(tx: Transaction, from_id: int, to_id: int) -> None:
-    """Copy the names of labels, milestones and so on that the connection does not know yet."""
-    theirs = sa.select(term.c.kind, term.c.external_id, term.c.name, term.c.at).where(term.c.connection_id == from_id)
-    rows = [dict(row) for row in tx.execute(theirs).mappings()]
-    insert_or_skip(tx, term, rows, unique=("connection_id", "kind", "external_id"), connection_id=to_id)
+    folded, s = name.casefold(), live_scope.c
+    named = sa.or_(sa.func.lower(s.name) == folded, sa.func.lower(s.current_name) == folded)
+    known = sa.select(live_scope).where(s.connection_id.in_(siblings), named, s.gone_reason.is_(None))
+    return tx.execute(known.order_by(s.covered_at.is_(None), s.id)).first()

@@ -62,12 +62,12 @@ def read_alert(tx: Transaction, connection_id: int) -> ConnectionAlert:
             b,
             t.live_connection.c.refused_at,
             t.live_connection.c.refused_reason,
-            t.scope.c.gone_reason,
-            t.scope.c.gone_at,
+            t.live_scope.c.gone_reason,
+            t.live_scope.c.gone_at,
         )
-        .add_columns(sa.func.coalesce(t.scope.c.current_name, t.scope.c.name).label("scope"))
+        .add_columns(sa.func.coalesce(t.live_scope.c.current_name, t.live_scope.c.name).label("scope"))
         .join(t.live_connection, t.live_connection.c.id == b.c.connection_id)
-        .outerjoin(t.scope, t.scope.c.id == b.c.scope_id)
+        .outerjoin(t.live_scope, t.live_scope.c.id == b.c.scope_id)
         .where(b.c.connection_id == connection_id, b.c.due_at.isnot(None))
         .order_by(b.c.id)
     ).all()

@@ -174,7 +174,7 @@ def _credentials(row: Row[Any]) -> Literal["token", "app", "consent", ""]:
 
 
 def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]]:
-    s, p = t.scope, t.poll
+    s, p = t.live_scope, t.poll
     found: dict[int, list[ScopeLine]] = defaultdict(list)
     statement = (
         sa.select(s, p.c.since, p.c.seen, p.c.expected, p.c.done_at, p.c.due_at, p.c.stopped_reason)

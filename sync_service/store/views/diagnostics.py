@@ -46,7 +46,7 @@ class ConnectionDiagnostics:
 
 def diagnostics_of(tx: Transaction, slug: str) -> ConnectionDiagnostics | None:
     """Return a connection's diagnostics; None when the slug is unknown."""
-    c, s, d = t.live_connection, t.scope, t.delivery
+    c, s, d = t.live_connection, t.live_scope, t.delivery
     found = sa.select(c, t.person.c.email).outerjoin(t.person, t.person.c.id == c.c.owner_id).where(c.c.slug == slug)
     row = tx.execute(found).one_or_none()
     if row is None:

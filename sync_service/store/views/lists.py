@@ -231,7 +231,7 @@ def connections(tx: Transaction, *, after: int | None, limit: int) -> list[Conne
 
 
 def _scopes(tx: Transaction, connection_ids: Sequence[int]) -> dict[int, list[ScopeView]]:
-    s = tables.scope
+    s = tables.live_scope
     scopes: dict[int, list[ScopeView]] = {one: [] for one in connection_ids}
     for row in tx.execute(sa.select(s).where(s.c.connection_id.in_(connection_ids)).order_by(s.c.name)):
         scopes[row.connection_id].append(ScopeView(name=row.name, covered_at=row.covered_at, gone=row.gone_reason))

@@ -237,7 +237,7 @@ def _term_names(tx: Transaction, connection_id: int) -> dict[tuple[str, str], st
 
 
 def _scopes(tx: Transaction, connection_id: int) -> list[str]:
-    s = tables.scope
+    s = tables.live_scope
     return list(tx.scalars(sa.select(s.c.name).where(s.c.connection_id == connection_id).order_by(s.c.name)))
 
 

@@ -62,7 +62,7 @@ class Backlog:
 def connection_views(tx: Transaction) -> list[ConnectionView]:
     """Return the connections, ordered by slug."""
     scopes: dict[int, list[ScopeView]] = defaultdict(list)
-    for row in tx.execute(sa.select(t.scope).order_by(t.scope.c.name)):
+    for row in tx.execute(sa.select(t.live_scope).order_by(t.live_scope.c.name)):
         scopes[row.connection_id].append(ScopeView(row.name, row.covered_at is not None, row.gone_reason))
     tasks: dict[int, list[ScheduledTaskView]] = defaultdict(list)
     for row in scheduled_tasks.read(tx):
