@@ -41,6 +41,7 @@ def status_json(found: StatusReport) -> dict[str, Any]:
                 "site": one.site,
                 "owner": one.owner,
                 "scopes": [asdict(scope) for scope in one.scopes],
+                "moves": list(one.moves),
                 "has_credentials": one.has_credentials,
                 "has_secret": one.has_secret,
                 "refused": {"since": instant(one.refused_at), "reason": one.refused_reason} if one.refused_at else None,
@@ -129,6 +130,7 @@ def _connection_lines(one: ConnectionView) -> Iterator[str]:
             "covered" if scope.covered else "not imported yet: key results with issues from it are partly seen"
         )
         yield f"    {scope.name}: {how}"
+    yield from (f"    {move}" for move in one.moves)
     if not one.scopes:
         yield "    watches no scope"
     for task in one.scheduled_tasks:

@@ -19,9 +19,9 @@ from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.progress import scope_move_jobs
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import LinkInput, known_entries, relink
+from sync_service.progress.moves import scope_move_steps
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store import tables
 from sync_service.store.engine import versions
@@ -85,7 +85,7 @@ class Relinker:
         if state == "retired":
             self._sweep(tx, row)
         elif scope_moves.holds_rules_back(tx, row.connection_id):
-            due.release(tx, tables.rule_revision, row, wait=scope_move_jobs.WAIT)
+            due.release(tx, tables.rule_revision, row, wait=scope_move_steps.WAIT)
         elif row.query is None and issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
             # Issues that came since the last chunk are already linked by this revision.
             why = RelinkReason(what=f"rule {row.rule_slug} changed", key_result=row.key_result_id, origin="rule")
@@ -126,7 +126,7 @@ class Relinker:
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
         move = scope_moves.of_request(tx, row.id)
         if move is not None and move.stage == "copying":
-            scope_move_jobs.copy(tx, row, move)
+            scope_move_steps.copy(tx, row, move)
         elif issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, parent=_parent_of(row)):
             ruleset = self.ruleset_cache.current(tx)
             held = self._link_chunk(tx, ruleset, row, [RelinkReason.from_columns(one) for one in row.reasons])
@@ -136,7 +136,7 @@ class Relinker:
             ):
                 query_candidates.add(tx, [(row.connection_id, one.issue.identity) for one in held if one.issue])
             due.release(tx, tables.relink_request, row, cursor=held[-1].id)
-        elif move is not None and not scope_move_jobs.end(tx, row, move):
+        elif move is not None and not scope_move_steps.end(tx, row, move):
             pass
         else:
             if self._is_evaluated_by_tracker(tx, row.connection_id):

@@ -7,10 +7,12 @@ from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, 
 from sync_service.progress import relink_jobs
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
-from sync_service.store.engine.database import writing
+from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.history import is_shown
 from sync_service.store.tables.instant import EPOCH
 from sync_service.store.trackers import scope_moves, scope_removal
+from sync_service.store.views.connections import connection_pages
+from sync_service.store.views.service_status import connection_views
 from tests.domain.factories import CHECKOUT, at
 from tests.faults.oracle_check import furnish
 from tests.flows.harness import drain_with_crashes
@@ -219,3 +221,20 @@ def test_a_scope_that_is_no_longer_watched_lets_go_of_its_issues_in_batches(movi
         moving.drain()
     assert moving.value() in (None, 0)
     assert sorted(row.name for row in moving.rows(tables.scope)) == ["acme/another", "acme/other"]
+
+
+def test_status_and_page_say_what_moves_and_how_far_it_is(moving: Siblings) -> None:
+    """For both connections, until it has moved."""
+    apply(moving, AFTER)
+    step(moving, "relink_request")
+    with reading(moving.services.engine) as tx:
+        status = {one.slug: one.moves for one in connection_views(tx)}
+        pages = {one.slug: one.moves for one in connection_pages(tx)}
+    assert status == pages
+    assert status["new"] == (f"acme/checkout comes from old: {CHUNK} of {ISSUES} issues copied",)
+    assert status["old"] == ("acme/checkout moves to new; it counts here until then",)
+    moving.drain()
+    wake(moving)
+    moving.drain()
+    with reading(moving.services.engine) as tx:
+        assert [one.moves for one in connection_views(tx)] == [(), ()]

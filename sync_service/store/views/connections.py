@@ -14,6 +14,7 @@ from sync_service.store import tables as t
 from sync_service.store.queue import rate_limits as pauses
 from sync_service.store.queue.rate_limits import RateLimit
 from sync_service.store.views.diagnostics import incomplete_lists
+from sync_service.store.views.moves.moving_scopes import moving_scopes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ class RejectedCount:
 class ConnectionPage:
     """A connection without its secrets. One with a `client_id` can call once a person granted OAuth tokens.
 
+    `moves` says which scopes move to it or from it, in words.
+
     `pauses` are the buckets under a rate limit; `held` are single issues whose note must wait. `incomplete` are queries
     that are not listed completely, by rule, and scheduled tasks with a problem, by name; each with the reason.
     """
@@ -84,6 +87,7 @@ class ConnectionPage:
     refused_at: datetime | None
     refused_reason: str | None
     scopes: tuple[ScopeLine, ...]
+    moves: tuple[str, ...]
     pauses: tuple[RateLimit, ...]
     held: tuple[RateLimit, ...]
     newest_delivery: NewestDelivery | None
@@ -123,6 +127,7 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
     ids = [row.id for row in rows]
     related = _Related(
         scopes=_scopes(tx, ids),
+        moves=moving_scopes(tx),
         rate_limits=pauses.active_limits(tx, ids),
         newest_deliveries=_newest_deliveries(tx, [row.newest for row in rows if row.newest]),
         rejected=_rejected(tx, ids),
@@ -134,6 +139,7 @@ def connection_pages(tx: Transaction, *, slug: str | None = None) -> list[Connec
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Related:
     scopes: Mapping[int, list[ScopeLine]]
+    moves: Mapping[int, Sequence[str]]
     rate_limits: Mapping[int, list[RateLimit]]
     newest_deliveries: Mapping[int, NewestDelivery]
     rejected: Mapping[int, RejectedCount]
@@ -159,6 +165,7 @@ def _page(row: Row[Any], related: _Related) -> ConnectionPage:
         refused_at=row.refused_at,
         refused_reason=row.refused_reason,
         scopes=tuple(related.scopes.get(row.id, ())),
+        moves=tuple(related.moves.get(row.id, ())),
         pauses=tuple(one for one in related.rate_limits.get(row.id, ()) if not one.of_issue),
         held=tuple(one for one in related.rate_limits.get(row.id, ()) if one.of_issue),
         newest_delivery=related.newest_deliveries.get(row.id),

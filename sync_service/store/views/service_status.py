@@ -12,6 +12,7 @@ from sync_service.store.engine.database import database_now
 from sync_service.store.queue import scheduled_tasks
 from sync_service.store.queue.due import TABLES
 from sync_service.store.trackers.connections import has_credentials
+from sync_service.store.views.moves.moving_scopes import moving_scopes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,17 @@ class ScheduledTaskView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionView:
-    """A connection without its secrets; `refused_reason` is the tracker's text while it refuses our credentials."""
+    """A connection without its secrets; `refused_reason` is the tracker's text while it refuses our credentials.
+
+    `moves` says which scopes move to it or from it, in words.
+    """
 
     slug: str
     kind: str
     site: str
     owner: str | None
     scopes: tuple[ScopeView, ...]
+    moves: tuple[str, ...]
     has_credentials: bool
     has_secret: bool
     refused_at: datetime | None
@@ -68,6 +73,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
     for row in scheduled_tasks.read(tx):
         if row.name != scheduled_tasks.CALLER:
             tasks[row.connection_id].append(ScheduledTaskView(row.name, row.ran_at, row.outcome))
+    moves = moving_scopes(tx)
     can_call = has_credentials().label("can_call")
     found = sa.select(t.live_connection, t.person.c.email, can_call).outerjoin(
         t.person, t.person.c.id == t.live_connection.c.owner_id
@@ -79,6 +85,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
             site=row.site,
             owner=row.email,
             scopes=tuple(scopes[row.id]),
+            moves=tuple(moves.get(row.id, ())),
             has_credentials=row.can_call,
             has_secret=bool(row.sealed_secrets or row.client_id),
             refused_at=row.refused_at,

@@ -1,0 +1,1 @@
+"""Scopes that move between two connections."""

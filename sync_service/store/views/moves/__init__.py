@@ -1,0 +1,1 @@
+"""What status and pages say of scopes that move between connections."""
