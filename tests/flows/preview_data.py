@@ -8,8 +8,8 @@ from sqlalchemy.engine import Connection, Engine
 
 from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import KeyResultState
+from sync_service.progress.previews.rule_preview import Edit, Preview, preview
 from sync_service.progress.relink_jobs import Relinker
-from sync_service.progress.rule_preview import Edit, Preview, preview
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import rules

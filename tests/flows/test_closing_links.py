@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from sync_service.domain.trackers.observations import Closing, Kind, ScopeRef, Snapshot, State, Tombstone
-from sync_service.progress.rule_preview import Edit, preview
+from sync_service.progress.previews.rule_preview import Edit, preview
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.views.issues import issues_view

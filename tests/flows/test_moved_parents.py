@@ -7,7 +7,7 @@ import pytest
 
 from simulator import Jira
 from sync_service.domain.trackers.observations import Parent, ScopeRef, ScopeSeen, Snapshot, State, Tombstone
-from sync_service.progress.rule_preview import Edit, preview
+from sync_service.progress.previews.rule_preview import Edit, preview
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from sync_service.domain.rules.conditions import RuleError
-from sync_service.progress.rule_preview import SHOWN, Edit
+from sync_service.progress.previews.rule_preview import SHOWN, Edit
 from sync_service.store import tables
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.okrs import rules

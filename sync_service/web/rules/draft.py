@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.datastructures import MultiDict
 
 from sync_service.domain.rules.conditions import FIELDS, GROUPS, RuleError, compile_condition
-from sync_service.progress.rule_preview import Edit
+from sync_service.progress.previews.rule_preview import Edit
 from sync_service.store.okrs.rules import Definition
 from sync_service.store.views import rules
 from sync_service.store.views.rules import Choice, RuleView

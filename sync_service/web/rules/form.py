@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.queries import EvaluatesQueries
-from sync_service.progress.rule_preview import Preview, preview
+from sync_service.progress.previews.rule_preview import Preview, preview
 from sync_service.store.views import rules
 from sync_service.store.views.key_results import KeyResultView, key_result_view
 from sync_service.store.views.rules import RuleView

@@ -5,7 +5,7 @@ same code that computes them after the edit is saved (`progress/compute.py`). So
 come.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,25 +14,24 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.people.notices import KeyResultState
 from sync_service.domain.rules.conditions import compile_condition, possible_scopes
+from sync_service.domain.rules.requirements import Path, requirements
 from sync_service.domain.rules.rule_index import CompiledRule, necessary_terms
 from sync_service.domain.trackers.issue import Issue
-from sync_service.domain.trackers.observations import ScopeRef, State
+from sync_service.domain.trackers.observations import State
 from sync_service.progress.compute import compute_states
-from sync_service.progress.rule_subjects import other_parents, subject_of
-from sync_service.progress.term_names import TermNames, keys_of
+from sync_service.progress.previews.known_issues import known_issues
+from sync_service.progress.previews.known_values import UnknownValue, unknown_values
+from sync_service.progress.previews.near_misses import NearMisses, near_misses
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, links
 from sync_service.store.okrs.key_results import Computed, KeyResult
 from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.rules import MATCHES_NOTHING
-from sync_service.store.okrs.ruleset import Ruleset, Scope, load_ruleset, with_rules
+from sync_service.store.okrs.ruleset import Ruleset, load_ruleset, with_rules
 from sync_service.store.trackers import issues
 
-CHUNK = 2000
-"""Issues in memory at a time."""
-
-SHOWN = 20
-"""Issues that are named; the rest is only counted."""
+SHOWN = 50
+"""Issues of each list that are named; the rest is only counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,10 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedIssue:
-    """A known issue that the rule matches, or no longer matches. `new`: the rule did not link it before."""
+    """A known issue that the rule matches, no longer matches, or would match if one of its conditions held.
+
+    `new`: the rule did not link it to this key result before. `missing` is the path of that one condition.
+    """
 
     id: int
     key: str
@@ -57,6 +59,7 @@ class MatchedIssue:
     state: State | None
     scope: str
     new: bool
+    missing: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,8 @@ class Preview:
     """What an edit would do.
 
     The connection has `known` issues, `watched` of them were matched against the rule, and `matching` of these match.
-    `shown` and `lost` name the first few matching issues and the first few that the rule would no longer link.
+    `gained` links would be made and `let_go` removed. `shown` and `lost` name the first matching issues and the first
+    that the rule would no longer link to its key result; `near` the first that one condition excludes.
     """
 
     known: int
@@ -89,30 +93,58 @@ class Preview:
     shown: Sequence[MatchedIssue]
     lost: Sequence[MatchedIssue]
     effects: Sequence[Effect]
+    misses: NearMisses
+    near: Sequence[MatchedIssue]
+    unknown: Sequence[UnknownValue]
 
 
 def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
     """Return what an edit would do if it were saved now. Raise `RuleError` when the condition can't be used."""
     rule = _compiled(edit)
+    wanted = requirements(edit.condition if edit.enabled else MATCHES_NOTHING)
     ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
     before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
-    had = links.of_revisions(tx, [one.revision_id for one in before if not one.pending])
-    watched, matching = 0, dict[int, MatchedIssue]()
-    for row_id, issue, scope, names, parents in _known(tx, ruleset, edit.connection_id):
-        watched += 1
-        if rule.predicate(subject_of(issue, scope, edit.connection_id, names, other_parents=parents)):
-            matching[row_id] = _seen(row_id, issue, scope.name, new=row_id not in had)
-    lost = had - matching.keys()
+    known = known_issues(tx, ruleset, edit.connection_id, wanted)
+    matching = known.matching(wanted)
+    linked = _Linked.read(tx, before, edit.key_result_id)
+    new, lost = [id_ for id_ in matching if id_ not in linked.same], linked.lost(matching)
+    misses = near_misses(known, wanted)
+    named = _Named(tx, ruleset, edit.connection_id)
     return Preview(
-        known=issues.count(tx, connection_id=edit.connection_id),
-        watched=watched,
+        known=known.known,
+        watched=len(known.ids),
         matching=len(matching),
-        gained=sum(one.new for one in matching.values()),
+        gained=len(new),
         let_go=len(lost),
-        shown=_first(matching),
-        lost=_lost(tx, lost),
-        effects=_effects(tx, ruleset, rule, before, list(matching), now=now),
+        shown=named.first([*new, *(id_ for id_ in matching if id_ in linked.same)], new=set(new)),
+        lost=named.first(sorted(lost, reverse=True)),
+        effects=_effects(tx, ruleset, rule, before, matching, now=now),
+        misses=misses,
+        near=named.first(
+            [one.issue_id for one in misses.found],
+            missing={one.issue_id: misses.conditions[one.condition].path for one in misses.found[:SHOWN]},
+        ),
+        unknown=unknown_values(tx, edit.connection_id, edit.condition),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Linked:
+    """The issues that a rule links now: to the key result of an edit (`same`), and to another one."""
+
+    same: set[int]
+    other: set[int]
+
+    @classmethod
+    def read(cls, tx: Connection, before: Sequence[CompiledRule], key_result_id: int) -> "_Linked":
+        active = [one for one in before if not one.pending]
+        same = [one.revision_id for one in active if one.key_result_id == key_result_id]
+        other = [one.revision_id for one in active if one.key_result_id != key_result_id]
+        return cls(links.of_revisions(tx, same), links.of_revisions(tx, other))
+
+    def lost(self, matching: Sequence[int]) -> list[int]:
+        """Return the issues whose link would be removed."""
+        return [*(self.same - set(matching)), *self.other]
 
 
 def _compiled(edit: Edit) -> CompiledRule:
@@ -129,54 +161,38 @@ def _compiled(edit: Edit) -> CompiledRule:
     )
 
 
-def _known(
-    tx: Connection, ruleset: Ruleset, connection_id: int
-) -> Iterator[tuple[int, Issue, Scope, TermNames, frozenset[str]]]:
-    """Yield each known issue that rules match against (see `link_issues.wanted_links`), with the names it needs.
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Reads what the first issues of a list are called."""
 
-    The last are other keys of its parent.
-    """
-    scopes: dict[ScopeRef | None, Scope | None] = {None: None}
-    after = 0
-    while held := issues.read_chunk(tx, connection_id=connection_id, after=after, limit=CHUNK):
-        after = held[-1].id
-        known = [(one.id, one.issue) for one in held if one.issue and one.issue.gone_reason is None and one.issue.state]
-        names = TermNames.read(tx, {key for _, one in known for key in keys_of(connection_id, one)})
-        parents = other_parents(tx, connection_id, (one for _, one in known))
-        for row_id, one in known:
-            if one.scope not in scopes and one.scope is not None:
-                scopes[one.scope] = ruleset.scope_of(connection_id, one.scope)
-            scope = scopes[one.scope]
-            if scope is not None:
-                others = parents.get((one.parent_identity, one.parent_key or ""), frozenset())
-                yield row_id, one, scope, names, others
+    tx: Connection
+    ruleset: Ruleset
+    connection_id: int
 
+    def first(
+        self, ids: Sequence[int], *, new: Collection[int] = (), missing: Mapping[int, Path] | None = None
+    ) -> list[MatchedIssue]:
+        """Return the first of these issues, in their order."""
+        held = {one.id: one.issue for one in issues.read(self.tx, ids[:SHOWN]) if one.issue}
+        missed = missing or {}
+        return [
+            MatchedIssue(
+                id=id_,
+                key=held[id_].key,
+                title=held[id_].title,
+                url=held[id_].url,
+                state=held[id_].state,
+                scope=self._scope_name(held[id_]),
+                new=id_ in new,
+                missing=missed.get(id_),
+            )
+            for id_ in ids[:SHOWN]
+            if id_ in held
+        ]
 
-def _seen(row_id: int, issue: Issue, scope: str, *, new: bool) -> MatchedIssue:
-    return MatchedIssue(
-        id=row_id,
-        key=issue.key,
-        title=issue.title,
-        url=issue.url,
-        state=issue.state,
-        scope=scope,
-        new=new,
-    )
-
-
-def _first(matching: Mapping[int, MatchedIssue]) -> list[MatchedIssue]:
-    """Return the first few matching issues: those that are new to the rule, then the latest."""
-    return sorted(matching.values(), key=lambda one: (not one.new, -one.id))[:SHOWN]
-
-
-def _lost(tx: Connection, row_ids: Iterable[int]) -> list[MatchedIssue]:
-    """Return the first few issues that the rule would no longer link, the latest first."""
-    held = issues.read(tx, sorted(row_ids, reverse=True)[:SHOWN])
-    return [
-        _seen(one.id, one.issue, one.issue.scope.name if one.issue.scope else "", new=False)
-        for one in held
-        if one.issue
-    ]
+    def _scope_name(self, one: Issue) -> str:
+        scope = self.ruleset.scope_of(self.connection_id, one.scope) if one.scope else None
+        return scope.name if scope else one.scope.name if one.scope else ""
 
 
 def _effects(

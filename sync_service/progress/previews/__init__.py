@@ -1,0 +1,1 @@
+"""Previews of rules: what a new or changed rule would do, and why rules match an issue or not. They save nothing."""

@@ -1,0 +1,75 @@
+"""Near misses: issues that a rule would match if it were not for one of its conditions; and what removes everything."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sync_service.domain.rules.condition_text import describe
+from sync_service.domain.rules.requirements import Path, Requirements
+from sync_service.progress.previews.known_issues import KnownIssues
+
+NEWEST = 5000
+"""Near misses are searched for among so many of the newest issues."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionCount:
+    """One of the conditions that must all hold: how many issues meet it.
+
+    `matching_without` is how many issues the rule would match without it.
+    """
+
+    path: Path
+    condition: Mapping[str, Any]
+    words: str
+    meet: int
+    matching_without: int
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """An issue, by row id, that meets all conditions but one: its number in the list of conditions."""
+
+    issue_id: int
+    condition: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearMisses:
+    """The near misses among the newest `searched` issues; `all_searched` says whether these are all issues there are.
+
+    `removing` are the conditions that remove everything: without one of them, the rule would match something.
+    """
+
+    searched: int
+    all_searched: bool
+    found: Sequence[NearMiss]
+    conditions: Sequence[ConditionCount]
+    removing: Sequence[ConditionCount]
+
+
+def near_misses(known: KnownIssues, wanted: Requirements) -> NearMisses:
+    """Return the near misses among known issues, the newest first."""
+    newest = list(zip(known.ids[:NEWEST], known.holding[:NEWEST], strict=True))
+    missing = {held: wanted.only_missing(held) for held in {held for _, held in newest}}
+    found = [NearMiss(id_, number) for id_, held in newest if (number := missing[held]) is not None]
+    counts = Counter(known.holding)
+    conditions = [
+        ConditionCount(
+            path=one.path,
+            condition=one.condition,
+            words=describe(one.condition),
+            meet=sum(count for held, count in counts.items() if held >> number & 1),
+            matching_without=sum(count for held, count in counts.items() if wanted.without(number, held)),
+        )
+        for number, one in enumerate(wanted.each)
+    ]
+    matches_nothing = not any(wanted.matches(held) for held in counts)
+    return NearMisses(
+        searched=len(newest),
+        all_searched=len(newest) == len(known.ids),
+        found=found,
+        conditions=conditions,
+        removing=[one for one in conditions if matches_nothing and one.matching_without],
+    )
