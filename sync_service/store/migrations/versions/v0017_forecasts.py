@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1.0019"
-down_revision = "1.0015"
+revision = "1.0017"
+down_revision = "1.0016"
 branch_labels = None
 depends_on = None
 
