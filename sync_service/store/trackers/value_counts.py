@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.trackers.observations import TermKind
-from sync_service.store.tables import issue, scope, term
+from sync_service.store.tables import issue, live_scope, term
 
 _TEXTS = {"type": "type", "priority": "priority", "resolution": "resolution", "parent": "parent_key"}
 _TERMS: Mapping[str, tuple[str, TermKind]] = {
@@ -63,7 +63,7 @@ def _names(tx: Transaction, connection_id: int, kind: TermKind) -> dict[str, str
 
 def _scopes(tx: Transaction, connection_id: int) -> dict[str, int]:
     """Return the watched scopes with the number of their issues."""
-    there = sa.and_(issue.c.scope_id == scope.c.id, issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
-    mine = scope.c.connection_id == connection_id
-    counted = sa.select(scope.c.name, sa.func.count(issue.c.id)).outerjoin(issue, there).where(mine)
-    return {row[0]: row[1] for row in tx.execute(counted.group_by(scope.c.name))}
+    there = sa.and_(issue.c.scope_id == live_scope.c.id, issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
+    mine = live_scope.c.connection_id == connection_id
+    counted = sa.select(live_scope.c.name, sa.func.count(issue.c.id)).outerjoin(issue, there).where(mine)
+    return {row[0]: row[1] for row in tx.execute(counted.group_by(live_scope.c.name))}
