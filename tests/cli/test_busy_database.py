@@ -10,6 +10,8 @@ from sync_service.store.engine import sqlite, write_queue
 from sync_service.store.engine.database import open_database, writing
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 HOLDER = "okr-sync worker 3 (process 4712)"
 
 

@@ -13,6 +13,8 @@ from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.okrs.ruleset import load_ruleset
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 NEXT = "cycles:\n  - {slug: 2027-q1, name: Q1 2027, starts: 2027-01-01, ends: 2027-03-31}\n"
 KR_2 = t.key_result.c.slug == "KR-2"
 

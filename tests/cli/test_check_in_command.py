@@ -10,6 +10,8 @@ from sync_service.store.engine.database import open_database, writing
 from sync_service.store.tables import key_result
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cli(run: Run, applied: None, directory: Path) -> Run:

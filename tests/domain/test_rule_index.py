@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,6 +83,7 @@ def test_rules_of_other_connections_are_not_found() -> None:
     assert index.matching(2, subject) == []
 
 
+@pytest.mark.slow
 def test_of_ten_thousand_rules_an_issue_asks_those_with_its_label() -> None:
     """All are about one repository and open issues, which many rules ask for; each has a label of its own."""
     asked: list[int] = []

@@ -12,6 +12,8 @@ from tests.support.example_okrs import Example
 from tests.support.services import Clock
 from tests.web.session_client import SessionClient
 
+pytestmark = pytest.mark.slow
+
 PATH = "/key-results/KR-3"
 CHECK_IN = f"{PATH}/check-ins"
 

@@ -16,6 +16,8 @@ from tests.support.example_okrs import Example, close_issue
 from tests.support.services import Clock
 from tests.web.session_client import TOKEN, SessionClient, seen_words
 
+pytestmark = pytest.mark.slow
+
 PATH = "/key-results/KR-2"
 
 

@@ -17,6 +17,8 @@ from tests.domain.forecasts import oracle
 from tests.domain.forecasts.cases import cases, end_of, goal_of, position_of, weeks_of
 from tests.domain.forecasts.oracle import Case
 
+pytestmark = pytest.mark.slow
+
 
 @given(cases())
 def test_the_chance_is_the_share_of_all_sequences_that_reach_the_target(case: Case) -> None:

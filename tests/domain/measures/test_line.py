@@ -19,6 +19,8 @@ from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.domain.trackers.state_changes import StateChange, in_order, reopened, started_at
 from tests.support.run_scope import LONG
 
+pytestmark = pytest.mark.slow
+
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"))
 SPAN = Span(datetime(2026, 9, 30, 22, tzinfo=UTC), datetime(2026, 12, 31, 23, tzinfo=UTC))

@@ -24,6 +24,8 @@ from tests.support.services import add
 from tests.web.connections.conftest import ConnectionsHarness
 from tests.web.session_client import SessionClient
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def connected(harness: ConnectionsHarness) -> ConnectionsHarness:
@@ -33,7 +35,6 @@ def connected(harness: ConnectionsHarness) -> ConnectionsHarness:
     return harness
 
 
-@pytest.mark.slow
 def test_scopes_are_added_and_removed(connected: ConnectionsHarness) -> None:
     """Each is stored once, in any case of letters; removing an unknown scope changes nothing."""
     connected.send("/scopes", typed="ACME/checkout, acme/third", scope="acme/payments")
@@ -104,7 +105,6 @@ def test_after_a_rotation_both_secrets_are_accepted_until_the_older_is_removed(
     assert services.receive.receive("walk", WebhookRequest({"x-github-event": "ping"}, body)) is Receipt.FORGED
 
 
-@pytest.mark.slow
 def test_a_token_is_replaced_after_a_test_call(connected: ConnectionsHarness) -> None:
     """A refused token changes nothing, and is not shown."""
     connected.send("/credentials", token="github_pat_wrong")
@@ -142,7 +142,6 @@ def test_settings_are_changed_and_emptied(connected: ConnectionsHarness) -> None
     assert "Nothing to change." in str(connected.send("/settings", earlier="import") and connected.flash_messages())
 
 
-@pytest.mark.slow
 def test_write_back_is_enabled_and_disabled(connected: ConnectionsHarness) -> None:
     """It needs credentials; removing them disables it."""
     kept = {"earlier": "ignore", "owner": ""}
@@ -274,7 +273,6 @@ def test_a_connection_from_the_pages_is_the_same_as_one_from_a_file(
     assert connected.audit() == before
 
 
-@pytest.mark.slow
 def test_webhooks_are_created_once_and_updated_later(connected: ConnectionsHarness) -> None:
     """They get the newest secret, our events and JSON; webhooks of others stay unchanged."""
     repository = connected.hub.repository("checkout")

@@ -30,6 +30,8 @@ from tests.support.wait_until import until
 from tests.web.connections.conftest import ConnectionsHarness
 from tests.web.session_client import SessionClient
 
+pytestmark = pytest.mark.slow
+
 FORM_PATH = "/connections/new/jira/consent"
 CALLBACK_PATH = "/connections/jira/consented"
 
