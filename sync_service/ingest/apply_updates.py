@@ -155,7 +155,7 @@ class UpdateApplier:
             [self._apply_observation(tx, batch, names, update, one) for one in update.parsed.observations]
             for update in updates
         ]
-        batch.save(tx)
+        batch.save(tx, reported=about.reported(updates))
         new_keys = [*batch.new_keys(), *keys_of_children(tx, dict(batch.first_seen()))]
         follow_new_keys(tx, new_keys)
         issues.note_seen(tx, _shown(batch, updates))

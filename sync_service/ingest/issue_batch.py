@@ -1,6 +1,6 @@
 """The issues of one batch: locked, changed by one observation after the other, saved once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -232,12 +232,16 @@ class IssueBatch:
             if changes[0].before is None or changes[0].before.state is None:
                 yield identity, changes[-1].after.key
 
-    def save(self, tx: Connection) -> None:
-        """Save the changed issues, and their changes of state."""
+    def save(self, tx: Connection, *, reported: Collection[Identity]) -> None:
+        """Save the changed issues, and their changes of state; the tracker has just `reported` some of them."""
         for identity, one in self._states.save(tx, self.rows, self._issues).items():
             self._note_past(identity, one)
         changed = sorted(self._changes)
-        issues.save(tx, [(self.rows[one].id, self._scope_id(one), self._issues[one]) for one in changed])
+        issues.save(
+            tx,
+            [(self.rows[one].id, self._scope_id(one), self._issues[one]) for one in changed],
+            reported={self.rows[one].id for one in changed if one in reported},
+        )
 
     def _note_past(self, identity: Identity, after: Issue) -> None:
         """Note that an issue's changes of state say something new of it, with its last change or by itself."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from sync_service.domain.people.accounts import Site
@@ -65,6 +65,25 @@ class Update:
         """Return the delivery and the actor, for the history."""
         actor = self.parsed.actor.name if self.parsed.actor else None
         return Source(self.delivery_id, actor, self.received_at)
+
+
+LATE = timedelta(minutes=5)
+"""A delivery about a change that is older says how the issue was, not that it is still there."""
+
+
+def reported(updates: Iterable[Update]) -> set[Identity]:
+    """Return the issues that updates show as they are now: in a fetch, a poll, or a delivery that was not sent late."""
+    return {
+        (update.connection_id, one.identity)
+        for update in updates
+        for one in update.parsed.observations
+        if isinstance(one, Snapshot | ParentSeen | CommentSeen)
+        and (update.via is not UpdateSource.WEBHOOK or _time_of(one) > update.received_at - LATE)
+    }
+
+
+def _time_of(one: Snapshot | ParentSeen | CommentSeen) -> datetime:
+    return one.updated_at if isinstance(one, Snapshot) else one.at
 
 
 def _concerns_everybody(one: Observation) -> bool:

@@ -1,7 +1,7 @@
 """Issues and term names (labels, milestones, ...): lock, read and save them in batches."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -225,14 +225,19 @@ def _closing_history(row: Row[Any]) -> ClosingHistory:
     return ClosingHistory(row.last_open_at, tuple(closed))
 
 
-def save(tx: Transaction, changed: Sequence[tuple[int, int | None, Issue]]) -> None:
-    """Save issues, given as (row id, id of the watched scope, issue)."""
+def save(
+    tx: Transaction, changed: Sequence[tuple[int, int | None, Issue]], *, reported: Collection[int] = frozenset()
+) -> None:
+    """Save issues, given as (row id, id of the watched scope, issue); the tracker has just `reported` some of them."""
     if not changed:
         return
     parameters = [_columns(row_id, scope_id, one) for row_id, scope_id, one in changed]
     values: dict[str, sa.BindParameter[Any]] = {name: sa.bindparam(name) for name in parameters[0] if name != "row_id"}
+    for columns in parameters:
+        columns["is_reported"] = columns["row_id"] in reported
+    seen_at = sa.case((sa.bindparam("is_reported", type_=sa.Boolean), DatabaseNow()), else_=issue.c.seen_at)
     statement = sa.update(issue).where(issue.c.id == sa.bindparam("row_id"))
-    tx.execute(statement.values({**values, "seen_at": DatabaseNow()}), parameters)
+    tx.execute(statement.values({**values, "seen_at": seen_at}), parameters)
     closing_links.save(tx, {row_id: one.closes for row_id, _, one in changed if one.closes_at is not None})
 
 

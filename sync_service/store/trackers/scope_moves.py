@@ -8,7 +8,7 @@ relink request is due again.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -31,6 +31,9 @@ from sync_service.store.trackers import issue_copies, scope_removal, siblings
 
 CHUNK = 500
 """Issues copied in one transaction."""
+
+LONGEST_BACKLOG = timedelta(hours=1)
+"""How long before it was applied a delivery may have been received."""
 
 Stage = Literal["copying", "linking", "activating"]
 
@@ -100,7 +103,8 @@ def _missed(tx: Transaction, move: Row[Any]) -> list[int]:
     """Return issues that came into the scope after their place in the order was passed."""
     copy = issue.alias("copy")
     known = sa.exists().where(copy.c.connection_id == move.connection_id, copy.c.identity == issue.c.identity)
-    late = sa.and_(issue.c.scope_id == move.from_scope_id, issue.c.seen_at >= move.began_at, ~known)
+    since = sa.or_(issue.c.seen_at >= move.began_at, issue.c.received_at >= move.began_at - LONGEST_BACKLOG)
+    late = sa.and_(issue.c.scope_id == move.from_scope_id, since, ~known)
     return list(tx.scalars(sa.select(issue.c.id).where(late).limit(CHUNK)))
 
 
