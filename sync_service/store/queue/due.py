@@ -84,7 +84,12 @@ def claim(
         if not ids:
             return []
         values = {"due_at": now + lease, "lease": secrets.token_hex(16), "attempts": table.c.attempts + 1}
-        claimed = tx.execute(sa.update(table).where(table.c.id.in_(ids)).values(values).returning(table))
+        claiming = sa.update(table).where(table.c.id.in_(ids)).values(values)
+        if size is None:
+            claimed = tx.execute(claiming.returning(table))
+        else:  # for a large row SQLite takes twice as much memory to return it from an update as to read it after one
+            tx.execute(claiming)
+            claimed = tx.execute(sa.select(table).where(table.c.id.in_(ids)))
         position = {row_id: index for index, row_id in enumerate(ids)}
         return sorted(claimed, key=lambda row: position[row.id])
 
