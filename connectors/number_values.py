@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.json_fields import Json, json_object, number, text
+from connectors.json_fields import Json, number, text
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:[.,][0-9]{1,15})?", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}", re.ASCII)
@@ -31,10 +31,12 @@ def number_value(value: Any) -> NumberValue:
             return None
         case str():
             return _in_text(value)
-        case [one]:
+        case [one] if not isinstance(one, list):
             return number_value(one)
         case dict():
             return number_value(_of_option(value)) if value else None
+        case [list()]:
+            return Unreadable("a list")
     found = number(value)
     return Unreadable(str(value)[:_LONGEST]) if found is None else found
 
@@ -51,4 +53,4 @@ def _in_text(written: str) -> NumberValue:
 def _of_option(option: Json) -> object:
     """Return the value of an option: Jira names it `value`, GitHub `name`."""
     inner = next((option[key] for key in ("value", "name") if option.get(key) is not None), None)
-    return "an object without a value" if inner is None or json_object(inner) else inner
+    return "an object without a value" if inner is None or isinstance(inner, dict | list) else inner

@@ -87,9 +87,9 @@ class Response:
         """Return the tracker's own time from the header `Date`; None when it is absent or invalid."""
         try:
             found = parsedate_to_datetime(self.header("Date"))
-        except ValueError:
+            return found.astimezone(UTC) if found.tzinfo else None
+        except (ValueError, OverflowError):
             return None
-        return found.astimezone(UTC) if found.tzinfo else None
 
 
 def raise_for_response(reply: Response, *, now: datetime, bucket_owner: str = "", words: str = "") -> None:
@@ -156,7 +156,7 @@ def retry_after(reply: Response, now: datetime) -> datetime | None:
     """Read `Retry-After`: seconds, or a time by the tracker's clock. None when it is absent or invalid."""
     value = reply.header("Retry-After")
     if value.isascii() and value.isdigit():
-        return _clamp(now + min(timedelta(seconds=int(value[:9])), _MAX_WAIT), now)
+        return now + min(timedelta(seconds=int(value[:9])), _MAX_WAIT)
     try:
         found = parsedate_to_datetime(value)
     except ValueError:
@@ -177,13 +177,12 @@ def reset_at(reply: Response, now: datetime) -> datetime | None:
 
 
 def _to_our_clock(reply: Response, found: datetime, now: datetime) -> datetime:
-    """Convert a time of the tracker's clock to our clock, when the reply has a header `Date`."""
-    theirs = reply.date()
-    return _clamp(found if theirs is None else now + (found - theirs), now)
+    """Convert a time of the tracker's clock to ours, when the reply has a header `Date`; at most `_MAX_WAIT` from now.
 
-
-def _clamp(found: datetime, now: datetime) -> datetime:
-    return min(max(found.astimezone(UTC), now), now + _MAX_WAIT)
+    Only the bounded wait is added to a time: the years that trackers send may have no time in UTC.
+    """
+    wait = found - (reply.date() or now)
+    return now + min(max(wait, timedelta(0)), _MAX_WAIT)
 
 
 def _raise_for(status: int, host: str, words: str) -> NoReturn:

@@ -75,6 +75,8 @@ AT_NINE = str(int(datetime(2026, 10, 5, 12, 9, tzinfo=UTC).timestamp()))
         (429, {"X-RateLimit-Reset": "2026-10-05T12:02:00Z"}, 120),
         (429, {"X-RateLimit-Reset": "2026-10-05T12:02"}, 60),
         (429, {"X-RateLimit-Reset": "9" * 30}, 60),
+        (429, {"X-RateLimit-Reset": "0001-01-01T00:00:00+14:00"}, 0),
+        (429, {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT", "Date": "Wed, 01 Jan 2020 00:00:00 GMT"}, 7 * 86400),
         (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": AT_NINE}, 540),
         (403, {"Retry-After": "61", "X-RateLimit-Remaining": "4000"}, 61),
         (503, {"Retry-After": "20"}, 20),

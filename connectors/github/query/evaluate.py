@@ -206,10 +206,10 @@ def _bound(sign: str, written: str, *, through: bool = False) -> Bound:
         return lambda _at: True
     try:
         begins = datetime.fromisoformat(written.upper())
-    except ValueError:
+        begins = begins if begins.tzinfo else begins.replace(tzinfo=UTC)
+        ends = begins + (_SECOND if "t" in written else _DAY)
+    except (ValueError, OverflowError):
         raise Rejected(f"{written!r} is not a date: write 2026-10-01 or 2026-10-01T09:30:00Z") from None
-    begins = begins if begins.tzinfo else begins.replace(tzinfo=UTC)
-    ends = begins + (_SECOND if "t" in written else _DAY)
 
     def compare(at: datetime) -> Verdict:
         inside = begins <= at < ends

@@ -167,6 +167,7 @@ def test_a_repository_matches_all_its_names() -> None:
         ("repo:acme/a is:issue sort:updated", "may not be sorted"),
         ("repo:acme/a is:issue created:yesterday", "is not a date"),
         ("repo:acme/a is:issue created:>=", "is not a date"),
+        ("repo:acme/a is:issue created:9999-12-31", "is not a date"),
         ('repo:acme/a is:issue label:"x', "quotation mark is not closed"),
         ("repo:acme/a (is:issue", "a ( is not closed"),
         ("repo:acme/a is:issue)", "has no matching ("),
