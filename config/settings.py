@@ -27,6 +27,7 @@ TOKEN = "OKR_SYNC_TOKEN"  # noqa: S105 - the name of a setting
 """The API token of `okr-sync plan --server`. No process of the service reads it."""
 
 ENV_FILE = Path(".env")
+LONGEST_SETTLING = 30 * 86_400  # seconds
 _zones = cache(available_timezones)  # it reads a directory of files
 
 
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
         le=65535,
         description="a port from 1 to 65535; when set, the web process listens on all interfaces",
     )
-    data_dir: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] = Field(
+    data_dir: Annotated[Path, AfterValidator(lambda path: urls.expanded(path).absolute())] = Field(
         default=Path("var"),
         validate_default=True,
         validation_alias="OKR_SYNC_DATA_DIR",
@@ -97,7 +98,9 @@ class Settings(BaseSettings):
         default=600,
         validation_alias="OKR_SYNC_SETTLE_SECONDS",
         ge=0,
-        description="whole seconds that a status notice waits for further changes, 0 or more",
+        le=LONGEST_SETTLING,
+        description="whole seconds that a status notice waits for further changes, 0 or more, "
+        f"{LONGEST_SETTLING} at most",
     )
     timezone: str = Field(
         default="UTC",

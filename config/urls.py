@@ -94,7 +94,15 @@ def _check_option(name: str, value: str) -> None:
 def _sqlite_url(path: str) -> str:
     if "?" in path:
         raise ValueError("a SQLite file takes no options; remove what follows the question mark")
-    return f"sqlite:///{Path(path).expanduser()}"
+    return f"sqlite:///{expanded(Path(path))}"
+
+
+def expanded(path: Path) -> Path:
+    """Return a path with `~` and `~USER` as the home directory. Raise `ValueError` when there is no such home."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("it begins with the home directory of an unknown user") from None
 
 
 def redis_url(written: str) -> str:
@@ -145,6 +153,8 @@ def base_url(written: str) -> str:
         raise ValueError("it is not an http or https address")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("it may hold no user, query or fragment")
+    if any(sign.isspace() for sign in parts.netloc):
+        raise ValueError("its host may hold no space, also not at the end")
     path = parts.path.rstrip("/")
     if not _PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         raise ValueError("its path may hold only letters, digits, and - . _ ~ between single slashes")

@@ -101,7 +101,9 @@ def test_an_unknown_name_in_the_env_file_stops_the_start_too(bare_environment: P
     [
         ("PORT", "http", "a port from 1 to 65535"),
         ("PORT", "0", "a port from 1 to 65535"),
+        ("OKR_SYNC_DATA_DIR", "~no-such-user/okr", "a directory"),
         ("OKR_SYNC_SETTLE_SECONDS", "-1", "0 or more"),
+        ("OKR_SYNC_SETTLE_SECONDS", "99999999999999", "2592000 at most"),
         ("OKR_SYNC_SETTLE_SECONDS", "ten minutes", "whole seconds"),
         ("OKR_SYNC_LOG_FORMAT", "xml", "console or json"),
         ("OKR_SYNC_TIMEZONE", "Madrid", "IANA name"),

@@ -123,6 +123,8 @@ def test_a_base_url_loses_its_last_slash_and_keeps_its_path() -> None:
         "https://h/%61",
         "https://h/a/../b",
         "https://h/a b",
+        "https://h ",
+        "https://h\u00a0.example",
     ],
 )
 def test_an_invalid_base_url_is_refused(written: str) -> None:
