@@ -12,7 +12,7 @@ from structlog.typing import EventDict, ExcInfo, WrappedLogger
 
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _LINES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_TOKEN_IN_ADDRESS = re.compile(r"(/sign-in/|[?&](?:code|state|token|sig)=)[^\s&\"'?#\\]+")
+_TOKEN_IN_ADDRESS = re.compile(r"(/sign-in/|/first-admin/|[?&](?:code|state|token|sig)=)[^\s&\"'?#\\]+")
 
 
 def escaped(text: str) -> str:
@@ -35,7 +35,7 @@ def escape_line(_logger: WrappedLogger, _method: str, line: Any) -> str:
 
 
 def cut_out_tokens(_logger: WrappedLogger, _method: str, line: Any) -> str:
-    """Remove sign-in links and codes of OAuth redirects from the addresses in a rendered line."""
+    """Remove the tokens of sign-in links and of the first admin's link, and codes of OAuth redirects, from a line."""
     return _TOKEN_IN_ADDRESS.sub(r"\1…", line)
 
 

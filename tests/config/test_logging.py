@@ -120,10 +120,11 @@ def test_control_characters_of_other_people_are_escaped(log_format: Literal["con
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_no_token_that_still_works_is_logged(log_format: Literal["console", "json"]) -> None:
-    """Sign-in links and codes of OAuth redirects, as a field, by a library, in a traceback."""
+    """Sign-in links, the first admin's link and codes of OAuth redirects: as a field, by a library, in a traceback."""
     stream = logged(log_format)
     log = structlog.get_logger("x")
     log.info("a form was refused", path="/sign-in/live-Token_1")
+    log.info("a form was refused", path="/first-admin/live-Token_2")
     logging.getLogger("gunicorn.error").error("Error handling request %s", "/a/consented?state=live-2&code=live-3#x")
     error = ValueError("http://okr.example/sign-in/live-4")
     log.error("lost", exc_info=error, address="/badges/KR-1.svg?sig=live-5")
