@@ -35,11 +35,11 @@ def replay(*, buried: bool, delivery_id: str | None, since: str | None) -> None:
     if buried:
         chosen = {name: table.c.buried_at.isnot(None) for name, table in due.TABLES.items()}
     with writing(services.engine) as tx:
+        if delivery_id is not None and not tx.scalar(sa.select(sa.exists().where(chosen["delivery"]))):
+            raise click.ClickException(f"there is no delivery {delivery_id!r}")
         what = "buried rows" if buried else f"delivery {delivery_id}" if delivery_id else f"deliveries since {since}"
         audit.note(tx, actor=actor("replay"), what=f"replayed {plain(what)}", at=services.now())
     counts = {name: due.replay_all(services.engine, due.TABLES[name], where) for name, where in chosen.items()}
-    if delivery_id is not None and not counts["delivery"]:
-        raise click.ClickException(f"there is no delivery {delivery_id!r}")
     by_table = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
     click.echo(f"due again: {counted(sum(counts.values()), 'row')}" + (f" ({by_table})" if by_table else ""))
 

@@ -23,7 +23,7 @@ from sync_service.runtime.instance_lock import read_process_status
 from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
-from sync_service.store.okrs import query_listings
+from sync_service.store.okrs import key_results, query_listings
 from sync_service.store.tables import key_result
 from sync_service.store.views.check_ins import check_in_views
 from sync_service.store.views.forecasts.forecast_view import forecast_view
@@ -76,10 +76,10 @@ def explain(slug: str, *, as_json: bool, limit: int, written: str | None, as_lin
     if as_line and written:
         raise click.UsageError("--line shows all days; leave out --at")
     services = open_services()
-    now, zone = services.now(), services.settings.zone
-    at = end_of(written, now, zone, option="--at") if written else None
+    now = services.now()
     with reading(services.engine) as tx:
         view = find_key_result(tx, slug, now)
+        at = end_of(written, now, key_results.zone(tx, view.id), option="--at") if written else None
         if as_line:
             _print_line(view, key_result_line(tx, view.id, now), as_json=as_json)
             return

@@ -1,7 +1,7 @@
 """Times as people type them after an option: a day, a moment, or how long ago or from now."""
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import click
@@ -11,21 +11,21 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(written: str, now: datetime, zone: ZoneInfo, *, option: str = "--since") -> datetime:
-    """Parse a time; one without an offset is in the organisation's time zone."""
+    """Parse a time; one without an offset is in the time zone. Raise `UsageError` for anything else."""
     ago = _length(written)
-    if ago is not None:
-        return now - ago
     try:
+        if ago is not None:
+            return now - ago
         found = datetime.fromisoformat(written)
-    except ValueError as error:
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # the latter for years before 1 and after 9999
         raise click.UsageError(
             f"{option} {written!r} is not a time: write 2026-10-01T12:00, or 90m, 24h, 7d"
         ) from error
-    return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
 def ahead(written: str, now: datetime, zone: ZoneInfo, *, option: str) -> datetime:
-    """Parse a time to come: a day (it ends at its midnight), a moment, or how long from now."""
+    """Parse a time to come: a day (it ends at its midnight), a moment, or how long from now. Raise `UsageError`."""
     length = _length(written)
     if length is not None:
         return now + length
@@ -42,7 +42,7 @@ def _length(written: str) -> timedelta | None:
 
 
 def end_of(written: str, now: datetime, zone: ZoneInfo, *, option: str) -> datetime:
-    """Parse a time; a day alone is its last moment."""
+    """Parse a past time; a day alone is its last moment. Raise `UsageError`."""
     try:
         day = date.fromisoformat(written)
     except ValueError:

@@ -182,3 +182,9 @@ def test_the_token_is_no_unknown_setting(run: Run, monkeypatch: pytest.MonkeyPat
     """Other commands start with it in the environment."""
     monkeypatch.setenv("OKR_SYNC_TOKEN", "t")
     assert run("status").exit_code == 0
+
+
+def test_a_failed_call_without_words_is_named_by_its_kind(run: Run, answers: responses.RequestsMock) -> None:
+    """Some errors of the network have no text."""
+    answers.post(ADDRESS, body=requests.RequestException())
+    assert "can't be asked: RequestException" in ask(run).stderr

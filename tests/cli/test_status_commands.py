@@ -153,6 +153,22 @@ def test_explain_shows_the_whole_sum_of_any_past_time_and_the_parts_of_a_change(
     assert (early.exit_code, wrong.exit_code) == (1, 2)
 
 
+def test_a_day_of_explain_ends_in_the_time_zone_of_the_key_result(run: Run, engine: Engine) -> None:
+    """As the days of its line do; not in the zone of the settings, where the organisation has another."""
+    with writing(engine) as tx:
+        zone = {"name": "", "timezone": "Asia/Tokyo"}
+        if not tx.execute(sa.update(t.organisation).values(zone)).rowcount:
+            tx.execute(sa.insert(t.organisation).values(zone))
+    assert "as early as 2020-01-01T14:59:59" in run("explain", "KR-1", "--at", "2020-01-01").stderr
+
+
+def test_a_replay_of_an_unknown_delivery_is_not_in_the_audit_log(run: Run, engine: Engine) -> None:
+    """Nothing was done."""
+    before = run("audit").stdout
+    assert run("replay", "--delivery", "no-such-id").exit_code == 1
+    assert run("audit").stdout == before
+
+
 def test_explain_shows_the_line_of_the_cycle(run: Run, engine: Engine) -> None:
     """One value a day, and which days were not seen."""
     closed, began = NOW - timedelta(days=2), NOW - timedelta(days=6)
@@ -206,7 +222,16 @@ def test_replay_makes_rows_due_again(run: Run, engine: Engine, words: tuple[str,
         assert tx.scalars(again.order_by(t.delivery.c.id)).all() == due
 
 
-@pytest.mark.parametrize("words", [(), ("--buried", "--since", "1d"), ("--since", "yesterday")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--buried", "--since", "1d"),
+        ("--since", "yesterday"),
+        ("--since", "999999d"),
+        ("--since", "0001-01-01T00:00+14:00"),
+    ],
+)
 def test_an_ambiguous_replay_is_refused(run: Run, engine: Engine, words: tuple[str, ...]) -> None:
     """Exit code 2."""
     assert run("replay", *words).exit_code == 2

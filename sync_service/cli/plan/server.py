@@ -58,7 +58,7 @@ def _reason(error: requests.RequestException) -> str:
     cause: BaseException = error
     while cause.__context__ is not None:
         cause = cause.__context__
-    return getattr(cause, "strerror", None) or str(cause).splitlines()[0]
+    return getattr(cause, "strerror", None) or next(iter(str(cause).splitlines()), type(cause).__name__)
 
 
 def _refusal(server: str, response: requests.Response) -> str:
