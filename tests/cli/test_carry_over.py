@@ -58,6 +58,12 @@ def test_a_missed_key_result_goes_on_in_the_next_cycle(run: Run, engine: Engine)
     assert again.stderr == "Error: KR-2 goes on as KR-2-q1 already\n"
 
 
+def test_a_key_result_that_is_named_twice_goes_on_once(run: Run, engine: Engine) -> None:
+    """Upper and lower case are one name."""
+    carried = run("cycle", "carry-over", "2026-q4", "KR-2", "kr-2", "--into", "2027-q1")
+    assert "+ key result KR-2-q1\n" in carried.stdout
+
+
 def test_the_slug_of_a_key_result_names_its_successor_too(run: Run, engine: Engine) -> None:
     """Labels and commands link to both; a successor that was removed is forgotten."""
     assert run("cycle", "carry-over", "2026-q4", "--into", "2027-q1").exit_code == 0

@@ -38,6 +38,8 @@ MakeHarness = Callable[[], ConfigHarness]
         ),
         ("env:GITHUB_TOKEN", "env:NOPE", "14: connections[0].token: found env:NOPE, which is not set or empty*"),
         ("env:GITHUB_TOKEN", "file:nope", "14: connections[0].token: found file:*nope (No such file or directory)*"),
+        ("env:GITHUB_TOKEN", "file:~no-such-user/token", "14: connections[0].token: found file:*no path here*"),
+        ("env:GITHUB_TOKEN", '"file:a\\0b"', "14: connections[0].token: found file:*no path here*"),
         ("env:GITHUB_TOKEN", "kept", "14: connections[0].token: found kept; allowed: kept only if*"),
         ("env:GITHUB_TOKEN", "'  '", "14: connections[0].token: found a secret of blanks only*"),
         ("[env:JIRA_WEBHOOK_SECRET]", "['        ']", "20: connections[1].webhook_secrets: found a secret of blanks*"),

@@ -62,7 +62,7 @@ class CarryOver:
         unknown = [one for one in self.slugs if one.lower() not in known]
         if unknown:
             raise NotCarried(f"the cycle {self.cycle} has no key result {unknown[0]}")
-        named = [known[one.lower()] for one in dict.fromkeys(self.slugs)]
+        named = [known[one] for one in dict.fromkeys(one.lower() for one in self.slugs)]
         found = named or [one for one in known.values() if one.outcome == Outcome.MISSED and one.successor is None]
         if not found:
             raise NotCarried(f"the cycle {self.cycle} has no missed key result without a successor; settle it first")

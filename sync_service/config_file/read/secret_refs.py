@@ -48,18 +48,22 @@ def _resolve(written: str, *, environment: Mapping[str, str], beside: Path) -> s
             raise MissingSecret(f"env:{name}, which is not set or empty", f"{name} set in the environment or in .env")
         return secret
     if written.startswith("file:"):
-        return _from_file(beside / Path(written.removeprefix("file:").strip()).expanduser())
+        return _from_file(written.removeprefix("file:").strip(), beside)
     return written
 
 
-def _from_file(path: Path) -> str:
+def _from_file(named: str, beside: Path) -> str:
+    path = Path(named)
     try:
+        path = beside / path.expanduser()
         with path.open("rb") as stream:
             secret = stream.read(LARGEST + 1).decode("utf-8-sig").strip()
     except OSError as error:
         raise MissingSecret(f"file:{path} ({error.strerror})", "the path of a file that can be read") from error
     except UnicodeDecodeError as error:
         raise MissingSecret(f"file:{path}, which is not text", "a file with the secret as text") from error
+    except (ValueError, RuntimeError) as error:  # a NUL character; the home directory of an unknown user
+        raise MissingSecret(f"file:{path}, which is no path here", "the path of a file that can be read") from error
     if not secret or len(secret) > LARGEST:
         raise MissingSecret(f"file:{path}, which is empty or too large", "a file with the secret and nothing else")
     return secret
