@@ -44,9 +44,13 @@ class SessionClient:
 
     def submit(self, path: str, *, on: str, **fields: str) -> TestResponse:
         """Request the page `on`, and send a form with its CSRF token to `path`."""
+        return self.client.post(path, data={"csrf_token": self.token(on), **fields})
+
+    def token(self, on: str) -> str:
+        """Return the CSRF token of the page `on`."""
         found = TOKEN.search(self.open(on).text)
         assert found, f"no form on {on}"
-        return self.client.post(path, data={"csrf_token": found[1], **fields})
+        return found[1]
 
 
 def seen_words(html: str) -> str:

@@ -1,1 +1,1 @@
-"""The REST API: read-only, with bearer tokens; and its OpenAPI document with a page that shows it."""
+"""The REST API with bearer tokens: lists, check-ins, steps, decisions, cycles, plans; and its OpenAPI document."""

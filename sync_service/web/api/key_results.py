@@ -1,10 +1,12 @@
 """API routes of key results: values and status, history, linked issues."""
 
+from datetime import UTC, datetime
 from difflib import get_close_matches
+from typing import Annotated
 
 from flask import Response
 from flask_openapi3 import Tag
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.text import instant
@@ -99,10 +101,20 @@ def list_history(path: KeyResultPath, query: PageQuery) -> Response:
         return unless_unchanged(tx, build)
 
 
+def in_utc(at: datetime) -> datetime:
+    """Return a time in UTC; raise `ValueError` where UTC has no such year."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the year in UTC has to be from 1 to 9999") from None
+
+
 class ExplanationQuery(BaseModel):
     """The query parameters of an explanation."""
 
-    at: AwareDatetime | None = Field(None, description="a past time with its offset (ISO 8601); without it: now")
+    at: Annotated[AwareDatetime, AfterValidator(in_utc)] | None = Field(
+        None, description="a past time with its offset (ISO 8601); without it: now"
+    )
 
 
 @blueprint.get("/key-results/<slug>/explanation", responses=responses(Explanation, missing=True))

@@ -16,7 +16,7 @@ from flask import Response, abort, request
 from pydantic import BaseModel, Field
 
 from sync_service.web.api.models import FromView
-from sync_service.web.api.problems import problem
+from sync_service.web.api.problems import as_json, problem
 
 DEFAULT = 100
 MOST = 500
@@ -93,7 +93,7 @@ def sorted_after(items: Iterable[T], after: SortKey | None, *, sort_key: Callabl
 
 def json_response(body: Mapping[str, Any]) -> Response:
     """Respond with JSON; its members keep their order."""
-    return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
+    return Response(as_json(body), mimetype="application/json")
 
 
 def _encode(key: SortKey) -> str:

@@ -100,5 +100,10 @@ def _write(response: Response, detail: str, members: Mapping[str, Any]) -> None:
         "instance": request.script_root + request.path,
         **members,
     }
-    response.set_data(json.dumps(body, ensure_ascii=False))
+    response.set_data(as_json(body))
     response.content_type = MEDIA_TYPE
+
+
+def as_json(body: Mapping[str, Any]) -> bytes:
+    """Return JSON in UTF-8. Half a surrogate pair, which UTF-8 lacks, stays an escape as it was sent."""
+    return json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")

@@ -1,8 +1,11 @@
 """Security headers of every response (CSP, nosniff, HSTS…), and refusal of input that no database can store."""
 
+from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
+from werkzeug.datastructures import MultiDict
 
 from sync_service.web.request.guards import API
 
@@ -34,7 +37,7 @@ NO_STORE = "no-store"
 
 
 def raw_headers() -> list[tuple[bytes, bytes]]:
-    """Return the headers of a response that Flask has no hand in."""
+    """Return the headers of a response that is sent without Flask."""
     return [(name.encode(), value.encode()) for name, value in {**HEADERS, "Cache-Control": NO_STORE}.items()]
 
 
@@ -47,12 +50,25 @@ def install(app: Flask) -> None:
 def _refuse_unstorable_input() -> None:
     if request.endpoint == "hooks.receive" or request.path.startswith(API):
         return  # the connector parses webhooks; the API reports wrong parameters itself
-    sent = request.form.values() if request.endpoint else ()  # without a route, nobody reads the form
-    texts = [request.path, *request.args.values(), *sent]
-    numbers = [text for text in request.args.values() if text.isdecimal()]
-    numbers += [str(value) for value in (request.view_args or {}).values() if isinstance(value, int)]
-    if any("\x00" in text for text in texts) or any(int(number[:40]) > LARGEST_NUMBER for number in numbers):
+    sent = request.form if request.endpoint else MultiDict[str, str]()  # without a route, nobody reads the form
+    texts = [request.path, *_all_values(request.args), *_all_values(sent)]
+    numbers = [_number(text) for text in _all_values(request.args)]
+    numbers += [value for value in (request.view_args or {}).values() if isinstance(value, int)]
+    if any("\x00" in text for text in texts) or any(abs(number) > LARGEST_NUMBER for number in numbers):
         abort(400)
+
+
+def _all_values(fields: MultiDict[str, str]) -> Iterator[str]:
+    """Yield every value, also the further ones of a field that was sent several times."""
+    return chain.from_iterable(fields.listvalues())
+
+
+def _number(text: str) -> int:
+    """Return the number that a view reads from a text, as `type=int` does; 0 for any other text."""
+    try:
+        return int(text)
+    except ValueError:  # no number, or one with too many digits for Python too
+        return 0
 
 
 def _add_headers(response: Response) -> Response:

@@ -82,3 +82,11 @@ def test_a_key_result_is_carried_over_after_a_preview(over: ApiHarness, admin_to
     refused = carry_over(key_results=["KR-1"])
     assert refused.status_code == 409
     assert refused.get_json()["detail"] == "KR-1 goes on as KR-1-q1 already."
+
+
+def test_half_a_surrogate_pair_in_a_name_is_no_server_error(over: ApiHarness, admin_token: str) -> None:
+    """JSON may have one as an escape, which UTF-8 lacks; the detail repeats it."""
+    body = {"into": "\ud800", "preview": True}
+    refused = over.call(f"{CYCLE}/carry-over", token=admin_token, method="POST", body=body)
+    assert refused.status_code == 409
+    assert "\ud800" in refused.get_json()["detail"]

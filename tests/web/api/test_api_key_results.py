@@ -204,4 +204,5 @@ def test_an_explanation_has_the_whole_sum_at_any_past_time(api: ApiHarness, toke
     assert body["sum"][0] == {"issue": None, "connection": None, "adds": 1, "text": body["sum"][0]["text"]}
     assert body["last_change"]["to"] == 50
     assert api.call(f"{path}?at=2026-01-01T00:00:00Z", token=token).status_code == 404
-    assert api.call(f"{path}?at=yesterday", token=token).status_code == 422
+    for wrong in ("yesterday", "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00"):
+        assert api.call(f"{path}?at={wrong}", token=token).status_code == 422
