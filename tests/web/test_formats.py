@@ -30,6 +30,12 @@ def test_a_time_is_shown_relative_to_now(before: timedelta, expected: str) -> No
     assert formats.ago(NOW - before, NOW) == expected
 
 
+def test_an_old_time_is_shown_as_the_date_in_the_zone_of_the_reader() -> None:
+    """As the exact time beside it is."""
+    at = datetime(2026, 9, 30, 23, 30, tzinfo=UTC)
+    assert formats.ago(at, NOW, ZoneInfo("Europe/Madrid")) == "1 Oct 2026"
+
+
 def test_an_exact_time_is_in_the_zone_of_the_reader() -> None:
     """It has the name of the zone."""
     at = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)

@@ -14,8 +14,8 @@ def bar_length(share: float | None) -> float:
     return 100.0 if share >= 1 else min(round(100 * share, 2), 99.99)
 
 
-def ago(at: datetime, now: datetime) -> str:
-    """Format a moment relative to now: `just now`, `5 min ago`, `in 3 h`, `4 days ago`, `12 Oct 2026`."""
+def ago(at: datetime, now: datetime, zone: tzinfo = UTC) -> str:
+    """Format a moment relative to now: `just now`, `5 min ago`, `in 3 h`, `4 days ago`, `12 Oct 2026` in a zone."""
     seconds = (now - at).total_seconds()
     size = abs(seconds)
     if size < MINUTE:
@@ -27,7 +27,8 @@ def ago(at: datetime, now: datetime) -> str:
     elif size < 4 * WEEK:
         text = counted(int(size // DAY), "day")
     else:
-        return f"{at.day} {at:%b %Y}"
+        local = at.astimezone(zone)
+        return f"{local.day} {local:%b %Y}"
     return f"{text} ago" if seconds >= 0 else f"in {text}"
 
 

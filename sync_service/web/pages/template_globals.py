@@ -119,8 +119,8 @@ def _organisation_zone() -> ZoneInfo:
 
 
 def ago(at: datetime) -> str:
-    """Return how long ago a moment is, in words."""
-    return formats.ago(at, services().now())
+    """Return how long ago a moment is, in words; an old one as a date in the caller's time zone."""
+    return formats.ago(at, services().now(), zone())
 
 
 def exact(at: datetime) -> str:
