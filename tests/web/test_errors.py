@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from config.settings import Settings
 from sync_service.runtime import wiring
@@ -81,11 +82,30 @@ def test_a_deleted_person_loses_the_session(vera: SessionClient, services: Servi
     assert vera.open("/").status_code == 302
 
 
-def test_a_database_error_that_is_a_bug_answers_500(vera: SessionClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A 503 would say that waiting helps."""
+def test_a_page_without_a_free_connection_to_the_database_answers_503(
+    vera: SessionClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the API does: trying again helps."""
+
+    def busy(*_: object, **__: object) -> None:
+        raise NoConnectionFree("QueuePool limit reached")
+
+    monkeypatch.setattr("sync_service.web.pages.objectives.cycle_views", busy)
+    answer = vera.open("/")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_a_database_error_that_is_a_bug_answers_500(
+    vera: SessionClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A 503 would say that waiting helps. The log has the traceback, and does not blame the database."""
 
     def wrong(*_: object, **__: object) -> None:
         raise IntegrityError("INSERT", {}, ValueError("twice"))
 
     monkeypatch.setattr("sync_service.web.pages.objectives.cycle_views", wrong)
     assert vera.open("/").status_code == 500
+    logged = "".join(capsys.readouterr())
+    assert "a statement of ours failed" in logged
+    assert "in wrong" in logged
+    assert "does not answer" not in logged

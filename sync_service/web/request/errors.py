@@ -7,6 +7,7 @@ from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from werkzeug.exceptions import HTTPException
 
 from sync_service.store.engine.availability import is_away
@@ -55,6 +56,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(DBAPIError, _database)
+    app.register_error_handler(NoConnectionFree, _no_connection_free)
     app.register_error_handler(DecryptionError, _lost_key)
 
 
@@ -83,10 +85,16 @@ def _csrf_detail(reason: str) -> str:
 
 
 def _database(error: DBAPIError) -> ResponseReturnValue:
-    log.error("the database does not answer", path=request.path, error=str(error.orig))
     if not is_away(error):
+        log.error("a statement of ours failed", path=request.path, exc_info=error)
         return _respond(500, None)
+    log.error("the database does not answer", path=request.path, error=str(error.orig))
     return _respond(503, busy_detail(error), headers={"Retry-After": "5"})
+
+
+def _no_connection_free(error: NoConnectionFree) -> ResponseReturnValue:
+    log.error("all connections to the database are in use", path=request.path, error=str(error))
+    return _respond(503, None, headers={"Retry-After": "5"})
 
 
 def busy_detail(error: Exception) -> str | None:
