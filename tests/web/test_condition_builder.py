@@ -12,6 +12,7 @@ from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS, GROUPS, 
 from sync_service.web.rules.condition_builder import (
     IS_EMPTY,
     MAY_BE_EMPTY,
+    MOST_ROWS,
     InvalidConditionText,
     Row,
     condition_as_yaml,
@@ -22,6 +23,7 @@ from sync_service.web.rules.condition_builder import (
     rows_from_condition,
     slug_for,
 )
+from sync_service.web.rules.draft import Draft, reshape
 
 words = st.text(
     st.characters(codec="utf-8", exclude_characters=",", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20
@@ -161,3 +163,24 @@ def test_a_condition_is_written_as_in_the_configuration_file() -> None:
     condition = {"all": [{"field": "labels", "has": "checkout"}]}
     assert yaml.safe_load(condition_as_yaml(condition)) == condition
     assert condition_as_yaml(condition) == "all:\n- field: labels\n  has: checkout\n"
+
+
+def many(count: int) -> dict[str, object]:
+    """Return a condition with so many rows."""
+    return {"any": [{"field": "labels", "has": f"label-{number}"} for number in range(count)]}
+
+
+def test_a_condition_with_more_rows_than_the_form_takes_is_shown_as_text() -> None:
+    """The form leaves out further rows: saving it would lose them."""
+    most = MOST_ROWS
+    fitting, long = (rows_from_condition(many(count)) for count in (most, most + 1))
+    assert fitting is not None
+    assert (len(fitting[1]), long) == (most, None)
+
+
+def test_no_row_is_added_that_the_form_would_leave_out() -> None:
+    """The error says what to do."""
+    full = Draft(rows=tuple(Row(number=number, values=("x",)) for number in range(MOST_ROWS)))
+    after, errors = reshape(full, "add")
+    assert (after, "write a longer condition as text" in errors.fields["rows"]) == (full, True)
+    assert len(reshape(Draft(), "add")[0].rows) == 2

@@ -18,6 +18,9 @@ MAY_BE_EMPTY = (
 LONGEST = 20_000
 """Maximum characters of a condition written as text."""
 
+MOST_ROWS = 100
+"""Maximum rows of the builder; a longer condition is shown as text."""
+
 DEEPEST = 40
 """Maximum nesting depth of a text; more than a valid condition can have."""
 
@@ -97,6 +100,8 @@ def rows_from_condition(condition: Mapping[str, Any]) -> tuple[str, tuple[Row, .
     if len(condition) != 1:
         return None
     ((group, members),) = condition.items()
+    if len(members) > MOST_ROWS:
+        return None
     rows = [_row(number, member) for number, member in enumerate(members)]
     shown = tuple(row for row in rows if row is not None)
     return (group, shown) if len(shown) == len(rows) else None
@@ -143,7 +148,7 @@ def parse_condition(text: str) -> dict[str, Any]:
         position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise InvalidConditionText(f"{position}{error.problem or 'this is not YAML'}") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise InvalidConditionText(str(error).splitlines()[0]) from None
+        raise InvalidConditionText(str(error).partition("\n")[0]) from None
     compile_condition(condition)
     return {str(name): value for name, value in condition.items()}
 

@@ -22,7 +22,7 @@ SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESERVED = ("new", "preview", "draft")
 """Slugs that our own URLs use."""
 
-MAX_ROWS = 100
+_TOO_MANY_ROWS = f"there are {condition_builder.MOST_ROWS} rows at most; write a longer condition as text"
 
 _ROW = re.compile(r"row-([0-9]{1,4})-field")
 
@@ -94,7 +94,7 @@ def id_of(choices: Sequence[Choice], name: str) -> int | None:
 
 def read_draft(form: "MultiDict[str, str]") -> Draft:
     """Return the form as a draft. Nothing is validated yet; rows get an operator that their field allows."""
-    numbers = sorted({int(found[1]) for name in form if (found := _ROW.fullmatch(name))})[:MAX_ROWS]
+    numbers = sorted({int(found[1]) for name in form if (found := _ROW.fullmatch(name))})[: condition_builder.MOST_ROWS]
     group = form.get("group", "all")
     return Draft(
         slug=form.get("slug", "").strip(),
@@ -139,6 +139,8 @@ def draft_of(rule: RuleView) -> Draft:
 def reshape(draft: Draft, act: str) -> tuple[Draft, FormErrors]:
     """Apply a button of the builder: `add`, `remove-N`, `to-text`, `to-rows`; anything else changes nothing."""
     if act == "add":
+        if len(draft.rows) >= condition_builder.MOST_ROWS:
+            return draft, FormErrors(fields={"rows": _TOO_MANY_ROWS})
         number = max((row.number for row in draft.rows), default=-1) + 1
         return replace(draft, rows=(*draft.rows, Row(number=number))), FormErrors()
     if act.startswith("remove-"):
@@ -166,7 +168,10 @@ def _to_rows(draft: Draft) -> tuple[Draft, FormErrors]:
         return draft, errors
     shown = condition_builder.rows_from_condition(condition)
     if shown is None:
-        errors.fields["text"] = "rows can't show this condition: it has groups inside groups, or values with a comma"
+        errors.fields["text"] = (
+            "rows can't show this condition: it has groups inside groups, values with a comma, or more than "
+            f"{condition_builder.MOST_ROWS} rows"
+        )
         return draft, errors
     return replace(draft, mode="rows", group=shown[0], rows=shown[1]), errors
 
