@@ -133,7 +133,9 @@ class IssueFetcher:
         except OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - one snapshot fails, and must not stop the others
-            log.warning("fetched issues are applied one by one", reason=str(error).splitlines()[0])
+            log.warning(
+                "fetched issues are applied one by one", reason=str(error).partition("\n")[0] or type(error).__name__
+            )
             left = seen
         for row, one in left:
             self._policy.guard(row, partial(self._apply_answer, connection=connection, seen=one, asked_at=asked_at))

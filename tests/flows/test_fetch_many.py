@@ -127,6 +127,22 @@ def test_a_delivery_does_not_undo_linked_issues_that_a_fetch_showed(harness: Fet
     assert closes() == [], "though nothing changed its time"
 
 
+def test_fetched_issues_are_applied_one_by_one_after_an_error_without_words(
+    harness: FetchHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An `assert` has no text; it must not stop the issues that can be applied."""
+    apply = UpdateApplier.apply
+
+    def one_at_a_time(applier: UpdateApplier, updates: Any, settle: Any) -> Any:
+        if len(updates) > 1:
+            raise AssertionError
+        return apply(applier, updates, settle)
+
+    monkeypatch.setattr(UpdateApplier, "apply", one_at_a_time)
+    harness.fetch(*harness.open_issues(4))
+    assert {row.due_at for row in harness.rows(tables.fetch_request)} == {None}
+
+
 def test_fewer_than_three_issues_are_fetched_one_by_one(harness: FetchHarness) -> None:
     """A bulk call would not be cheaper."""
     harness.fetch(*harness.open_issues(2))
