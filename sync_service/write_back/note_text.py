@@ -1,4 +1,4 @@
-"""Write the text of a note: which key results an issue serves, and their values. See `domain/write_back.py`."""
+"""The text of a note: which key results an issue serves, and their values. See `domain/trackers/write_back.py`."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -75,7 +75,7 @@ class WebhookCreator:
         return "its webhook existed and was updated"
 
     def _find(self, path: str, name: str) -> str | None:
-        """Give the id of the webhook that goes to our address."""
+        """Return the id of the webhook that sends to our address; None when there is none."""
 
         def numbered(page: int) -> Rows:
             reply = self._send("GET", path, name, params={"per_page": str(_PER_PAGE), "page": str(page)})

@@ -24,7 +24,7 @@ _JITTER = 1.3
 
 
 def raise_for_jira_response(reply: Response, *, now: datetime, bucket: str) -> None:
-    """Raise for any response but a successful one, as `responses.raise_for_response` does; `part` is the call's bucket.
+    """Raise for any response but a successful one, as `responses.raise_for_response` does; `bucket` is the call's.
 
     A quota blocks the whole connection, a burst limit all reads or all writes, an issue's write limit that issue only.
     Headers that begin with `Beta-` announce future limits, and block nothing.
