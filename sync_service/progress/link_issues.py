@@ -10,16 +10,16 @@ from sqlalchemy.engine import Connection, Row
 from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.rules.rule_index import CompiledRule
-from sync_service.domain.text import number
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.progress.comment_links import comment_that_counts, describe_comment
 from sync_service.progress.comment_links import requested_key_results as asked_key_results
+from sync_service.progress.link_changes.change_text import Rules, SourceNames, is_pending, link_change
 from sync_service.progress.rule_subjects import other_parents, subject_of
 from sync_service.progress.term_names import TermNames
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import links, query_members
-from sync_service.store.okrs.links import LinkKey, Links
+from sync_service.store.okrs.links import Links
 from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import known_keys, link_comments
 from sync_service.store.trackers.known_keys import ParentRef
@@ -112,30 +112,51 @@ def known_entries(
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class LinkSources:
+    """What links of issues follow from beside the rules: manual links, queries, comments, and other keys of parents."""
+
+    manual: Mapping[int, Sequence[Row[Any]]]
+    found_by: Mapping[int, Collection[int]]
+    requested: Mapping[int, Sequence[Row[Any]]]
+    parents: Mapping[int, Mapping[ParentRef, frozenset[str]]]
+
+    @classmethod
+    def read(cls, tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) -> "LinkSources":
+        """Read them for some issues."""
+        return cls(
+            _manual_links(tx, entries),
+            _found_by(tx, ruleset, entries),
+            _asked_by_comments(tx, entries),
+            _parents(tx, ruleset, entries),
+        )
+
+    def wanted(self, ruleset: Ruleset, entry: LinkInput, names: TermNames) -> Links:
+        """Return the links that an issue should have."""
+        return wanted_links(
+            ruleset,
+            entry,
+            names,
+            self.manual.get(entry.row_id, ()),
+            requested=self.requested.get(entry.row_id, ()),
+            found_by=self.found_by.get(entry.row_id, ()),
+            parents=self.parents.get(entry.connection_id),
+        )
+
+
 def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names: TermNames) -> dict[int, list[Cause]]:
     """Derive the links of locked issues again; return the touched key results, each with its causes."""
     before = links.read(tx, [entry.row_id for entry in entries])
-    manual = _manual_links(tx, entries)
-    found_by = _found_by(tx, ruleset, entries)
-    requested = _asked_by_comments(tx, entries)
-    parents = _parents(tx, ruleset, entries)
+    sources = LinkSources.read(tx, ruleset, entries)
+    links.bind_manual(tx, sources.manual)
     changes: dict[int, tuple[Links, Links]] = {}
     touched: dict[int, list[Cause]] = defaultdict(list)
     rules = ruleset.rules.by_revision
     for entry in entries:
         had = before.get(entry.row_id, {})
-        comments_here = requested.get(entry.row_id, ())
-        by_query = found_by.get(entry.row_id, ())
-        has = wanted_links(
-            ruleset,
-            entry,
-            names,
-            manual.get(entry.row_id, ()),
-            requested=comments_here,
-            found_by=by_query,
-            parents=parents.get(entry.connection_id),
-        )
-        source_names = _SourceNames(
+        comments_here = sources.requested.get(entry.row_id, ())
+        has = sources.wanted(ruleset, entry, names)
+        source_names = SourceNames(
             rules, {row.id: describe_comment(ruleset, entry.connection_id, row) for row in comments_here}
         )
         if had != has:
@@ -175,7 +196,7 @@ def _found_by(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) ->
 
 
 def _note_requests(
-    ruleset: Ruleset, entries: Sequence[LinkInput], changes: Mapping[int, tuple[Links, Links]], rules: "Rules"
+    ruleset: Ruleset, entries: Sequence[LinkInput], changes: Mapping[int, tuple[Links, Links]], rules: Rules
 ) -> list[tuple[int, str, str]]:
     """Return the issues that count toward other key results than before, where the connection writes notes."""
     return [
@@ -198,7 +219,6 @@ def _manual_links(tx: Connection, entries: Sequence[LinkInput]) -> dict[int, lis
         keys = {key: entry.row_id for entry in mine for key in former.get(entry.issue.identity, ())}
         keys |= {entry.issue.key.lower(): entry.row_id for entry in mine}
         found |= links.manual(tx, connection_id, [entry.row_id for entry in mine], keys)
-    links.bind_manual(tx, found)
     return found
 
 
@@ -211,33 +231,18 @@ def _asked_by_comments(tx: Connection, entries: Sequence[LinkInput]) -> dict[int
     return found
 
 
-Rules = Mapping[int, CompiledRule]
-
-
-@dataclass(frozen=True, slots=True)
-class _SourceNames:
-    """Names of the sources of links: rules by revision id, comments as text by row id."""
-
-    rules: Rules
-    comments: Mapping[int, str]
-
-
 def _key_results(linked: Links, rules: Rules) -> set[int]:
-    return {key[0] for key in linked if not _pending(key, rules)}
-
-
-def _pending(key: LinkKey, rules: Rules) -> bool:
-    return key[1] == "rule" and key[2] in rules and rules[key[2]].pending
+    return {key[0] for key in linked if not is_pending(key, rules)}
 
 
 def _of_key_result(linked: Links, key_result_id: int) -> Links:
     return {key: weight for key, weight in linked.items() if key[0] == key_result_id}
 
 
-def _causes(entry: LinkInput, key_result_id: int, had: Links, has: Links, source_names: _SourceNames) -> list[Cause]:
+def _causes(entry: LinkInput, key_result_id: int, had: Links, has: Links, source_names: SourceNames) -> list[Cause]:
     """Return the changes that could have moved one key result; the last real change also says how the links changed."""
     causes = [step.cause for step in entry.changes if step.counts]
-    change = _link_change(had, has, source_names)
+    change = link_change(had, has, source_names)
     if change is None:
         return causes
     if not entry.changes:
@@ -263,26 +268,3 @@ def _relinked(entry: LinkInput, key_result_id: int, *, origins: Collection[str],
 
 def _changed_origins(had: Links, has: Links) -> set[str]:
     return {key[1] for key in had.keys() | has.keys() if had.get(key) != has.get(key)}
-
-
-def _link_change(had: Links, has: Links, known: _SourceNames) -> str | None:
-    rules = known.rules
-    gained = [key for key in has if key not in had and not _pending(key, rules)]
-    lost = [key for key in had if key not in has and not _pending(key, rules)]
-    phrases = [f"now linked {_origin(key, known)}" for key in gained]
-    phrases += [f"no longer linked {_origin(key, known)}" for key in lost]
-    phrases += [_weight_change(had[key], has[key]) for key in has if key in had and had[key] != has[key]]
-    return ", ".join(phrases) or None
-
-
-def _weight_change(before: float, after: float) -> str:
-    return f"weight {number(before, apart_from=[after])} → {number(after, apart_from=[before])}"
-
-
-def _origin(key: LinkKey, known: _SourceNames) -> str:
-    _, origin, source = key
-    if origin == "rule":
-        return f"by rule {known.rules[source].slug}" if source in known.rules else "by a rule that was changed"
-    if origin == "comment":
-        return known.comments.get(source, "by a comment")
-    return "by its label" if origin == "label" else "by hand"

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.measures.settings import Measure
+from sync_service.domain.trackers.issue import with_fields
+from sync_service.domain.trackers.observations import State
 from sync_service.progress.rule_subjects import other_parents, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.okrs import linked_issues
@@ -12,8 +14,13 @@ from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers import issues
 
 
-def met(tx: Connection, ruleset: Ruleset, measure: Measure, issue_ids: Collection[int]) -> Mapping[int, bool | None]:
-    """Return whether issues meet the condition of a measure on the fields of rules; None where it is unknown."""
+def met(
+    tx: Connection, ruleset: Ruleset, measure: Measure, issue_ids: Collection[int], *, if_done: bool = False
+) -> Mapping[int, bool | None]:
+    """Return whether issues meet the condition of a measure on the fields of rules; None where it is unknown.
+
+    With `if_done`: whether they would if they were done.
+    """
     meets = measure.meets
     if meets is None or meets.other is None:
         return {}
@@ -26,6 +33,7 @@ def met(tx: Connection, ruleset: Ruleset, measure: Measure, issue_ids: Collectio
             scope = ruleset.scope_of(connection_id, one.scope) if one.scope else None
             if scope is not None:
                 others = parents.get((one.parent_identity, one.parent_key or ""), frozenset())
-                subject = subject_of(one, scope, connection_id, names, other_parents=others)
+                seen = with_fields(one, state=State.DONE) if if_done else one
+                subject = subject_of(seen, scope, connection_id, names, other_parents=others)
                 found[row_id] = meets.other(subject)
     return found

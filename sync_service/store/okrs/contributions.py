@@ -115,6 +115,21 @@ def stored(
     return found
 
 
+def of_issues(tx: Transaction, issue_ids: Collection[int]) -> dict[int, Contributions]:
+    """Return what issues brought to the key results that they count toward, when last computed, by key result."""
+    found: dict[int, Contributions] = defaultdict(dict)
+    for row in tx.execute(sa.select(contribution).where(among(tx, contribution.c.issue_id, issue_ids))):
+        values = {name: getattr(row, name) for name in _FIELDS if name != "state"}
+        found[row.key_result_id][row.issue_id] = Contribution(state=State(row.state), **values)
+    return found
+
+
+def if_linked(tx: Transaction, measure: Measure, issue_id: int, weight: float) -> Contribution:
+    """Return what an issue would bring if it were linked with a weight."""
+    row = tx.execute(sa.select(issue, sa.literal(weight).label("weight")).where(issue.c.id == issue_id)).one()
+    return _of_issue(row, measure)
+
+
 def changes(
     before: Mapping[int, Contribution], after: Mapping[int, Contribution], *, by_rule: bool
 ) -> dict[int, ContributionChange]:

@@ -136,6 +136,22 @@ def closed_by_pulls(tx: Transaction, issue_ids: Collection[int]) -> set[int]:
     return set(tx.scalars(found.where(among(tx, issue.c.id, issue_ids))))
 
 
+def closes(tx: Transaction, issue_ids: Collection[int]) -> dict[int, set[int]]:
+    """Return the known issues that pull requests close, by the pull request."""
+    found: dict[int, set[int]] = defaultdict(set)
+    same = (
+        sa.and_(closing_link.c.identity.isnot(None), closing_link.c.identity == issue.c.identity),
+        sa.and_(closing_link.c.identity.is_(None), closing_link.c.folded_key == issue.c.folded_key),
+    )
+    for condition in same:
+        rows = sa.select(closing_link.c.issue_id, issue.c.id).join(
+            issue, sa.and_(issue.c.connection_id == closing_link.c.connection_id, condition)
+        )
+        for row in tx.execute(rows.where(among(tx, closing_link.c.issue_id, issue_ids))):
+            found[row.issue_id].add(row.id)
+    return found
+
+
 def by_connection(tx: Transaction, issue_ids: Collection[int]) -> dict[int, list[int]]:
     """Return issues, by id, grouped by their connection's id."""
     found: dict[int, list[int]] = defaultdict(list)

@@ -12,7 +12,7 @@ from sync_service.domain.measures.kinds.counts import done_why_not
 from sync_service.domain.measures.kinds.shares import credit, why_not
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.measures.status import Span
-from sync_service.domain.trackers.observations import State
+from sync_service.domain.trackers.observations import CLOSED, State
 
 NOTHING = (0.0, 0.0)
 
@@ -55,8 +55,8 @@ def position_of(measure: Measure, contributions: Iterable[Contribution], span: S
 
 
 def as_done(one: Contribution, at: datetime, reads: Iterable[str]) -> Contribution:
-    """Return what an issue brings if it is done at a time; one that is done already stays as it is."""
-    if one.state is State.DONE:
+    """Return what an issue brings if it is done at a time; one that is closed already stays as it is."""
+    if one.state in CLOSED:
         return one
     return replace(one, state=State.DONE, closed_at=at if "closed_at" in reads else None)
 

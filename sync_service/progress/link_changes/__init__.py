@@ -1,0 +1,1 @@
+"""Changes of the links of an issue."""
