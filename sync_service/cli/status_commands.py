@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.engine import Connection
 
 from sync_service.cli import output
+from sync_service.cli.forecasts.explain_issue import print_issue
 from sync_service.cli.forecasts.forecast_output import forecast_lines
 from sync_service.cli.lines.line_output import line_json, line_lines
 from sync_service.cli.people.check_in_text import SHOWN, check_in_json, check_in_lines
@@ -59,7 +60,7 @@ def _count_workers(services: Services) -> int | None:
 
 
 @click.command(short_help="Explain the value of a key result.")
-@click.argument("slug", metavar="KR")
+@click.argument("slug", metavar="[KR]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, in the API's form.")
 @click.option(
     "--history", "limit", type=click.IntRange(0, 1000), default=20, show_default=True, help="How many changes to show."
@@ -70,9 +71,22 @@ def _count_workers(services: Services) -> int | None:
     metavar="TIME",
     help="Explain the value as it was then: 2026-11-02 (the end of the day), 2026-11-02T09:30, or 90m, 24h, 7d ago.",
 )
+@click.option(
+    "--issue",
+    "reference",
+    metavar="KEY",
+    help="Explain an issue instead: what it serves, and what closing it is worth. KEY or CONNECTION:KEY.",
+)
 @click.option("--line", "as_line", is_flag=True, help="Print the value of each day of the cycle instead.")
-def explain(slug: str, *, as_json: bool, limit: int, written: str | None, as_line: bool) -> None:
+def explain(
+    slug: str | None, *, as_json: bool, limit: int, written: str | None, reference: str | None, as_line: bool
+) -> None:
     """Explain a key result: its value, the sum line by line, its issues, and what changed it; at any past time."""
+    if reference is not None:
+        print_issue(slug, reference, as_json=as_json)
+        return
+    if slug is None:
+        raise click.UsageError("name a key result, or an issue with --issue")
     if as_line and written:
         raise click.UsageError("--line shows all days; leave out --at")
     services = open_services()

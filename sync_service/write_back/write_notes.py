@@ -18,9 +18,12 @@ from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Unavailable
 from sync_service.domain.trackers.write_back import Note, WritesBack
+from sync_service.progress.forecasts.worth import Worth, WorthReader
+from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading, retry_on_conflict, writing
 from sync_service.store.jobs import write_backs
 from sync_service.store.jobs.write_backs import NoteRequest
+from sync_service.store.okrs.ruleset import Ruleset, load_ruleset
 from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.queue import due, write_slots
 from sync_service.store.queue.rate_limits import bucket_words
@@ -63,6 +66,7 @@ class NoteWriter:
     now: Callable[[], datetime]
     _policy: CallPolicy = field(init=False)
     _rounds: CallPolicy = field(init=False)
+    _ruleset: Ruleset | None = None
 
     def __post_init__(self) -> None:
         self._policy = CallPolicy(engine=self.engine, table=write_back, now=self.now)
@@ -122,7 +126,8 @@ class NoteWriter:
             if write_backs.is_gone(tx, row.connection_id, row.identity):
                 return "the issue is gone"
             found = write_backs.served(tx, row.connection_id, [row.identity]).get(row.identity, [])
-            note = build_note(found, self.base_url, team_settings(tx))
+            worth = self._worths(tx, {row.identity: found}).get(row.identity, ())
+            note = build_note(found, self.base_url, team_settings(tx), worth)
         wanted = _WantedNote(note, key_result_ids(found), format_version)
         if row.removed_by_person and wanted.serves == row.serves:
             return NOTE_DELETED
@@ -191,12 +196,16 @@ class NoteWriter:
 
     def _compare(self, row: Row[Any]) -> None:
         """Compare the next issues with their notes, and make those due that differ."""
+        with reading(self.engine) as tx:  # what issues are worth takes longer than others should wait
+            next_ones = write_backs.chunk(tx, row.connection_id, after=row.cursor, limit=CHUNK)
+            served = write_backs.served(tx, row.connection_id, [one.identity for one in next_ones])
+            worths = self._worths(tx, served) if write_backs.is_on(tx, row.connection_id) else {}
         with writing(self.engine) as tx:
             if not write_backs.is_on(tx, row.connection_id):
                 due.settle(tx, write_back_round, [row], [{"outcome": SWITCHED_OFF, "cursor": 0}])
                 return
             found = write_backs.chunk(tx, row.connection_id, after=row.cursor, limit=CHUNK)
-            write_backs.request(tx, list(self._differing(tx, row.connection_id, found)), urgent=False)
+            write_backs.request(tx, list(self._differing(tx, row.connection_id, found, worths)), urgent=False)
             if len(found) < CHUNK:
                 # Only now: whoever wakes a round has requested issues before.
                 again = write_backs.ROUND if write_backs.is_woken(tx, row.id) else write_backs.REWRITE_INTERVAL
@@ -207,13 +216,27 @@ class NoteWriter:
                 last = found[-1]
                 due.release(tx, write_back_round, row, outcome=f"compared up to {last.key}", cursor=last.id)
 
-    def _differing(self, tx: Transaction, connection_id: int, found: Sequence[Row[Any]]) -> Iterator[NoteRequest]:
+    def _worths(self, tx: Transaction, served: Mapping[str, Sequence[Row[Any]]]) -> dict[str, Sequence[Worth]]:
+        """Return what closing issues is worth, by identity."""
+        ids = {identity: rows[0].issue_id for identity, rows in served.items() if rows}
+        if not ids:
+            return {}
+        version = versions.value(tx, versions.RULES)
+        if self._ruleset is None or self._ruleset.version != version:
+            self._ruleset = load_ruleset(tx, version)
+        reader = WorthReader(tx=tx, ruleset=self._ruleset, now=self.now(), tallied_only=True)
+        found = reader.of_each(set(ids.values()))
+        return {identity: found[id_] for identity, id_ in ids.items()}
+
+    def _differing(
+        self, tx: Transaction, connection_id: int, found: Sequence[Row[Any]], worths: Mapping[str, Sequence[Worth]]
+    ) -> Iterator[NoteRequest]:
         now, format_version = database_now(tx), self._format_version(connection_id)
         served = write_backs.served(tx, connection_id, [one.identity for one in found])
         again = write_backs.rewrite_interval(tx, connection_id)
         for one in found:
             rows = served.get(one.identity, [])
-            note = build_note(rows, self.base_url, team_settings(tx))
+            note = build_note(rows, self.base_url, team_settings(tx), worths.get(one.identity, ()))
             wanted = _WantedNote(note, key_result_ids(rows), format_version)
             buried = one.buried_at is not None and now - one.buried_at < write_backs.BURIED_AGAIN
             waits = one.due_at is not None or buried

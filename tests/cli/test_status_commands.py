@@ -18,6 +18,7 @@ from sync_service.store import tables as t
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.people import auth
 from tests.cli.conftest import Run
+from tests.support.stored_forecast import save_forecast
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -127,6 +128,29 @@ def test_explain_shows_the_value_and_its_reasons(run: Run, engine: Engine) -> No
     assert "No issue is linked" in run("explain", "KR-2").stdout
     assert "query      of rule payment-bugs: project = SHOP" in run("explain", "KR-2").stdout
     assert "not listed yet, 0 members" in run("explain", "KR-2").stdout
+
+
+def test_explain_says_the_forecast_and_what_an_issue_is_worth(run: Run, engine: Engine) -> None:
+    """Both in words and as JSON."""
+    with writing(engine) as tx:
+        save_forecast(tx, 1, today=NOW.date())
+        issue = {"connection_id": 1, "identity": "501#7", "key": "acme/checkout#7", "folded_key": "acme/checkout#7"}
+        tx.execute(sa.insert(t.issue).values(**issue, state="todo", labels=[], assignees=[], title="Pay"))
+    text = run("explain", "KR-1").stdout.replace("\u202f", " ")
+    assert "\nForecast\n  The target is reached at the end of the cycle" in text
+    assert "  Of 6 earlier dates called with 85 %, 5 came true.\n" in text
+    assert "acme/checkout#3  Pay  (blocked; done now, the chance rises by 12 percentage points)" in text
+    report = json.loads(run("explain", "KR-1", "--json").stdout)
+    assert (report["forecast"]["chance"], report["forecast_decided_by"][0]["effect"]) == (0.36, 0.12)
+    assert report["forecast_says"][-1] == "Of 6 earlier dates called with 85\u202f%, 5 came true."
+    text = run("explain", "--issue", "ACME/checkout#7").stdout
+    assert "acme-github:acme/checkout#7  Pay\n  state      todo\n" in text
+    assert "It serves no key result: its scope is not watched" in text
+    assert "Closing it moves no key result" in text
+    assert json.loads(run("explain", "--issue", "acme-github:acme/checkout#7", "--json").stdout)["worth"] == []
+    assert "no issue 'x' is known" in run("explain", "--issue", "x").stderr
+    assert run("explain").exit_code == 2
+    assert run("explain", "KR-1", "--issue", "x").exit_code == 2
 
 
 def test_explain_shows_the_whole_sum_of_any_past_time_and_the_parts_of_a_change(run: Run, engine: Engine) -> None:

@@ -72,9 +72,13 @@ WEB: Mapping[str, str] = {
     "web.first_run": "web.request config_file store domain",
     # The JSON of views. The command line prints it too, so it imports no Flask.
     "web.api.models": "store domain",
+    "web.api.forecasts.issue_models": "web.api.models progress store domain",
     "web.api.forecasts.models": "web.api.models progress store domain",
     # A cycle is carried over as a file is applied.
-    "web.api": "web.api.forecasts.models web.api.models web.request progress config_file store domain",
+    "web.api": (
+        "web.api.forecasts.issue_models web.api.forecasts.models web.api.models web.request progress config_file "
+        "store domain"
+    ),
     # The app, its health and its webhooks.
     "web": (
         "web.decisions web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "

@@ -54,6 +54,7 @@ _FOOT = "<sub>Kept up to date by OKR Sync: edited in place, at most once an hour
 def _row(one: ServedKeyResult) -> str:
     name = f"[{escaped(f'{one.slug} {one.title}')}]({_address(one.url)})"
     progress = f"{escaped(one.progress)} ({escaped(one.value_of_target)})"
+    progress += f"; {escaped(one.closing)}" if one.closing else ""
     return f"| {name} | {progress} | {escaped(one.status)} | {escaped(one.objective)} |"
 
 

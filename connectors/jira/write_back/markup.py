@@ -78,7 +78,11 @@ def _name(one: ServedKeyResult) -> str:
 
 
 def _state_text(one: ServedKeyResult) -> str:
-    return _clipped(f"{one.progress} ({one.value_of_target}), {one.status} · {one.objective}")
+    return _clipped(f"{one.progress} ({one.value_of_target}), {one.status} · {one.objective}{_closing(one)}")
+
+
+def _closing(one: ServedKeyResult) -> str:
+    return f" · {one.closing}" if one.closing else ""
 
 
 def _clipped(text: str) -> str:

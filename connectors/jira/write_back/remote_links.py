@@ -77,7 +77,9 @@ def _link(client: IssueClient, one: ServedKeyResult) -> dict[str, Any]:
         "object": {
             "url": one.url,
             "title": _clipped(f"{one.slug} {one.title}"),
-            "summary": _clipped(f"{one.progress} ({one.value_of_target}), {one.status} · {one.objective}"),
+            "summary": _clipped(
+                f"{one.progress} ({one.value_of_target}), {one.status} · {one.objective}{_closing(one)}"
+            ),
             "icon": {"title": "Key result"},
             "status": {"resolved": one.completed, "icon": {"title": one.status, "link": one.url}},
         },
@@ -91,6 +93,10 @@ def _is_same(existing: Mapping[str, Any] | None, link: Mapping[str, Any]) -> boo
     shown, expected = json_object(existing.get("object")), link["object"]
     same = all(shown.get(name) == expected[name] for name in ("url", "title", "summary"))
     return same and json_object(shown.get("status")).get("resolved") == expected["status"]["resolved"]
+
+
+def _closing(one: ServedKeyResult) -> str:
+    return f" · {one.closing}" if one.closing else ""
 
 
 def _clipped(text: str) -> str:

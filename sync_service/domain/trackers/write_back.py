@@ -15,7 +15,8 @@ class ServedKeyResult:
     """A key result that an issue counts toward, as text for people.
 
     `target` is the target, or the range where it `stays` in one. `url` is its page. `completed` repeats as a flag what
-    `status` says in words.
+    `status` says in words. `closing` says what closing the issue is worth, rounded; empty: nothing
+    worth saying.
     """
 
     slug: str
@@ -28,6 +29,7 @@ class ServedKeyResult:
     status: str
     completed: bool = False
     stays: bool = False
+    closing: str = ""
 
     @property
     def value_of_target(self) -> str:
@@ -49,6 +51,7 @@ class Note:
         """
         content = [
             (one.slug, one.title, one.url, one.objective, one.target, one.progress, one.status)
+            + ((one.closing,) if one.closing else ())
             for one in self.key_results
         ]
         return hashlib.sha256((format_version + repr(content)).encode("utf-8", "replace")).hexdigest()

@@ -163,7 +163,14 @@ def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> 
     linked = sa.select(t.link.c.key_result_id, t.link.c.issue_id).where(linked_issues.counts).distinct().subquery()
     columns = (k.c.id, k.c.slug, k.c.title, k.c.unit, k.c.target, k.c.stay, k.c.current, k.c.progress, k.c.status)
     found: sa.Select[Any] = (
-        sa.select(i.c.identity, i.c.connection_id, *columns, o.c.title.label("objective"), o.c.team_id)
+        sa.select(
+            i.c.identity,
+            i.c.connection_id,
+            i.c.id.label("issue_id"),
+            *columns,
+            o.c.title.label("objective"),
+            o.c.team_id,
+        )
         .join(linked, linked.c.issue_id == i.c.id)
         .join(k, k.c.id == linked.c.key_result_id)
         .join(o, o.c.id == k.c.objective_id)

@@ -60,8 +60,27 @@ class IssueView:
     unreachable_reason: str | None = None
 
 
+def issue_view(tx: Transaction, key_result_id: int, issue_id: int) -> IssueView | None:
+    """Return one of the issues linked to a key result, by its row id; None where it is not linked."""
+    found = [one for one in _issues(tx, key_result_id, None if siblings.groups(tx) else issue_id) if one[0] == issue_id]
+    return found[0][1] if found else None
+
+
+def serves(tx: Transaction, issue_id: int) -> list[int]:
+    """Return the key results that an issue is linked to, by id."""
+    n = tables.link
+    mine = sa.select(n.c.key_result_id).where(n.c.issue_id == issue_id, counts).distinct()
+    return sorted(tx.scalars(mine))
+
+
 def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
     """Return the issues linked to a key result, open ones first, by connection and key; then links without an issue."""
+    seen = [one for _, one in _issues(tx, key_result_id)]
+    return sorted(seen, key=_sort_key) + _waiting(tx, key_result_id)
+
+
+def _issues(tx: Transaction, key_result_id: int, issue_id: int | None = None) -> list[tuple[int, IssueView]]:
+    """Return the issues linked to a key result, or one of them, each with its row id."""
     k, o, c = tables.key_result, tables.objective, tables.cycle
     settings = tx.execute(
         sa.select(k.c.measure, c.c.starts, c.c.ends, o.c.team_id)
@@ -72,20 +91,23 @@ def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
     measure = parse_measure(settings.measure)
     span = team_settings(tx).of(settings.team_id).span(settings.starts, settings.ends)
     grouped: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in tx.execute(_linked(key_result_id)):
+    linked = _linked(key_result_id)
+    for row in tx.execute(linked if issue_id is None else linked.where(tables.issue.c.id == issue_id)):
         grouped[row.id].append(row)
     through, first = counting_through(tx, key_result_id), _first_rows(tx, grouped)
     names = _term_names(tx, [rows[0] for rows in grouped.values()])
-    seen = [
-        _issue(
-            rows,
-            names,
-            first.get(issue_id) or _why_not(rows[0], measure, span, through.get(issue_id)),
-            by_points=measure.weight == "points",
+    return [
+        (
+            one,
+            _issue(
+                rows,
+                names,
+                first.get(one) or _why_not(rows[0], measure, span, through.get(one)),
+                by_points=measure.weight == "points",
+            ),
         )
-        for issue_id, rows in grouped.items()
+        for one, rows in grouped.items()
     ]
-    return sorted(seen, key=_sort_key) + _waiting(tx, key_result_id)
 
 
 def _first_rows(tx: Transaction, grouped: Mapping[int, Sequence[Row[Any]]]) -> dict[int, str]:

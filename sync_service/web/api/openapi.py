@@ -11,6 +11,7 @@ from sync_service.web.api.cycles import models as cycle_models
 from sync_service.web.api.decisions import bodies
 from sync_service.web.api.entries import models as entry_models
 from sync_service.web.api.entries.check_ins import NewCheckIn
+from sync_service.web.api.forecasts import issue_models
 from sync_service.web.api.forecasts import models as forecast_models
 from sync_service.web.api.line import models as line_models
 from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
@@ -26,6 +27,7 @@ blueprint = Blueprint("api_document", __name__, url_prefix="/api/v1")
 RESPONSE_MODELS = (
     models.Problem,
     forecast_models.KeyResultDetail,
+    issue_models.ExplainedIssue,
     models.KeyResultList,
     models.IssueList,
     models.HistoryList,

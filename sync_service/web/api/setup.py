@@ -12,6 +12,7 @@ from sync_service.web.api import bearer_auth, key_results, lists, models, openap
 from sync_service.web.api.cycles import routes as cycles
 from sync_service.web.api.decisions import routes as decisions
 from sync_service.web.api.entries import check_ins, steps
+from sync_service.web.api.forecasts import routes as issues
 from sync_service.web.api.line import routes as line
 from sync_service.web.api.plan import routes as plan
 
@@ -38,6 +39,7 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
     problems.install(app)
     for blueprint in (
         key_results.blueprint,
+        issues.blueprint,
         line.blueprint,
         plan.blueprint,
         decisions.blueprint,

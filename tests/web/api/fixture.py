@@ -93,6 +93,7 @@ class ApiHarness:
             "connection_id": self.ids["connection"],
             "identity": f"501#{next(self.numbers)}",
             "key": key,
+            "folded_key": key.lower(),
             "kind": "issue",
             "title": "Pay by card",
             "url": f"https://github.example/{key.replace('#', '/issues/')}",
