@@ -72,6 +72,20 @@ def wait_of(core: CoreHarness, due_at: datetime) -> timedelta:
         return due_at - database_now(tx)
 
 
+def test_a_change_just_before_a_forecast_is_due_is_followed_by_another(core: CoreHarness) -> None:
+    """A worker may claim it before the change is committed, and compute it without that change."""
+    id_ = core.key_result(kind="done-count", target=11)
+    work(core)
+    counts = []
+    for wait in (timedelta(seconds=1), timedelta(seconds=40), DAY):
+        with writing(core.engine) as tx:
+            tx.execute(sa.update(tables.forecast).values(due_at=database_now(tx) + wait))
+            before = tx.scalars(sa.select(tables.forecast.c.request_count)).one()
+            forecasts.request(tx, [id_])
+            counts.append(tx.scalars(sa.select(tables.forecast.c.request_count)).one() - before)
+    assert counts == [1, 0, 1]
+
+
 def test_a_change_while_a_forecast_is_computed_is_followed_by_another(core: CoreHarness) -> None:
     """The one under way is saved all the same."""
     id_ = core.key_result(kind="done-count", target=11)

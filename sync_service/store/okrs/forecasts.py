@@ -14,12 +14,15 @@ from sync_service.domain.forecasts.goal import Goal, Position
 from sync_service.domain.forecasts.likely import Likely
 from sync_service.domain.forecasts.samples import Week
 from sync_service.domain.forecasts.track_record import TrackRecord
-from sync_service.store.engine.database import database_now, insert_or_skip
+from sync_service.store.engine.database import among, database_now, insert_or_skip
 from sync_service.store.queue import due
 from sync_service.store.tables import forecast
 
 DELAY = timedelta(minutes=1)
 """How long a forecast waits after a change, so that a burst of changes is computed once."""
+
+LONGEST_BATCH = timedelta(seconds=15)
+"""How long a transaction that requests forecasts may take: a worker that begins one meanwhile sees the old values."""
 
 _DATES = ("on_50", "on_70", "on_85", "on_95")
 
@@ -60,21 +63,28 @@ class Found:
 
 
 def request(tx: Transaction, key_result_ids: Iterable[int]) -> None:
-    """Request forecasts soon: one that waits for less stays, one under way is followed by another."""
-    rows = [{"key_result_id": one, "due_at": None} for one in sorted(set(key_result_ids))]
-    if not rows:
+    """Request forecasts soon: one that waits for less stays, one under way is followed by another.
+
+    The caller has locked the key results. A row that will wait longer than this transaction lasts is left alone.
+    """
+    ids = sorted(set(key_result_ids))
+    if not ids:
         return
-    f, soon = forecast.c, database_now(tx) + DELAY
-    insert_or_skip(tx, forecast, rows, unique=("key_result_id",))
-    late = sa.or_(f.due_at.is_(None), f.due_at > soon, f.lease.isnot(None))
+    f, now = forecast.c, database_now(tx)
+    soon, mine = now + DELAY, among(tx, f.key_result_id, ids)
+    known = set(tx.scalars(sa.select(f.key_result_id).where(mine)))
+    if len(known) < len(ids):
+        rows = [{"key_result_id": one, "due_at": None} for one in ids if one not in known]
+        insert_or_skip(tx, forecast, rows, unique=("key_result_id",))
+    leased = f.lease.isnot(None)
+    later = sa.or_(f.due_at.is_(None), f.due_at > soon)
     changed = {
-        "due_at": sa.case((f.lease.isnot(None), f.due_at), else_=sa.literal(soon, f.due_at.type)),
+        "due_at": sa.case((sa.and_(later, ~leased), sa.literal(soon, f.due_at.type)), else_=f.due_at),
         "request_count": f.request_count + 1,
-        "attempts": sa.case((f.lease.isnot(None), f.attempts), else_=0),
+        "attempts": sa.case((leased, f.attempts), else_=0),
         "buried_at": None,
     }
-    mine = f.key_result_id == sa.bindparam("of")
-    tx.execute(sa.update(forecast).where(mine, late).values(changed), [{"of": one["key_result_id"]} for one in rows])
+    tx.execute(sa.update(forecast).where(mine, sa.or_(leased, later, f.due_at < now + LONGEST_BATCH)).values(changed))
 
 
 def save(tx: Transaction, row: Row[Any], found: Found | None, *, at: datetime, wait: timedelta) -> bool:

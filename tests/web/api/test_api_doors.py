@@ -48,6 +48,7 @@ PAGES_LIKE_ROUTES = {
     "api_steps.list_steps": "key_results.show",
     "api_steps.tick_step": "steps.tick",
     "api_steps.untick_step": "steps.tick",
+    "api_issues.show_issue": "key_results.show",
     "api_line.show_line": "key_results.show",
     "api_cycles.show_cycle": "objectives.index",
     "api_cycles.close_cycle": "mailbox.index",
