@@ -121,7 +121,7 @@ def _scope(tx: Connection, number: int, *, person: int, cycle: int, connection: 
         slug = f"rule-{number}-{position}"
         condition = {"all": [{"field": "labels", "has": f"r{position}"}, {"field": "scope", "is": name}]}
         common = {"connection_id": connection, "key_result_id": key_results[position % KEY_RESULTS]}
-        rule = add_row(tx, tables.rule, slug=slug, owner_id=person, condition=condition, enabled=True, **common)
+        rule = add_row(tx, tables.rule, slug=slug, owner_id=person, condition=condition, **common)
         revision = {"rule_id": rule, "rule_slug": slug, "condition": condition, "state": "active"}
         audit = {"changed_by": "the benchmarks", "created_at": BEGAN, "settled_at": BEGAN}
         tx.execute(sa.insert(tables.rule_revision).values({**common, **revision, **audit}))

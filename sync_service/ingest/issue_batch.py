@@ -17,7 +17,7 @@ from sync_service.ingest.seen_states import SeenStatesOfBatch
 from sync_service.progress.comment_links import comment_outcome
 from sync_service.progress.link_issues import LinkInput
 from sync_service.progress.term_names import TermNames
-from sync_service.store.okrs import links
+from sync_service.store.okrs import link_decisions, links
 from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers import issues, link_comments
 from sync_service.store.trackers.issues import Identity, IssueRow
@@ -166,6 +166,7 @@ class IssueBatch:
         )
         from_issue_id = self.rows[connection_id, tombstone.identity].id
         link_comments.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=last_identity)
+        link_decisions.follow(tx, connection_id, from_identity=tombstone.identity, to_identity=last_identity)
         links.follow(
             tx, connection_id=connection_id, from_issue_id=from_issue_id, from_key=tombstone.key, to_key=last_key
         )

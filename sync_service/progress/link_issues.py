@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.engine import Connection, Row
@@ -18,7 +19,8 @@ from sync_service.progress.link_changes.change_text import Rules, SourceNames, i
 from sync_service.progress.rule_subjects import other_parents, subject_of
 from sync_service.progress.term_names import TermNames
 from sync_service.store.jobs import write_backs
-from sync_service.store.okrs import links, query_members
+from sync_service.store.okrs import link_decisions, links, query_members
+from sync_service.store.okrs.link_decisions import Decided
 from sync_service.store.okrs.links import Links
 from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import known_keys, link_comments
@@ -62,23 +64,24 @@ def wanted_links(
     requested: Sequence[Row[Any]] = (),
     found_by: Collection[int] = (),
     parents: Mapping[ParentRef, frozenset[str]] | None = None,
+    decided: Decided = MappingProxyType({}),
 ) -> Links:
     """Return the links an issue should have now; none where the issue is gone or its scope is not watched.
 
     `requested` are the comments that ask for links; `found_by` are the revisions whose queries find the issue;
-    `parents` are other keys of parents.
+    `parents` are other keys of parents; `decided` is what owners decided about links that rules proposed.
     """
     issue, scope = entry.issue, entry.scope
     if scope is None or issue.gone_reason is not None or issue.state is None:
         return {}
     others = (parents or {}).get((issue.parent_identity, issue.parent_key or ""), frozenset())
     subject = subject_of(issue, scope, entry.connection_id, names, other_parents=others)
+    queries = [ruleset.rules.queries[one] for one in found_by if one in ruleset.rules.queries]
     wanted: Links = {
-        (rule.key_result_id, "rule", rule.revision_id): 1.0 for rule in matching_rules(ruleset, entry, subject)
+        (rule.key_result_id, origin, rule.revision_id): 1.0
+        for rule in (*matching_rules(ruleset, entry, subject), *queries)
+        if (origin := rule.origin(decided)) is not None
     }
-    for revision_id in found_by:
-        if revision_id in ruleset.rules.queries:
-            wanted[ruleset.rules.queries[revision_id].key_result_id, "rule", revision_id] = 1.0
     for label in subject.labels:
         slug = label.removeprefix(LABEL).strip()
         if label.startswith(LABEL):
@@ -114,12 +117,13 @@ def known_entries(
 
 @dataclass(frozen=True, slots=True)
 class LinkSources:
-    """What links of issues follow from beside the rules: manual links, queries, comments, and other keys of parents."""
+    """What links of issues follow from beside the rules: manual links, queries, comments, parents' keys, decisions."""
 
     manual: Mapping[int, Sequence[Row[Any]]]
     found_by: Mapping[int, Collection[int]]
     requested: Mapping[int, Sequence[Row[Any]]]
     parents: Mapping[int, Mapping[ParentRef, frozenset[str]]]
+    decided: Mapping[int, Decided]
 
     @classmethod
     def read(cls, tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) -> "LinkSources":
@@ -129,6 +133,7 @@ class LinkSources:
             _found_by(tx, ruleset, entries),
             _asked_by_comments(tx, entries),
             _parents(tx, ruleset, entries),
+            _decided(tx, ruleset, entries),
         )
 
     def wanted(self, ruleset: Ruleset, entry: LinkInput, names: TermNames) -> Links:
@@ -141,6 +146,7 @@ class LinkSources:
             requested=self.requested.get(entry.row_id, ()),
             found_by=self.found_by.get(entry.row_id, ()),
             parents=self.parents.get(entry.connection_id),
+            decided=self.decided.get(entry.row_id, {}),
         )
 
 
@@ -187,6 +193,15 @@ def _parents(
     """Return other keys of the parents, by connection, where rules are about parents."""
     asked = {one.connection_id for one in entries} & ruleset.rules.connections_with_parents
     return {id_: other_parents(tx, id_, (one.issue for one in entries if one.connection_id == id_)) for id_ in asked}
+
+
+def _decided(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) -> Mapping[int, Decided]:
+    """Return what was decided about the issues, by row id, where rules propose links."""
+    found: dict[int, Decided] = {}
+    for id_ in {one.connection_id for one in entries} & ruleset.rules.connections_with_proposals:
+        mine = {one.issue.identity: one.row_id for one in entries if one.connection_id == id_}
+        found |= {mine[identity]: one for identity, one in link_decisions.of_issues(tx, id_, list(mine)).items()}
+    return found
 
 
 def _found_by(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) -> Mapping[int, Collection[int]]:

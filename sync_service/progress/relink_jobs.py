@@ -30,6 +30,7 @@ from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import forecasts, key_results, query_listings, query_members, rules
 from sync_service.store.okrs.applying import applied
 from sync_service.store.okrs.applying.causes import from_columns
+from sync_service.store.okrs.links import PROPOSED
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.queue.retry import drain_rows
@@ -111,7 +112,7 @@ class Relinker:
         scope_moves.wake(tx, row.connection_id)
 
     def _sweep(self, tx: Transaction, row: Row[Any]) -> None:
-        mine = sa.and_(tables.link.c.origin == "rule", tables.link.c.source == row.id)
+        mine = sa.and_(tables.link.c.origin.in_(("rule", PROPOSED)), tables.link.c.source == row.id)
         some = sa.select(tables.link.c.id).where(mine).limit(SWEEP)
         if tx.execute(sa.delete(tables.link).where(tables.link.c.id.in_(some))).rowcount or query_members.sweep(
             tx, row.id
@@ -192,6 +193,8 @@ def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:
         return "disabled" if row.rule_id else "removed"
     if not before:
         return "added"
+    if row.proposing and not before[-1].proposing:
+        return "made to propose"
     return "enabled" if before[-1].condition == rules.MATCHES_NOTHING else "changed"
 
 

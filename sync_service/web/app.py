@@ -40,7 +40,7 @@ from sync_service.web.request import errors, guards, same_origin, security_heade
 from sync_service.web.request.base_path import BasePath
 from sync_service.web.request.body_reader import BodyReader
 from sync_service.web.request.context import attach_services
-from sync_service.web.rules import views
+from sync_service.web.rules import editing, views
 from sync_service.web.server.change_answers import ChangeAnswers
 from sync_service.web.server.site import Site
 
@@ -56,6 +56,7 @@ PAGES = (
     steps.blueprint,
     decisions.blueprint,
     views.blueprint,
+    editing.blueprint,
     *connections.BLUEPRINTS,
     deliveries.blueprint,
     mailbox.blueprint,

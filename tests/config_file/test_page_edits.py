@@ -13,6 +13,7 @@ from sync_service.config_file.plan.apply import RevertsPageEdits
 from sync_service.config_file.plan.export import as_yaml
 from sync_service.config_file.plan.page_edits import Origin, read_origins
 from sync_service.config_file.read.state import Key
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import rules
@@ -43,8 +44,10 @@ def save_rule(harness: ConfigHarness, **fields: Any) -> None:
     """Save a rule as the page of rules does, for Ben."""
     with writing(harness.engine) as tx:
         row = tx.execute(sa.select(t.rule).where(t.rule.c.slug == "checkout-label")).one()
-        names = ("slug", "owner_id", "connection_id", "key_result_id", "condition", "query", "enabled")
-        definition = rules.Definition(**{name: getattr(row, name) for name in names} | fields)
+        names = ("slug", "owner_id", "connection_id", "key_result_id", "condition", "query")
+        definition = rules.Definition(
+            **{name: getattr(row, name) for name in names} | {"state": RuleState(row.state)} | fields
+        )
         assert rules.save(tx, definition, changed_by=BEN, now=NOW)
 
 
@@ -68,13 +71,13 @@ OTHER_LABEL: Mapping[str, Any] = {"field": "labels", "has": "pay"}
 def test_a_file_never_reverts_a_field_that_a_page_wrote(harness: ConfigHarness) -> None:
     """It is refused with each field and its writer, and nothing is applied; with --overwrite it is applied."""
     harness.apply(EXAMPLE)
-    save_rule(harness, condition=OTHER_LABEL, enabled=False)
+    save_rule(harness, condition=OTHER_LABEL, state=RuleState.DISABLED)
     on_page(harness).change("acme-github", watch("acme/checkout", "acme/pay"))
     before = export(harness)
     text = replace(EXAMPLE, ("name: Ana Ruiz", "name: Ana"))
     assert refused(harness, text) == [
         f"connection acme-github: scope acme/pay no longer watched, which {BEN} wrote on a page",
-        f"rule checkout-label: enabled false → true, which {BEN} wrote on a page",
+        f"rule checkout-label: state 'disabled' → 'active', which {BEN} wrote on a page",
         (
             "rule checkout-label: when labels include pay → labels include checkout and scope is acme/checkout, "
             f"which {BEN} wrote on a page"
@@ -92,12 +95,12 @@ def test_a_file_never_reverts_a_field_that_a_page_wrote(harness: ConfigHarness) 
 def test_a_page_edit_is_agreed_once_a_file_says_the_same(harness: ConfigHarness) -> None:
     """From then on files change the field as before. Nothing else is written for it."""
     harness.apply(EXAMPLE)
-    save_rule(harness, enabled=False)
-    assert origin(harness, "rules", "checkout-label") == Origin("file", BEN, {"enabled": BEN})
+    save_rule(harness, state=RuleState.DISABLED)
+    assert origin(harness, "rules", "checkout-label") == Origin("file", BEN, {"state": BEN})
     same = replace(EXAMPLE, ("slug: checkout-label", "slug: checkout-label\n    enabled: false"))
     assert harness.apply(same).lines() == ["nothing to change"]
     assert origin(harness, "rules", "checkout-label").edits == {}
-    assert lines(harness.apply(EXAMPLE).lines()) == ["~ rule checkout-label: enabled false → true"]
+    assert lines(harness.apply(EXAMPLE).lines()) == ["~ rule checkout-label: state 'disabled' → 'active'"]
 
 
 def test_other_fields_of_an_item_are_still_the_files(harness: ConfigHarness) -> None:
@@ -175,9 +178,9 @@ def test_what_a_page_made_keeps_what_it_belongs_to(harness: ConfigHarness) -> No
 def test_pruning_an_item_that_a_page_edited_needs_overwrite(harness: ConfigHarness) -> None:
     """It would take the edit along."""
     harness.apply(EXAMPLE)
-    save_rule(harness, enabled=False)
+    save_rule(harness, state=RuleState.DISABLED)
     (line,) = refused(harness, WITHOUT_RULES, prune=True)
-    assert line == f"rule checkout-label: removed with its enabled, which {BEN} wrote on a page"
+    assert line == f"rule checkout-label: removed with its state, which {BEN} wrote on a page"
     files = [("one.yaml", WITHOUT_RULES.encode())]
     plan = harness.applier.apply(files, prune=True, overwrite=True)
     assert "- rule checkout-label" in plan.lines()

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import KeyResultState
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.progress.previews.rule_preview import Edit, Preview, preview
 from sync_service.progress.relink_jobs import Relinker
 from sync_service.store import tables
@@ -102,7 +103,7 @@ def save(engine: Engine, edit: Edit, *, slug: str = "checkout-label") -> None:
         connection_id=edit.connection_id,
         key_result_id=edit.key_result_id,
         condition=edit.condition,
-        enabled=edit.enabled,
+        state=RuleState.ACTIVE if edit.enabled else RuleState.DISABLED,
     )
     with writing(engine) as tx:
         rules.save(tx, definition, changed_by="Ana Ruiz", now=NOW)

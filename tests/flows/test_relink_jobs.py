@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.observations import State
 from sync_service.progress import relink_jobs
 from sync_service.store import tables
@@ -125,7 +126,7 @@ def test_disabled_and_removed_rules_link_nothing(core: CoreHarness) -> None:
     """A disabled rule can be enabled again."""
     key_result_id = core.key_result_row().id
     core.rule("bugs", key_result_id, BUGS)
-    core.rule("bugs", key_result_id, BUGS, enabled=False)
+    core.rule("bugs", key_result_id, BUGS, state=RuleState.DISABLED)
     assert (linked(core), core.value()) == (0, None)
     core.rule("bugs", key_result_id, BUGS)
     assert linked(core) == 6
@@ -144,7 +145,7 @@ def test_a_disabled_rule_reaches_no_scope(core: CoreHarness) -> None:
         bump_rules(tx)
     core.rule("bugs", core.key_result_row().id, BUGS)
     assert core.key_result_row().status == "partial"
-    core.rule("bugs", core.key_result_row().id, BUGS, enabled=False)
+    core.rule("bugs", core.key_result_row().id, BUGS, state=RuleState.DISABLED)
     assert core.key_result_row().status == "no_data"
 
 

@@ -5,6 +5,7 @@ from itertools import permutations
 
 import pytest
 
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.observations import AccountSeen, Observation, ScopeRef, ScopeSeen, State
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
@@ -47,7 +48,7 @@ def test_only_key_results_with_issues_or_rules_in_the_scope_are_stale(core: Core
         core.add_scope(tx, "acme/billing")
     core.rule("here", core.key_result("KR-2"), {"field": "scope", "is": "Acme/Checkout"})
     core.rule("there", core.key_result("KR-3"), {"field": "scope", "is": "acme/billing"})
-    core.rule("off", core.key_result("KR-4"), {"field": "scope", "is": "acme/checkout"}, enabled=False)
+    core.rule("off", core.key_result("KR-4"), {"field": "scope", "is": "acme/checkout"}, state=RuleState.DISABLED)
     core.receive_and_drain(DELETED)
     assert [slug for slug in ("KR-1", "KR-2", "KR-3", "KR-4") if stale(core, slug)] == ["KR-1", "KR-2"]
     core.rule("checkout-label", core.key_result_row("KR-1").id, {"field": "scope", "is": "acme/billing"})

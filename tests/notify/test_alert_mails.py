@@ -37,7 +37,7 @@ class AlertHarness:
             tx.execute(sa.insert(tables.connection), connection | rest)
             rows = [{"connection_id": 1, "name": f"acme/r{n}", "external_id": str(n)} for n in range(1, count + 1)]
             tx.execute(sa.insert(tables.scope), rows)
-            rule = {"slug": "r", "connection_id": 1, "key_result_id": 1, "enabled": True}
+            rule = {"slug": "r", "connection_id": 1, "key_result_id": 1, "state": "active"}
             tx.execute(sa.insert(tables.rule), rule | {"condition": {"field": "scope", "is": "acme/r1"}})
 
     def refuse(self) -> None:

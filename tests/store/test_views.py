@@ -82,7 +82,7 @@ def add_rule(
 ) -> int:
     """Insert a rule with one revision and return the revision's row id."""
     row = {"connection_id": connection_id, "key_result_id": 1, "condition": {}}
-    rule_id = tx.execute(sa.insert(t.rule).values(slug=slug, enabled=True, **row).returning(t.rule.c.id)).scalar_one()
+    rule_id = tx.execute(sa.insert(t.rule).values(slug=slug, state="active", **row).returning(t.rule.c.id)).scalar_one()
     revision = row | {"rule_id": rule_id, "rule_slug": slug, "state": state, "changed_by": "ana", "created_at": NOW}
     return int(tx.execute(sa.insert(t.rule_revision).values(revision).returning(t.rule_revision.c.id)).scalar_one())
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine, Row
 
 from sync_service.domain.rules.relink_reasons import RelinkReason
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.connector import (
     Connection,
     ConnectorError,
@@ -195,7 +196,9 @@ class CoreHarness:
         self.drain()
         return found
 
-    def rule(self, slug: str, key_result_id: int, condition: dict[str, Any], *, enabled: bool = True) -> None:
+    def rule(
+        self, slug: str, key_result_id: int, condition: dict[str, Any], *, state: RuleState = RuleState.ACTIVE
+    ) -> None:
         """Save a rule, and drain so that it takes effect."""
         definition = rules.Definition(
             slug=slug,
@@ -203,7 +206,7 @@ class CoreHarness:
             connection_id=self.connection_id,
             key_result_id=key_result_id,
             condition=condition,
-            enabled=enabled,
+            state=state,
         )
         with writing(self.engine) as tx:
             rules.save(tx, definition, changed_by="Ana Ruiz", now=self.now)

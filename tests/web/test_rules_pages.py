@@ -56,7 +56,7 @@ def test_without_rules_the_page_explains_them(ana: SessionClient, vera: SessionC
     assert "No rule yet" in ana.words("/rules")
     assert "Add the first rule" in ana.words("/rules")
     assert "Add the first rule" not in vera.words("/rules")
-    assert "Only admins can add rules" in vera.words("/rules")
+    assert "Only members and admins can add rules" in vera.words("/rules")
 
 
 def test_the_list_shows_each_rule_with_its_status(ana: SessionClient, services: Services, example: Example) -> None:
@@ -220,12 +220,12 @@ def test_a_rule_is_disabled_and_enabled(ana: SessionClient, services: Services, 
     """Its links are removed, and added again."""
     add_rule(services, example, "network-label")
     assert current(services, "KR-6") is not None
-    assert ana.submit("/rules/network-label/enabled", on="/rules", enabled="off").status_code == 302
+    assert ana.submit("/rules/network-label/state", on="/rules", state="disabled").status_code == 302
     apply_rules(services)
     assert current(services, "KR-6") is None
     assert "network-label is disabled" in ana.words("/rules")
-    assert "The rule is disabled and stays disabled" in ana.words("/rules/network-label")
-    ana.submit("/rules/network-label/enabled", on="/rules", enabled="on")
+    assert "The rule is disabled. This is what it would do if it were active." in ana.words("/rules/network-label")
+    ana.submit("/rules/network-label/state", on="/rules", state="active")
     apply_rules(services)
     assert current(services, "KR-6") is not None
     assert [what for _, what in audited(services)] == [
@@ -256,7 +256,7 @@ def test_a_viewer_may_read_rules_but_not_change_them(vera: SessionClient, servic
         "/rules/preview",
         "/rules/draft",
         "/rules/network-label",
-        "/rules/network-label/enabled",
+        "/rules/network-label/state",
     ):
         assert vera.submit(path, on="/rules", **NETWORK).status_code == 403
 
@@ -266,10 +266,10 @@ def test_a_form_without_its_csrf_token_changes_nothing(
 ) -> None:
     """Another site must not be able to send it."""
     add_rule(services, example, "network-label")
-    assert ana.client.post("/rules/network-label/enabled", data={"enabled": "off"}).status_code == 400
+    assert ana.client.post("/rules/network-label/state", data={"state": "disabled"}).status_code == 400
     saved = stored_rule(services, "network-label")
     assert saved is not None
-    assert saved.enabled
+    assert saved.state == "active"
 
 
 def test_rules_need_a_session(anonymous: FlaskClient, example: Example) -> None:
@@ -313,9 +313,9 @@ def test_texts_from_a_tracker_are_escaped(ana: SessionClient, services: Services
         assert "<img" not in html.replace('<img src="/static/', "")
 
 
-@pytest.mark.parametrize("path", ["/rules/nowhere", "/rules/nowhere/enabled"])
+@pytest.mark.parametrize("path", ["/rules/nowhere", "/rules/nowhere/state"])
 def test_an_unknown_rule_is_not_found(ana: SessionClient, path: str) -> None:
     """The page names it."""
-    response = ana.submit(path, on="/rules/new", **NETWORK)
+    response = ana.submit(path, on="/rules/new", state="active", **NETWORK)
     assert response.status_code == 404
     assert "There is no rule nowhere" in seen_words(response.text)

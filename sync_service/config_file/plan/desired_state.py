@@ -149,7 +149,7 @@ class DesiredStateBuilder:
                         "key_result": form.key_result,
                         "when": form.when,
                         "query": form.query,
-                        "enabled": form.enabled,
+                        "state": form.state or ("disabled" if form.enabled is False else "active"),
                     },
                 )
 

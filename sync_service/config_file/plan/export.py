@@ -77,8 +77,7 @@ def _app(app: Fields) -> dict[str, Any]:
 
 
 def _rule(key: Key, fields: Fields) -> dict[str, Any]:
-    rule = {"slug": key, **fields}
-    return _tidy(_without(rule, "enabled") if fields["enabled"] else rule)
+    return _tidy({"slug": key, **fields}, defaults={"state": "active"})
 
 
 def _without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:

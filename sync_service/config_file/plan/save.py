@@ -12,6 +12,7 @@ from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.plan.page_edits import Origin, Origins, written_paths
 from sync_service.config_file.read.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.config_file.read.state import Fields, Key
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store import tables as t
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
@@ -219,7 +220,7 @@ class ChangeWriter:
             key_result_id=key_result_id,
             condition=fields["when"] or {},
             query=fields["query"],
-            enabled=fields["enabled"],
+            state=RuleState(fields["state"]),
         )
         rules.write(self.tx, wanted, changed_by=self.actor, now=self.now)
 

@@ -7,6 +7,7 @@ from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.read.models import CREDENTIALS
 from sync_service.config_file.read.state import Fields, State
 from sync_service.domain.rules.conditions import possible_scopes
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.capabilities import ListsChanges
 from sync_service.domain.trackers.connector import Connection, Connector
@@ -76,7 +77,7 @@ def _unlisted_queries(
     slug: str, rule: Fields, connection: Fields | None, connectors: Mapping[str, Connector]
 ) -> Iterator[str]:
     """Yield why the members of a query cannot be listed."""
-    if connection is None or not rule["enabled"]:
+    if connection is None or not RuleState(rule["state"]).matches:
         return
     consequence = f"key result {rule['key_result']} shows as partly seen"
     connector = connectors[connection["kind"]]

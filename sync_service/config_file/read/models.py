@@ -197,7 +197,20 @@ class Rule(Form):
     query: Annotated[str, StringConstraints(min_length=1, max_length=10_000)] | None = Field(
         default=None, description="a GitHub search or JQL, instead of a condition"
     )
-    enabled: bool = Field(default=True, description="true or false")
+    state: Literal["active", "proposing", "draft", "disabled"] | None = Field(
+        default=None,
+        description="active (what it matches counts), proposing (the owner of the key result accepts each link), "
+        "draft or disabled (it links nothing); default: active",
+    )
+    enabled: bool | None = Field(
+        default=None, description="true or false, in older files, in place of state: active and disabled"
+    )
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        """Yield that both forms of the state are written."""
+        yield from super().contradictions()
+        if self.state is not None and self.enabled is not None:
+            yield ("enabled",), "enabled beside state", "state alone; enabled is its older form"
 
 
 class Link(Form):

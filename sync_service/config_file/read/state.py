@@ -122,7 +122,7 @@ def _rules(tx: Transaction, email: Emails) -> dict[Key, Fields]:
         .order_by(r.c.slug)
     )
     return {
-        row.slug: _pick(row, "connection", "key_result", "query", "enabled")
+        row.slug: _pick(row, "connection", "key_result", "query", "state")
         | {"owner": email[row.owner_id], "when": None if row.query else row.condition}
         for row in tx.execute(found)
     }

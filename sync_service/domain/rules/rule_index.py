@@ -29,7 +29,7 @@ class CompiledRule:
 
     A rule with a `query` in the tracker's own language has query members; its predicate is not used. `names_parent`:
     its condition depends on the parent. `scopes` and `terms` are the results of `possible_scopes` and
-    `necessary_terms`.
+    `necessary_terms`. `proposing`: its matches wait for the owner of the key result.
     """
 
     revision_id: int
@@ -41,7 +41,17 @@ class CompiledRule:
     pending: bool
     query: str | None = None
     names_parent: bool = False
+    proposing: bool = False
     terms: Sequence[Terms] = ()
+
+    def origin(self, decided: Mapping[tuple[str, int], bool]) -> str | None:
+        """Return the origin of its link to an issue that it matches; None: the owner declined it.
+
+        `decided` says which links of the issue were accepted, by the rule's slug and the key result's id. An active
+        rule does not ask.
+        """
+        accepted = not self.proposing or decided.get((self.slug, self.key_result_id))
+        return "rule" if accepted else "proposed" if accepted is None else None
 
 
 def necessary_terms(condition: Mapping[str, Any]) -> list[Terms]:
@@ -78,7 +88,8 @@ class RuleIndex:
     """All compiled rules. Each is found by the terms of one of its sets, the one whose terms the fewest rules have.
 
     `by_revision` holds all of them by revision id, `queries` those with a query; `connections_with_queries` are the ids
-    of the connections that have such rules, `connections_with_parents` of those with rules about parents.
+    of the connections that have such rules, `connections_with_parents` of those with rules about parents,
+    `connections_with_proposals` of those with proposing rules.
     """
 
     def __init__(self, rules: Iterable[CompiledRule]) -> None:
@@ -87,6 +98,7 @@ class RuleIndex:
         self.queries = {rule.revision_id: rule for rule in self.rules if rule.query is not None}
         self.connections_with_queries = frozenset(rule.connection_id for rule in self.queries.values())
         self.connections_with_parents = frozenset(rule.connection_id for rule in self.rules if rule.names_parent)
+        self.connections_with_proposals = frozenset(rule.connection_id for rule in self.rules if rule.proposing)
         self._by_term: dict[int, dict[Term, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._anywhere: dict[int, list[int]] = defaultdict(list)
         uses = Counter((rule.connection_id, term) for rule in self.rules for terms in rule.terms for term in terms)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sync_service.domain.rules.rule_index import CompiledRule
 from sync_service.domain.text import number
-from sync_service.store.okrs.links import LinkKey, Links
+from sync_service.store.okrs.links import PROPOSED, LinkKey, Links
 
 Rules = Mapping[int, CompiledRule]
 """Rules by the id of their revision."""
@@ -20,8 +20,8 @@ class SourceNames:
 
 
 def is_pending(key: LinkKey, rules: Rules) -> bool:
-    """Return whether a link is by a rule that does not count yet."""
-    return key[1] == "rule" and key[2] in rules and rules[key[2]].pending
+    """Return whether a link does not count: its rule does not yet, or it is only proposed."""
+    return key[1] == PROPOSED or (key[1] == "rule" and key[2] in rules and rules[key[2]].pending)
 
 
 def link_change(had: Links, has: Links, known: SourceNames) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import among
+from sync_service.store.okrs.links import PROPOSED
 from sync_service.store.tables import closing_link, connection, issue, link, rule_revision
 from sync_service.store.tables.columns import Id
 from sync_service.store.trackers import closing_links, connection_removal, siblings
@@ -22,10 +23,14 @@ _of_removed = sa.exists().where(
 )
 
 counts = sa.or_(
-    sa.and_(link.c.origin != "rule", ~_of_removed),
-    sa.exists().where(rule_revision.c.id == link.c.source, rule_revision.c.state == "active"),
+    sa.and_(link.c.origin.notin_(("rule", PROPOSED)), ~_of_removed),
+    sa.and_(
+        link.c.origin == "rule",
+        sa.exists().where(rule_revision.c.id == link.c.source, rule_revision.c.state == "active"),
+    ),
 )
-"""The SQL condition for links that count: links of a pending rule revision are prepared, but do not count yet.
+"""The SQL condition for links that count: links of a pending rule revision are prepared, but do not count yet,
+proposed ones not before they are accepted.
 
 The revisions of a connection that is being removed are retired; its other links do not count either.
 """
@@ -66,7 +71,7 @@ def linked(
         .outerjoin(rule_revision, active)
         .where(
             among(tx, link.c.key_result_id, key_result_ids),
-            sa.or_(rule_revision.c.id.isnot(None), sa.and_(link.c.origin != "rule", *removed)),
+            sa.or_(rule_revision.c.id.isnot(None), sa.and_(link.c.origin.notin_(("rule", PROPOSED)), *removed)),
         )
     )
     if issue_ids is not None:

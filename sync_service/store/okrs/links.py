@@ -13,6 +13,9 @@ from sync_service.store.tables import link, manual_link
 LinkKey = tuple[int, str, int]
 """(key result id, origin of the link, source: the id of a rule revision or manual link, 0 for a label)."""
 
+PROPOSED = "proposed"
+"""The origin of a link that waits for the owner of the key result; it counts for nothing."""
+
 Links = dict[LinkKey, float]
 """The links of one issue with their weights."""
 

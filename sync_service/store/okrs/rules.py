@@ -1,16 +1,17 @@
 """Mapping rules: save and remove them; each edit is a rule revision that counts once its links are created."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow
-from sync_service.store.okrs import query_listings
+from sync_service.store.okrs import query_listings, rule_versions
 from sync_service.store.tables import rule, rule_revision
 
 
@@ -24,21 +25,23 @@ class Definition:
     key_result_id: int
     condition: Mapping[str, Any]
     query: str | None = None
-    enabled: bool = True
+    state: RuleState = RuleState.ACTIVE
 
 
 _DECIDES = ("connection_id", "key_result_id", "condition")
 
 
-def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
+def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime, what: str = "") -> bool:
     """Create a rule, or change the one with that slug; return whether anything changed.
+
+    `what` is said of the new version, such as that it is an earlier one again.
 
     No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates. The rule remembers what a
     page wrote, so that a file does not revert it unasked.
     """
     versions.lock_rules(tx)
     before = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug)).one_or_none()
-    changed = write(tx, wanted, changed_by=changed_by, now=now)
+    changed = write(tx, wanted, changed_by=changed_by, now=now, what=what)
     if changed:
         _remember_page(tx, wanted, before, changed_by)
     if changed:
@@ -53,7 +56,7 @@ _FIELDS = {
     "key_result_id": "key_result",
     "condition": "when",
     "query": "query",
-    "enabled": "enabled",
+    "state": "state",
 }
 """The columns that people write, with their names in the configuration file."""
 
@@ -70,10 +73,10 @@ def _remember_page(tx: Transaction, wanted: Definition, before: sa.Row[Any] | No
     tx.execute(edited.values(columns | {"changed_by": changed_by}))
 
 
-def write(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime) -> bool:
+def write(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime, what: str = "") -> bool:
     """Do as `save` does, for a caller of many: it bumps `rules` before and `changes` after all of them."""
     found = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug).with_for_update()).one_or_none()
-    columns = {name: getattr(wanted, name) for name in (*_DECIDES, "slug", "owner_id", "query", "enabled")}
+    columns = {name: getattr(wanted, name) for name in (*_DECIDES, "slug", "owner_id", "query", "state")}
     if found is None:
         rule_id = tx.execute(sa.insert(rule).values(columns).returning(rule.c.id)).scalar_one()
     else:
@@ -81,7 +84,8 @@ def write(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime
         if all(getattr(found, name) == value for name, value in columns.items()):
             return False
         tx.execute(sa.update(rule).where(rule.c.id == rule_id).values(columns))
-    decides = found is None or any(getattr(found, name) != columns[name] for name in (*_DECIDES, "enabled", "query"))
+    rule_versions.add(tx, wanted.slug, changed_by=changed_by, now=now, what=what or ("changed" if found else "created"))
+    decides = found is None or any(getattr(found, name) != columns[name] for name in (*_DECIDES, "state", "query"))
     if found is not None and decides:
         _retire_unfinished(tx, [rule_id])
     if decides:
@@ -97,7 +101,7 @@ def _retire_unfinished(tx: Transaction, rule_ids: Sequence[int]) -> None:
 
 def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
     """Add a revision."""
-    asks = wanted.enabled and wanted.query is not None
+    asks = wanted.state.matches and wanted.query is not None
     columns = _revision(rule_id, wanted, changed_by=changed_by, now=now)
     columns["due_at"] = None if asks else DatabaseNow()  # the listing of its query makes it due
     revision_id = tx.execute(sa.insert(rule_revision).values(columns).returning(rule_revision.c.id)).scalar_one()
@@ -106,14 +110,15 @@ def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: st
 
 
 def _revision(rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> dict[str, Any]:
-    """Return the columns of a revision. A disabled rule's revision matches nothing."""
+    """Return the columns of a revision. The revision of a draft or a disabled rule matches nothing."""
     return {
         "rule_id": rule_id,
         "rule_slug": wanted.slug,
         "connection_id": wanted.connection_id,
         "key_result_id": wanted.key_result_id,
-        "condition": dict(wanted.condition) if wanted.enabled else MATCHES_NOTHING,
-        "query": wanted.query if wanted.enabled else None,
+        "condition": dict(wanted.condition) if wanted.state.matches else MATCHES_NOTHING,
+        "query": wanted.query if wanted.state.matches else None,
+        "proposing": wanted.state is RuleState.PROPOSING,
         "state": "pending",
         "changed_by": changed_by,
         "created_at": now,
@@ -121,7 +126,7 @@ def _revision(rule_id: int, wanted: Definition, *, changed_by: str, now: datetim
 
 
 MATCHES_NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
-"""The condition of a disabled rule: it matches no issue."""
+"""The condition of a draft or a disabled rule: it matches no issue."""
 
 
 REMOVED_AT_ONCE = 500
@@ -138,9 +143,15 @@ def remove(tx: Transaction, slugs: Sequence[str], *, changed_by: str, now: datet
         if disabled:
             tx.execute(sa.insert(rule_revision).values(due_at=DatabaseNow()), disabled)
         tx.execute(sa.delete(rule).where(named))
+    rule_versions.add_removals(tx, slugs, changed_by=changed_by, now=now)
 
 
 def _disabled(row: sa.Row[Any]) -> Definition:
+    return replace(definition_of(row), state=RuleState.DISABLED)
+
+
+def definition_of(row: sa.Row[Any]) -> Definition:
+    """Return a stored rule as a definition."""
     return Definition(
         slug=row.slug,
         owner_id=row.owner_id,
@@ -148,5 +159,5 @@ def _disabled(row: sa.Row[Any]) -> Definition:
         key_result_id=row.key_result_id,
         condition=row.condition,
         query=row.query,
-        enabled=False,
+        state=RuleState(row.state),
     )

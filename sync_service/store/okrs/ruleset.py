@@ -235,6 +235,7 @@ def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
             pending=row.state == "pending",
             query=row.query,
             names_parent=mentions(row.condition, "parent"),
+            proposing=row.proposing,
         )
 
 

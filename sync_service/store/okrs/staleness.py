@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.conditions import possible_scopes
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.text import folded
 from sync_service.store import tables
 from sync_service.store.okrs.linked_issues import counts
@@ -21,10 +22,13 @@ class Stale:
     reason: str
 
 
+_matches = tables.rule.c.state.in_([one for one in RuleState if one.matches])
+
+
 def stale(tx: Transaction, key_result_ids: Sequence[int]) -> dict[int, Stale]:
     """Return the stale key results, each with its oldest reason.
 
-    A key result is stale when an enabled rule or a linked issue reaches something that can't be watched.
+    A key result is stale when a rule that matches or a linked issue reaches something that can't be watched.
     """
     found: dict[int, Stale] = {}
     all_found = (*_refused(tx, key_result_ids), *_gone(tx, key_result_ids), *_unlisted(tx, key_result_ids))
@@ -45,7 +49,7 @@ def stale_because_of(
 def _refused(tx: Transaction, key_result_ids: Sequence[int], *, of: int | None = None) -> Iterator[tuple[int, Stale]]:
     """Yield key results that reach a refused connection: any, or only `of`."""
     r, n, i = tables.rule, tables.link, tables.issue
-    by_rule = sa.select(r.c.key_result_id, r.c.connection_id).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)
+    by_rule = sa.select(r.c.key_result_id, r.c.connection_id).where(r.c.key_result_id.in_(key_result_ids), _matches)
     by_link = (
         sa.select(n.c.key_result_id, i.c.connection_id)
         .join(i, i.c.id == n.c.issue_id)
@@ -101,7 +105,7 @@ def _gone(
         .distinct()
     )
     reached = {tuple(row) for row in tx.execute(by_link)}
-    rules = tx.execute(sa.select(r).where(r.c.key_result_id.in_(key_result_ids), r.c.enabled)).all()
+    rules = tx.execute(sa.select(r).where(r.c.key_result_id.in_(key_result_ids), _matches)).all()
     reaches = [(rule, possible_scopes(rule.condition)) for rule in rules]
     for row in gone_scopes:
         why = Stale(row.gone_at, f"{row.slug}: {row.name}: {row.gone_reason}")

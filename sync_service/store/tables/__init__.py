@@ -22,6 +22,7 @@ from sync_service.store.tables.people import api_token, audit, first_admin_link,
 from sync_service.store.tables.rules import (
     counter,
     link,
+    link_decision,
     manual_link,
     query_candidate,
     query_listing,
@@ -29,6 +30,7 @@ from sync_service.store.tables.rules import (
     relink_request,
     rule,
     rule_revision,
+    rule_version,
 )
 from sync_service.store.tables.trackers import (
     connection,
@@ -72,6 +74,7 @@ __all__ = [
     "known_key",
     "link",
     "link_comment",
+    "link_decision",
     "live_connection",
     "live_scope",
     "mail",
@@ -94,6 +97,7 @@ __all__ = [
     "relink_request",
     "rule",
     "rule_revision",
+    "rule_version",
     "scheduled_task",
     "scope",
     "scope_move",

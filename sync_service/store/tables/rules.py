@@ -24,8 +24,25 @@ rule = sa.Table(
     refers("key_result_id", "key_result"),
     sa.Column("condition", sa.JSON, nullable=False),  # as in the configuration file's `when`; {} for a query
     sa.Column("query", sa.Text),
-    sa.Column("enabled", sa.Boolean, nullable=False),
+    sa.Column("state", sa.String(10), nullable=False, server_default="active"),  # domain/rules/rule_state.py
+    sa.Column("reviewed_at", Instant),  # when somebody last said that it is still right
+    sa.Column("reviewed_by", sa.Text, nullable=False, server_default=""),
     *origin_columns(),
+)
+
+
+# Each saved form of a rule, by slug, so that it outlives the rule. `definition` is as in the file; null: removed.
+rule_version = sa.Table(
+    "rule_version",
+    metadata,
+    row_id(),
+    sa.Column("rule_slug", sa.String(100), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("definition", sa.JSON),
+    sa.UniqueConstraint("rule_slug", "number"),
 )
 
 
@@ -40,6 +57,7 @@ rule_revision = sa.Table(
     refers("key_result_id", "key_result"),
     sa.Column("condition", sa.JSON, nullable=False),
     sa.Column("query", sa.Text),  # instead of a condition, which then is {}
+    sa.Column("proposing", sa.Boolean, nullable=False, server_default=sa.false()),  # its links wait for decisions
     sa.Column("state", sa.String(10), nullable=False),  # pending, active, retired
     sa.Column("cursor", Id, nullable=False, server_default="0"),  # the last issue id evaluated
     sa.Column("changed_by", sa.Text, nullable=False),
@@ -68,18 +86,36 @@ manual_link = sa.Table(
 
 
 # An issue counts toward a key result, and why. `source` is the rule_revision's or manual_link's id, 0 for a label.
+# The origin `proposed` counts for nothing: a proposing rule matches the issue, and its owner has not decided.
 link = sa.Table(
     "link",
     metadata,
     row_id(),
     refers("key_result_id", "key_result"),
     refers("issue_id", "issue"),
-    sa.Column("origin", sa.String(10), nullable=False),  # rule, manual, label, comment
+    sa.Column("origin", sa.String(10), nullable=False),  # rule, proposed, manual, label, comment
     sa.Column("source", Id, nullable=False),
     sa.Column("weight", sa.Float, nullable=False),
     sa.UniqueConstraint("key_result_id", "issue_id", "origin", "source"),
     sa.Index("ix_link_issue_id", "issue_id"),
     sa.Index("ix_link_origin_source", "origin", "source"),
+)
+
+
+# What the owner of a key result decided about an issue that a rule proposed.
+link_decision = sa.Table(
+    "link_decision",
+    metadata,
+    row_id(),
+    sa.Column("rule_slug", sa.String(100), nullable=False),
+    refers("key_result_id", "key_result"),
+    refers("connection_id", "connection"),
+    sa.Column("identity", sa.String(200), nullable=False),
+    sa.Column("accepted", sa.Boolean, nullable=False),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("decided_at", Instant, nullable=False),
+    sa.UniqueConstraint("connection_id", "identity", "rule_slug", "key_result_id"),
+    sa.Index("ix_link_decision_key_result_id", "key_result_id"),
 )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.people.notices import Change
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store import tables
 from sync_service.store.cycles.spans import freeze_times
 from sync_service.store.okrs.key_results import change_of
@@ -65,6 +66,7 @@ class RuleView:
     key_result: str
     when: Mapping[str, Any] | None
     query: str | None
+    state: str
     enabled: bool
 
 
@@ -202,7 +204,8 @@ def rules(tx: Transaction, *, after: int | None, limit: int) -> list[RuleView]:
             key_result=row.key_result,
             when=row.condition or None,
             query=row.query,
-            enabled=row.enabled,
+            state=row.state,
+            enabled=RuleState(row.state).matches,
         )
         for row in tx.execute(_from(joined, r, after, limit))
     ]

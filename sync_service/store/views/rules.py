@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.rules.condition_text import describe
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.store import tables
 from sync_service.store.engine import versions
@@ -28,15 +29,18 @@ class RuleView:
     id: int
     slug: str
     connection: str
+    key_result_id: int
     key_result: str
     key_result_title: str
     owner: str | None
     owner_name: str | None
     condition: Mapping[str, Any]
     query: str | None
-    enabled: bool
+    state: RuleState
     words: str
     version: str
+    reviewed_at: datetime | None
+    reviewed_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,20 +94,23 @@ def _rule(row: Row[Any]) -> RuleView:
         id=row.id,
         slug=row.slug,
         connection=row.connection,
+        key_result_id=row.key_result_id,
         key_result=row.key_result,
         key_result_title=row.key_result_title,
         owner=row.email,
         owner_name=row.owner_name,
         condition=row.condition,
         query=row.query,
-        enabled=row.enabled,
+        state=RuleState(row.state),
         words=row.query or describe(row.condition),
         version=_version(row),
+        reviewed_at=row.reviewed_at,
+        reviewed_by=row.reviewed_by,
     )
 
 
 def _version(row: Row[Any]) -> str:
-    decides = [row.owner_id, row.connection_id, row.key_result_id, row.condition, row.query, row.enabled]
+    decides = [row.owner_id, row.connection_id, row.key_result_id, row.condition, row.query, row.state]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import AliasPath, Field
 
 from sync_service.domain.measures.status import Status
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.web.api.models import Cause, Email, FromView, Moment, Stale
 
 RowState = Literal["due", "settled", "buried"]
@@ -54,7 +55,10 @@ class Rule(FromView):
         description="the condition, as in the configuration file", examples=[{"field": "labels", "has": "checkout"}]
     )
     query: str | None = Field(description="in place of `when`: a query in the tracker's language")
-    enabled: bool
+    state: RuleState = Field(
+        description="active, proposing (its links wait for the owner of the key result), draft or disabled"
+    )
+    enabled: bool = Field(description="whether it matches issues: it is active or proposing")
 
 
 class Scope(FromView):

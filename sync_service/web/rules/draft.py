@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from werkzeug.datastructures import MultiDict
 
 from sync_service.domain.rules.conditions import FIELDS, GROUPS, RuleError, compile_condition
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.progress.previews.rule_preview import Edit
 from sync_service.store.okrs.rules import Definition
 from sync_service.store.views import rules
@@ -35,7 +36,7 @@ class Draft:
     connection: str = ""
     key_result: str = ""
     owner: str = ""
-    enabled: bool = True
+    state: RuleState = RuleState.ACTIVE
     mode: str = "rows"
     group: str = "all"
     rows: tuple[Row, ...] = (Row(number=0),)
@@ -101,13 +102,17 @@ def read_draft(form: "MultiDict[str, str]") -> Draft:
         connection=form.get("connection", ""),
         key_result=form.get("key_result", ""),
         owner=form.get("owner", ""),
-        enabled=form.get("enabled", "on") == "on",
+        state=_read_state(form.get("state", "")),
         mode="text" if form.get("mode") == "text" else "rows",
         group=group if group in GROUPS else "all",
         rows=tuple(condition_builder.fit_row(_read_row(form, number)) for number in numbers),
         text=form.get("text", "").replace("\r\n", "\n"),
         seen=form.get("seen", ""),
     )
+
+
+def _read_state(written: str) -> RuleState:
+    return RuleState(written) if written in list(RuleState) else RuleState.ACTIVE
 
 
 def _read_row(form: "MultiDict[str, str]", number: int) -> Row:
@@ -127,7 +132,7 @@ def draft_of(rule: RuleView) -> Draft:
         connection=rule.connection,
         key_result=rule.key_result,
         owner=rule.owner or "",
-        enabled=rule.enabled,
+        state=rule.state,
         mode="rows" if shown else "text",
         group=group,
         rows=rows,
@@ -209,7 +214,7 @@ def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit |
         connection_id=connection_id,
         key_result_id=key_result_id,
         condition=condition,
-        enabled=draft.enabled,
+        enabled=draft.state.matches,
     )
     return edit, errors
 
@@ -233,6 +238,6 @@ def as_definition(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[
         connection_id=edit.connection_id,
         key_result_id=edit.key_result_id,
         condition=edit.condition,
-        enabled=draft.enabled,
+        state=draft.state,
     )
     return definition, errors

@@ -7,14 +7,17 @@ from flask import render_template
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS
+from sync_service.domain.rules.rights import why_not
+from sync_service.domain.rules.rule_state import STATE_WORDS, RuleState
+from sync_service.domain.rules.versions import review_due
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.queries import EvaluatesQueries
 from sync_service.progress.previews.rule_preview import Preview, preview
-from sync_service.store.views import rules
+from sync_service.store.views import rule_overlaps, rule_rights, rules
 from sync_service.store.views.key_results import KeyResultView, key_result_view
-from sync_service.store.views.rules import RuleView
+from sync_service.store.views.rules import RuleStatus, RuleView
 from sync_service.web.request.context import services
-from sync_service.web.request.guards import Guard, current_caller
+from sync_service.web.request.guards import current_caller
 from sync_service.web.rules import condition_builder
 from sync_service.web.rules.draft import Choices, Draft, FormErrors, as_edit, id_of
 
@@ -39,8 +42,8 @@ def show_form(
     overtaken: bool = False,
 ) -> str:
     """Render a draft with its preview; read-only for callers who may not change it, and for rules with a query."""
-    caller = current_caller()
-    may_change = caller is not None and caller.role is Guard.ADMIN and not (rule and rule.query)
+    may_write = rule is None or _may_write(tx, rule)
+    may_change = may_write and not (rule and rule.query)
     state = rules.statuses(tx, [rule.id]).get(rule.id) if rule else None
     return render_template(
         "rule.html" if may_change else "rule_read.html",
@@ -48,12 +51,32 @@ def show_form(
         rule=rule,
         state=state,
         not_evaluable=_not_evaluable(rule),
+        may_write=may_write,
+        overlaps=rule_overlaps.of_rule(tx, rule.slug) if rule else (),
+        due=_review_due(rule, state),
         errors=errors or FormErrors(),
         overtaken=overtaken,
         choices=choices,
         promise=preview_draft(tx, choices, drafted, rule.slug if rule else None) if may_change else None,
         **builder(tx, choices, drafted),
     )
+
+
+def _may_write(tx: Connection, rule: RuleView) -> bool:
+    """Return whether the caller may write a rule as it is."""
+    caller = current_caller()
+    if caller is None:
+        return False
+    target = rule_rights.target(tx, rule.key_result_id, services().now())
+    writer = rule_rights.writer(tx, role=caller.role.value, person_id=caller.person_id)
+    return why_not(writer, [target.toward(rule.state)]) is None
+
+
+def _review_due(rule: RuleView | None, state: RuleStatus | None) -> bool:
+    """Return whether a rule is due for a review."""
+    changed_at = state.changed_at if state else None
+    due = review_due(reviewed_at=rule.reviewed_at, changed_at=changed_at) if rule else None
+    return due is not None and due <= services().now()
 
 
 def _not_evaluable(rule: RuleView | None) -> Sequence[str]:
@@ -77,15 +100,16 @@ def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, objec
         "fields": FIELDS,
         "field_choices": FIELD_CHOICES,
         "operators": condition_builder.operators,
+        "state_words": STATE_WORDS,
         "suggestions": rules.suggestions(tx, connection_id) if connection_id else {},
     }
 
 
 def preview_draft(tx: Connection, choices: Choices, drafted: Draft, slug: str | None) -> PreviewContent:
-    """Preview a draft as if it were enabled. An incomplete or invalid draft gives its errors instead."""
+    """Preview a draft as if it were active. An incomplete or invalid draft gives its errors instead."""
     if not drafted.complete:
         return PreviewContent()
-    edit, errors = as_edit(replace(drafted, enabled=True), choices, slug=slug)
+    edit, errors = as_edit(replace(drafted, state=RuleState.ACTIVE), choices, slug=slug)
     if edit is None:
         return PreviewContent(errors=errors)
     seen = preview(tx, edit, now=services().now())

@@ -7,29 +7,31 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from sync_service.domain.rules.rule_state import RuleState
+from sync_service.progress.rules.editor import NotAllowed, Refused
 from sync_service.store.engine.database import reading, writing
-from sync_service.store.okrs import rules
-from sync_service.store.okrs.rules import Definition
+from sync_service.store.okrs import rule_versions
 from sync_service.store.views import rules as rule_views
 from sync_service.store.views.rules import RuleView
-from sync_service.web.request.audit_log import record
 from sync_service.web.request.context import services, wake
-from sync_service.web.request.guards import Guard, current_caller, guarded
+from sync_service.web.request.guards import Guard, current_caller, guarded, may
 from sync_service.web.rules.draft import (
     Choices,
     Draft,
     FormErrors,
     as_definition,
     draft_of,
-    id_of,
     read_draft,
     reshape,
 )
+from sync_service.web.rules.editing import STATE_NAMES, editing, editor_in
 from sync_service.web.rules.form import builder, preview_draft, show_form
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules")
 
 PAGE = 50
+REMOVED = 20
+"""Removed rules that the list names."""
 
 
 @blueprint.get("")
@@ -43,11 +45,13 @@ def index() -> ResponseReturnValue:
         pages = max(-(-len(chosen) // PAGE), 1)
         page = min(max(request.args.get("page", 1, type=int), 1), pages)
         shown = chosen[(page - 1) * PAGE : page * PAGE]
+        removed = rule_versions.removed(tx, limit=REMOVED)
         rule_states = rule_views.statuses(tx, [rule.id for rule in shown])
     return render_template(
         "rules.html",
         rules=shown,
         rule_states=rule_states,
+        removed=removed,
         total=len(every),
         chosen=len(chosen),
         asked=asked,
@@ -64,7 +68,7 @@ def _has(rule: RuleView, words: list[str]) -> bool:
 
 
 @blueprint.get("/new")
-@guarded(Guard.ADMIN)
+@guarded(Guard.MEMBER)
 def new() -> ResponseReturnValue:
     """Show the form for a new rule, owned by the caller."""
     caller = current_caller()
@@ -74,12 +78,13 @@ def new() -> ResponseReturnValue:
             connection=choices.connections[0].name if len(choices.connections) == 1 else "",
             key_result=request.args.get("key_result", ""),
             owner=(caller.email or "") if caller else "",
+            state=RuleState.ACTIVE if may(Guard.ADMIN) else RuleState.DRAFT,
         )
         return show_form(tx, choices, draft)
 
 
 @blueprint.post("/new")
-@guarded(Guard.ADMIN)
+@guarded(Guard.MEMBER)
 def create() -> ResponseReturnValue:
     """Save a new rule, or apply another button of the form."""
     return _submit(None)
@@ -88,36 +93,35 @@ def create() -> ResponseReturnValue:
 @blueprint.get("/<slug>")
 @guarded(Guard.VIEWER)
 def show(slug: str) -> ResponseReturnValue:
-    """Show a rule; admins see it as a form."""
+    """Show a rule; whoever may change it sees it as a form."""
     with reading(services().engine) as tx:
         rule = _find(tx, slug)
         return show_form(tx, Choices.read(tx), draft_of(rule), rule=rule)
 
 
 @blueprint.post("/<slug>")
-@guarded(Guard.ADMIN)
+@guarded(Guard.MEMBER)
 def change(slug: str) -> ResponseReturnValue:
     """Save an edit of a rule, or apply another button of the form."""
     return _submit(slug)
 
 
-@blueprint.post("/<slug>/enabled")
-@guarded(Guard.ADMIN)
-def enable(slug: str) -> ResponseReturnValue:
-    """Enable or disable a rule (`enabled` is `on` or `off`)."""
-    wanted = request.form.get("enabled") == "on"
-    with writing(services().engine) as tx:
-        rule_views.lock(tx, slug)
-        rule = _find(tx, slug)
-        if rule.enabled != wanted:
-            _save(tx, replace(_definition(tx, rule), enabled=wanted), "enabled" if wanted else "disabled")
+@blueprint.post("/<slug>/state")
+@guarded(Guard.MEMBER)
+def set_state(slug: str) -> ResponseReturnValue:
+    """Change the state of a rule."""
+    if request.form.get("state") not in list(RuleState):
+        abort(400, "The form lacks the state.")
+    state = RuleState(request.form["state"])
+    with editing() as editor:
+        editor.set_state(slug, state)
     wake("rule_revision")
-    flash(f"{slug} is {'enabled' if wanted else 'disabled'}. Its links change in a moment.", "success")
+    flash(f"{slug} is {STATE_NAMES[state]}. Its links change in a moment.", "success")
     return redirect(url_for("rules.index", q=request.form.get("q") or None))
 
 
 @blueprint.post("/draft")
-@guarded(Guard.ADMIN)
+@guarded(Guard.MEMBER)
 def draft() -> ResponseReturnValue:
     """Render the builder after one of its buttons or choices, for htmx; nothing is saved."""
     drafted, errors = reshape(read_draft(request.form), request.form.get("act", ""))
@@ -131,7 +135,7 @@ def draft() -> ResponseReturnValue:
 
 
 @blueprint.post("/preview")
-@guarded(Guard.ADMIN)
+@guarded(Guard.MEMBER)
 def preview() -> ResponseReturnValue:
     """Render the preview of the form, for htmx; nothing is saved."""
     drafted = read_draft(request.form)
@@ -168,7 +172,7 @@ def _submit(slug: str | None) -> ResponseReturnValue:
         form = show_form(
             tx, Choices.read(tx), drafted, rule=rule, errors=not_saved.errors, overtaken=not_saved.overtaken
         )
-    return form, 409 if not_saved.overtaken else 422
+    return form, 409 if not_saved.overtaken else not_saved.status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +181,7 @@ class NotSaved:
 
     errors: FormErrors
     overtaken: bool = False
+    status: int = 422
 
 
 def _write(drafted: Draft, slug: str | None) -> NotSaved | None:
@@ -195,7 +200,11 @@ def _write(drafted: Draft, slug: str | None) -> NotSaved | None:
                 return NotSaved(errors=_slug_taken(existing.slug))
             if definition is None:
                 return NotSaved(errors=errors)
-            changed = _save(tx, definition, "changed" if slug else "created")
+            changed = editor_in(tx).save(definition)
+    except NotAllowed as error:
+        return NotSaved(errors=FormErrors(fields={"key_result": str(error)}), status=403)
+    except Refused as error:
+        return NotSaved(errors=FormErrors(fields={"key_result": str(error)}))
     except IntegrityError:  # two new rules with the same slug at the same moment
         return NotSaved(errors=_slug_taken(drafted.slug))
     message = f"{definition.slug} is saved. Its links change in a moment." if changed else "Nothing to change."
@@ -205,31 +214,3 @@ def _write(drafted: Draft, slug: str | None) -> NotSaved | None:
 
 def _slug_taken(slug: str) -> FormErrors:
     return FormErrors(fields={"slug": f"a rule named {slug} exists already"})
-
-
-def _definition(tx: Connection, rule: RuleView) -> Definition:
-    """Return the definition of a stored rule."""
-    choices = Choices.read(tx)
-    connection_id = id_of(choices.connections, rule.connection)
-    key_result_id = id_of(choices.key_results, rule.key_result)
-    assert connection_id is not None  # the rule refers to it
-    assert key_result_id is not None
-    return Definition(
-        slug=rule.slug,
-        owner_id=id_of(choices.owners, rule.owner or ""),
-        connection_id=connection_id,
-        key_result_id=key_result_id,
-        condition=rule.condition,
-        query=rule.query,
-        enabled=rule.enabled,
-    )
-
-
-def _save(tx: Connection, definition: Definition, what: str) -> bool:
-    caller, now = current_caller(), services().now()
-    name = caller.name if caller else ""
-    changed = rules.save(tx, definition, changed_by=name, now=now)
-    if changed:
-        text = f": {rule_views.in_words(definition)}" if definition.enabled else ""
-        record(tx, f"rule {definition.slug} {what}{text}")
-    return changed

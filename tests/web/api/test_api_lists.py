@@ -51,11 +51,11 @@ def test_cycles_have_their_first_and_last_day(api: ApiHarness, token: str) -> No
 @pytest.mark.both_databases
 def test_rules_have_a_condition_or_a_query(api: ApiHarness, token: str) -> None:
     """Both have the form of the configuration file."""
-    both = {"connection_id": api.ids["connection"], "key_result_id": api.ids["KR-1"], "enabled": True}
+    both = {"connection_id": api.ids["connection"], "key_result_id": api.ids["KR-1"], "state": "active"}
     condition = {"field": "labels", "has": "checkout"}
     api.add(tables.rule, slug="by-label", owner_id=api.ids["ana"], condition=condition, **both)
     api.add(tables.rule, slug="by-query", condition={}, query="project = SHOP", **both)
-    written = {"connection": "acme-github", "key_result": "KR-1", "enabled": True}
+    written = {"connection": "acme-github", "key_result": "KR-1", "state": "active", "enabled": True}
     assert items(api, token, "rules") == [
         {"slug": "by-label", "owner": "ana@example.com", "when": condition, "query": None, **written},
         {"slug": "by-query", "owner": None, "when": None, "query": "project = SHOP", **written},

@@ -1,0 +1,1 @@
+"""What people do with rules and with the links that rules propose."""
