@@ -42,6 +42,8 @@ COMMAND_MODULES = {
     "override": "decisions.decision_commands",
     "resume": "decisions.decision_commands",
     "cycle": "cycles.cycle_commands",
+    "rule": "rules.rule_commands",
+    "proposed-links": "rules.rule_commands",
     "replay": "replay_command",
     "reconcile": "reconcile_command",
     "doctor": "doctor.command",

@@ -193,9 +193,11 @@ def _became(row: Row[Any], before: Sequence[Row[Any]]) -> str:
         return "disabled" if row.rule_id else "removed"
     if not before:
         return "added"
-    if row.proposing and not before[-1].proposing:
-        return "made to propose"
-    return "enabled" if before[-1].condition == rules.MATCHES_NOTHING else "changed"
+    if before[-1].condition == rules.MATCHES_NOTHING:
+        return "enabled"
+    if row.proposing is not before[-1].proposing:
+        return "made to propose" if row.proposing else "made active"
+    return "changed"
 
 
 def _save_changed(tx: Transaction, held: Sequence[IssueRow], entries: Sequence[LinkInput]) -> None:

@@ -21,6 +21,7 @@ from sync_service.store.engine.database import reading
 from sync_service.web import compression, connections, health
 from sync_service.web import webhooks as hooks
 from sync_service.web.api import bearer_auth, setup
+from sync_service.web.decisions import proposed_links
 from sync_service.web.decisions import views as decisions
 from sync_service.web.first_run import first_admin
 from sync_service.web.limits import too_large
@@ -55,6 +56,7 @@ PAGES = (
     check_ins.blueprint,
     steps.blueprint,
     decisions.blueprint,
+    proposed_links.blueprint,
     views.blueprint,
     editing.blueprint,
     *connections.BLUEPRINTS,

@@ -1,4 +1,4 @@
-"""Checks of the work: are there workers and a clock, late rows, buried rows; logins that other accounts have now."""
+"""Checks of the work: workers and the clock, late and buried rows, logins of other accounts, rules that overlap."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,22 +11,34 @@ from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.views.people import AccountLine, account_lines
+from sync_service.store.views.rule_overlaps import Overlap, double
 from sync_service.store.views.service_status import Backlog, backlogs
+
+OVERLAPS = 10
+"""Pairs of rules that doctor names."""
 
 LATE_SECONDS, FAR_TOO_LATE_SECONDS = 60, 300
 _LATE = "check that a worker and the clock run; okr-sync status and their logs say more"
 
 
 def check_work(services: Services) -> Iterator[Finding]:
-    """Yield the findings about workers and the clock, about late and buried rows, and about people's accounts."""
+    """Yield the findings about workers and the clock, late and buried rows, people's accounts, and rules."""
     processes = read_process_status(services.settings.data_dir)
     yield _workers(services, processes)
     yield from _clock(processes)
     with reading(services.engine) as tx:
-        waiting, accounts = backlogs(tx), account_lines(tx)
+        waiting, accounts, overlaps = backlogs(tx), account_lines(tx), double(tx, limit=OVERLAPS)
     yield from _late(waiting)
     yield from _buried(waiting)
     yield from _strangers(accounts)
+    yield from _overlaps(overlaps)
+
+
+def _overlaps(found: Sequence[Overlap]) -> Iterator[Finding]:
+    for one in found:
+        both = f"rules {one.rule} and {one.other} both match {counted(one.issues, 'issue')} for {one.key_result}"
+        mend = "where one of them is enough, disable or remove the other: okr-sync rule show " + one.rule
+        yield Finding(what="rules", well=None, says=f"{both}; an issue counts once", mend=mend)
 
 
 def _workers(services: Services, processes: Sequence[ProcessView] | None) -> Finding:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
+from sync_service.config_file.plan.closed_cycles import rules_toward_closed
 from sync_service.config_file.plan.desired_state import DesiredStateBuilder
 from sync_service.config_file.plan.diff import Change, diff, format_item, reverted, summarize
 from sync_service.config_file.plan.follow_ups import FollowUps
@@ -232,6 +233,8 @@ class ConfigApplier:
         if errors:
             raise InvalidFiles(errors)
         changes = diff(stored, wanted, staying=kept)
+        if errors := list(rules_toward_closed(document, changes, after, now=self.now(), zone=self.zone)):
+            raise InvalidFiles(errors)
         never_named = scope_names.never_named(tx)
         found = list(_kept(kept, wanted, origins)) if prune else list(unnamed_people(stored, wanted))
         found += warnings(after, changes, connectors=self.connectors, never_named=never_named)

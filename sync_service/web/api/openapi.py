@@ -19,6 +19,7 @@ from sync_service.web.api.pagination import json_response
 from sync_service.web.api.plan import models as plan_models
 from sync_service.web.api.plan.bodies import PlanFiles
 from sync_service.web.api.reference import read_reference
+from sync_service.web.api.rules import models as rule_models
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
@@ -40,6 +41,9 @@ RESPONSE_MODELS = (
     plan_models.Plan,
     cycle_models.CycleClosing,
     cycle_models.CarriedOver,
+    rule_models.RuleDetail,
+    rule_models.RuleVersionList,
+    rule_models.ProposedLinkList,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,
@@ -57,6 +61,9 @@ BODY_MODELS = (
     cycle_models.Refreezing,
     cycle_models.CarryingOver,
     PlanFiles,
+    rule_models.RuleStateChange,
+    rule_models.Undo,
+    rule_models.LinkDecision,
 )
 
 

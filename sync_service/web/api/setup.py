@@ -15,6 +15,7 @@ from sync_service.web.api.entries import check_ins, steps
 from sync_service.web.api.forecasts import routes as issues
 from sync_service.web.api.line import routes as line
 from sync_service.web.api.plan import routes as plan
+from sync_service.web.api.rules import routes as rules
 
 LIMIT = "600/minute"
 """Per token and web process. Webhooks are never limited: GitHub would not send them again."""
@@ -46,6 +47,7 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
         check_ins.blueprint,
         cycles.blueprint,
         steps.blueprint,
+        rules.blueprint,
         lists.blueprint,
     ):
         csrf.exempt(blueprint)  # browsers do not send bearer tokens by themselves

@@ -15,6 +15,7 @@ from sync_service.domain.text import in_full
 from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.progress.manual.step_ticks import may_tick, step_states
 from sync_service.store.engine.database import reading
+from sync_service.store.okrs import link_decisions
 from sync_service.store.views.check_ins import CheckInView, check_in_view, check_in_views
 from sync_service.store.views.forecasts.forecast_view import forecast_view
 from sync_service.store.views.issues import issues_view
@@ -31,6 +32,8 @@ blueprint = Blueprint("key_results", __name__)
 
 HISTORY_PAGE = 25
 CHECK_INS = 10
+PROPOSED_LINKS = 50
+"""Proposed links that the page shows."""
 LINE_DAYS = 400
 """Most days in the table: more than a year."""
 
@@ -83,6 +86,8 @@ def page(
             "listing": list_issues(issues_view(tx, view.id), IssueFilter.read(request.args)),
             "steps": step_states(tx, view),
             "forecast": forecast_view(tx, view),
+            "proposed_links": link_decisions.waiting(tx, view.id, limit=PROPOSED_LINKS),
+            "proposed_count": link_decisions.count_waiting(tx, view.id),
         }
     typed = request.form if answer or override_mistakes else _fields(read["corrected"])
     return render_template(

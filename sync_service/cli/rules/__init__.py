@@ -1,0 +1,1 @@
+"""The commands about rules and the links that they propose."""
