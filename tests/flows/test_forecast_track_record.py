@@ -7,12 +7,15 @@ from itertools import count
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sync_service.domain.forecasts.track_record import TrackRecord
 from sync_service.domain.measures.settings import parse_measure
 from sync_service.domain.trackers.observations import State
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
 from sync_service.store.okrs.forecasts import Found
 from tests.flows.forecast_harness import DAY, forecast_now, issue_of
 from tests.support.fake_tracker import CoreHarness, open_core_harness
@@ -101,6 +104,8 @@ def test_the_track_record_is_what_came_of_the_forecasts_that_were_shown(core: Co
         since = STARTS.date() if parse_measure(measure).within == "cycle" else date.min
         slug = f"KR-{next(numbers)}"
         core.now = FIRST_MONDAY - DAY
+        with writing(core.engine) as tx:
+            tx.execute(sa.delete(tables.forecast))  # of earlier examples
         core.key_result(slug, start=start, target=target, **measure)
         created = core.now
         core.receive_and_drain(*(_snapshot(slug, number, created, State.TODO, created) for number in range(1, 17)))
