@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
-from sync_service.domain.people.accounts import Login
+from sync_service.domain.people.accounts import Login, Pin
 from sync_service.domain.trackers.connector import Connector, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (
     AccountSeen,
@@ -129,8 +129,8 @@ class UpdateApplier:
 
     def _apply_unless_unpinned(
         self, updates: Sequence[Update], finish: Callable[[Transaction, Outcomes], None]
-    ) -> dict[Login, str]:
-        """Apply updates, or else return the logins of people that they name for the first time, to be pinned before."""
+    ) -> dict[Login, Pin]:
+        """Apply updates, or else return the logins that they show for the first time, to be pinned before."""
         with writing(self.engine) as tx:
             ruleset = self.ruleset_cache.current(tx)
             seen = about.accounts(ruleset, updates)
@@ -138,6 +138,7 @@ class UpdateApplier:
             if not unpinned:
                 finish(tx, self._apply_updates(tx, ruleset, updates))
                 self._note_strangers(tx, ruleset.people.strangers(seen))
+                accounts.note_earlier(tx, ruleset.people.earlier(seen))
                 versions.bump(tx, versions.CHANGES)
         return unpinned
 

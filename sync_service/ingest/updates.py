@@ -1,11 +1,11 @@
 """Updates: what a delivery, a fetch or a poll page says, and which issues, terms and scopes it names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from sync_service.domain.people.accounts import Site
+from sync_service.domain.people.accounts import Sight
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE
 from sync_service.domain.trackers.observations import (
     Account,
@@ -186,26 +186,37 @@ def terms(batch: IssueBatch, updates: Sequence[Update]) -> set[TermKey]:
     return keys
 
 
-def accounts(ruleset: Ruleset, updates: Iterable[Update]) -> list[tuple[Site, Account]]:
-    """Return the accounts that the updates name, each once, in their order: authors, assignees, and who acted."""
-    found: dict[tuple[int, str, str], Account] = {}
+def accounts(ruleset: Ruleset, updates: Iterable[Update]) -> list[Sight]:
+    """Return the accounts that the updates name: authors, assignees, and who acted; each once, when it was first."""
+    found: dict[tuple[int, str, str], Sight] = {}
     for update in updates:
-        for one in (*update.parsed.observations, update.parsed):
-            for account in _accounts_of(one):
-                if account is not None and account.stable_id is not None:
-                    found.setdefault((update.connection_id, account.id, account.stable_id), account)
-    return [(ruleset.trackers[connection_id].site, account) for (connection_id, _, _), account in found.items()]
+        site = ruleset.trackers[update.connection_id].site
+        for account, at in _accounts_of(update):
+            if account is not None and account.stable_id is not None:
+                key = update.connection_id, account.id, account.stable_id
+                one = Sight(site, at, account)
+                found[key] = min(found.get(key, one), one)
+    return list(found.values())
 
 
-def _accounts_of(one: Observation | ParsedDelivery) -> Iterable[Account | None]:
-    match one:
-        case Snapshot():
-            return (one.author, *one.assignees)
-        case CommentSeen():
-            return (one.author,)
-        case ParsedDelivery():
-            return (one.actor,)
-    return ()
+def _accounts_of(update: Update) -> Iterator[tuple[Account | None, datetime]]:
+    """Yield accounts, each with the time at which the tracker showed its login: never later than we received it.
+
+    What a webhook shows is as old as the change; what the tracker's API shows is as new as the question.
+    """
+    shown = update.received_at
+    for one in update.parsed.observations:
+        if isinstance(one, Snapshot):
+            shown = _not_after(update, one.updated_at)
+            yield from ((account, shown) for account in (one.author, *one.assignees))
+        elif isinstance(one, CommentSeen):
+            shown = update.received_at if one.gone else _not_after(update, one.at)
+            yield one.author, shown
+    yield update.parsed.actor, shown
+
+
+def _not_after(update: Update, at: datetime) -> datetime:
+    return min(at, update.received_at) if update.via is UpdateSource.WEBHOOK else update.received_at
 
 
 def is_news(outcome: str) -> bool:

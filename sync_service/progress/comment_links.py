@@ -21,7 +21,7 @@ def why_may_not_link(ruleset: Ruleset, connection_id: int, author: Account | Non
     site = ruleset.trackers[connection_id].site
     person = ruleset.people.find(site, author)
     if person is None:
-        named = ruleset.people.named(site, author)
+        named = ruleset.people.named_by(site, author)
         if named is None:
             return f"no person has the {site.kind} account {author.id}"
         return f"another {site.kind} account than that of {named.name} has the name {author.id} now"

@@ -16,7 +16,7 @@ from sync_service.domain.trackers.issue import Issue
 from sync_service.progress.comment_links import comment_that_counts, describe_comment
 from sync_service.progress.comment_links import requested_key_results as asked_key_results
 from sync_service.progress.link_changes.change_text import Rules, SourceNames, is_pending, link_change
-from sync_service.progress.rule_subjects import other_parents, subject_of
+from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
 from sync_service.progress.term_names import TermNames
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import link_decisions, links, query_members
@@ -75,7 +75,8 @@ def wanted_links(
     if scope is None or issue.gone_reason is not None or issue.state is None:
         return {}
     others = (parents or {}).get((issue.parent_identity, issue.parent_key or ""), frozenset())
-    subject = subject_of(issue, scope, entry.connection_id, names, other_parents=others)
+    people = accounts_at(ruleset, entry.connection_id)
+    subject = subject_of(issue, scope, entry.connection_id, names, people, other_parents=others)
     queries = [ruleset.rules.queries[one] for one in found_by if one in ruleset.rules.queries]
     wanted: Links = {
         (rule.key_result_id, origin, rule.revision_id): 1.0

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
 
+from sync_service.domain.rules.named_people import named_people
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
@@ -34,8 +35,8 @@ from sync_service.store.okrs.links import PROPOSED
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.queue.retry import drain_rows
-from sync_service.store.trackers import issues, scope_changes, scope_moves
-from sync_service.store.trackers.issues import IssueRow
+from sync_service.store.trackers import accounts, issues, scope_changes, scope_moves
+from sync_service.store.trackers.issues import IssueRow, Part
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +88,8 @@ class Relinker:
             self._sweep(tx, row)
         elif scope_moves.holds_rules_back(tx, row.connection_id):
             due.release(tx, tables.rule_revision, row, wait=scope_move_steps.WAIT)
+        elif row.query is None and row.cursor == 0 and self._pin_known(tx, row):
+            due.release(tx, tables.rule_revision, row)
         elif row.query is None and issues.any_after(tx, connection_id=row.connection_id, after=row.cursor):
             # Issues that came since the last chunk are already linked by this revision.
             why = RelinkReason(what=f"rule {row.rule_slug} changed", key_result=row.key_result_id, origin="rule")
@@ -94,6 +97,13 @@ class Relinker:
             due.release(tx, tables.rule_revision, row, cursor=held[-1].id)
         else:
             self._activate(tx, row)
+
+    def _pin_known(self, tx: Transaction, row: Row[Any]) -> bool:
+        """Pin the logins that a new condition names to the accounts that known issues show; return whether any was."""
+        found = accounts.known(tx, accounts.people(tx), row.connection_id, named_people(row.condition))
+        if found:
+            accounts.pin(tx, found, now=self.now())
+        return bool(found)
 
     def _activate(self, tx: Transaction, row: Row[Any]) -> None:
         """Make a fully linked revision active, instead of the one before."""
@@ -128,7 +138,7 @@ class Relinker:
         move = scope_moves.of_request(tx, row.id)
         if move is not None and move.stage == "copying":
             scope_move_steps.copy(tx, row, move)
-        elif issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, parent=_parent_of(row)):
+        elif issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, part=_part_of(row)):
             ruleset = self.ruleset_cache.current(tx)
             held = self._link_chunk(tx, ruleset, row, [RelinkReason.from_columns(one) for one in row.reasons])
             # A query may name a label that was renamed.
@@ -142,7 +152,16 @@ class Relinker:
         else:
             if self._is_evaluated_by_tracker(tx, row.connection_id):
                 query_listings.request_soon(tx, query_candidates.asking(tx, row.connection_id))
+            self._recompute_conditional(tx, row)
             due.settle(tx, tables.relink_request, [row], [{"outcome": "done"}])
+
+    def _recompute_conditional(self, tx: Transaction, row: Row[Any]) -> None:
+        """Compute the key results again whose measures name the logins that a relink request is about."""
+        named = set(_part_of(row).accounts)
+        for key_result_id, logins in accounts.conditional_on_people(tx).items() if named else ():
+            if concerned := logins & named:
+                what = f"the account that {' and '.join(sorted(concerned))} means is another one than before"
+                key_results.recompute(tx, [key_result_id], causes=[Cause(what=what)])
 
     def _is_evaluated_by_tracker(self, tx: Transaction, connection_id: int) -> bool:
         kind = sa.select(tables.live_connection.c.kind).where(tables.live_connection.c.id == connection_id)
@@ -152,8 +171,8 @@ class Relinker:
         self, tx: Transaction, ruleset: Ruleset, row: Row[Any], reasons: Sequence[RelinkReason]
     ) -> list[IssueRow]:
         """Derive the links of a connection's next issues again; return these issues."""
-        parent = _parent_of(row)
-        held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK, parent=parent)
+        part = _part_of(row)
+        held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK, part=part)
         renaming = _renaming_of(tx, row)
         known = [(one, renaming.applied_to(one.issue) if renaming else one.issue) for one in held if one.issue]
         entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], reasons=reasons)
@@ -252,16 +271,16 @@ class ParentMove:
         return replace(one, parent_key=self.now) if is_child and one.parent_key != self.now else one
 
 
-def _parent_of(row: Row[Any]) -> tuple[str, str] | None:
-    """Return identity and old key of the moved issue whose children a relink request is about."""
-    moved = getattr(row, "renamed", None) or {}
-    return (moved["parent"], moved["was"]) if "parent" in moved else None
+def _part_of(row: Row[Any]) -> Part:
+    """Return the issues that a relink request is about: all, a moved issue's children, or those of some accounts."""
+    renamed = getattr(row, "renamed", None) or {}
+    return Part((renamed["parent"], renamed["was"]) if "parent" in renamed else None, renamed.get("accounts", ()))
 
 
 def _renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | ParentMove | None:
     """Return the rename in a relink request; None where there is none."""
     renamed = getattr(row, "renamed", None)
-    if not renamed:
+    if not renamed or "accounts" in renamed:
         return None
     if "parent" in renamed:
         present_key = issues.key_of(tx, row.connection_id, renamed["parent"])

@@ -1,6 +1,6 @@
 """Issues as rules see them: names in place of ids, in one letter case and Unicode form."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy.engine import Connection
@@ -8,17 +8,32 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.issue import Issue
-from sync_service.domain.trackers.observations import TermKind
+from sync_service.domain.trackers.observations import Account, TermKind
 from sync_service.progress.term_names import TermNames
-from sync_service.store.okrs.ruleset import Scope
+from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import known_keys
 from sync_service.store.trackers.known_keys import ParentRef
 
+Accounts = Callable[[Account], Sequence[str]]
+"""Gives the logins that mean an account, the present one first."""
+
+
+def accounts_at(ruleset: Ruleset, connection_id: int) -> Accounts:
+    """Return what gives the logins that mean the accounts of a connection's site."""
+    return partial(ruleset.people.names, ruleset.trackers[connection_id].site)
+
 
 def subject_of(
-    issue: Issue, scope: Scope, connection_id: int, names: TermNames, *, other_parents: frozenset[str] = frozenset()
+    issue: Issue,
+    scope: Scope,
+    connection_id: int,
+    names: TermNames,
+    people: Accounts,
+    *,
+    other_parents: frozenset[str] = frozenset(),
 ) -> Subject:
     """Return an issue as rules see it."""
+    author = people(issue.author) if issue.author else ("",)
     named = partial(_folded_names, names, connection_id)
     milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
     return Subject(
@@ -31,13 +46,14 @@ def subject_of(
         parent=folded(issue.parent_key or ""),
         priority=folded(issue.priority or ""),
         resolution=folded(issue.resolution or ""),
-        author=folded(issue.author.id) if issue.author else "",
+        author=author[0],
         labels=named(TermKind.LABEL, issue.labels),
         components=named(TermKind.COMPONENT, issue.components),
         versions=named(TermKind.VERSION, issue.versions),
         sprint=named(TermKind.SPRINT, issue.sprints),
-        assignee=frozenset(folded(account.id) for account in issue.assignees),
+        assignee=frozenset(login for account in issue.assignees for login in people(account)),
         other_parents=other_parents,
+        other_authors=frozenset(author[1:]),
     )
 
 

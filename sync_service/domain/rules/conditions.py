@@ -20,6 +20,7 @@ class Subject:
     """An issue as rules see it: every text already folded, names instead of ids. Unknown is empty.
 
     `other_parents` are other keys of its parent: those it had before, or has and the issue does not know yet.
+    `other_authors` are other logins that mean its author; `assignee` has all logins that mean its assignees.
     """
 
     scope: str
@@ -38,6 +39,7 @@ class Subject:
     sprint: frozenset[str] = frozenset()
     assignee: frozenset[str] = frozenset()
     other_parents: frozenset[str] = frozenset()
+    other_authors: frozenset[str] = frozenset()
 
 
 Predicate = Callable[[Subject], bool]
@@ -140,6 +142,8 @@ def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predi
         return _over_set(field, operator, values, test)
     if field == "parent":
         return lambda subject: test(subject.parent) or any(test(key) for key in subject.other_parents)
+    if field == "author":
+        return lambda subject: test(subject.author) or any(test(login) for login in subject.other_authors)
     return lambda subject: test(getattr(subject, field))
 
 

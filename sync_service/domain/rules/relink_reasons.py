@@ -1,10 +1,11 @@
 """Reasons to derive the links of many issues again, each with the issues and key results that it concerns."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.issue import Issue
 
 
@@ -13,7 +14,8 @@ class RelinkReason:
     """Why links are derived again, in words. Each of the other fields limits what it concerns; None limits nothing.
 
     `key_result` is a row id, `origin` how a link is made (`rule`, `label`, `comment`, `manual`), `issue` an identity,
-    `scope` the name of the issue's or its parent's scope, `term` the id of a label, milestone… that the issue carries.
+    `scope` the name of the issue's or its parent's scope, `term` the id of a label, milestone… that the issue carries,
+    `people` folded logins or ids of accounts of which the issue has at least one.
     """
 
     what: str
@@ -22,6 +24,7 @@ class RelinkReason:
     issue: str | None = None
     scope: str | None = None
     term: str | None = None
+    people: Sequence[str] | None = None
 
     def concerns(self, issue: Issue, *, key_result: int, origins: Collection[str], scopes: Collection[str]) -> bool:
         """Return whether it can be why links of these origins between an issue and a key result changed.
@@ -34,6 +37,7 @@ class RelinkReason:
             and self.issue in (None, issue.identity)
             and (self.scope is None or self.scope.casefold() in {one.casefold() for one in (*scopes, *_scopes(issue))})
             and (self.term is None or self.term in _terms(issue))
+            and (self.people is None or not _people(issue).isdisjoint(self.people))
         )
 
     def to_columns(self) -> dict[str, Any]:
@@ -55,3 +59,8 @@ def _scopes(issue: Issue) -> list[str]:
 def _terms(issue: Issue) -> tuple[str, ...]:
     milestone = (issue.milestone,) if issue.milestone else ()
     return (*issue.labels, *milestone, *issue.components, *issue.versions, *issue.sprints)
+
+
+def _people(issue: Issue) -> set[str | None]:
+    accounts = (*([issue.author] if issue.author else []), *issue.assignees)
+    return {text for one in accounts for text in (folded(one.id), one.stable_id)}

@@ -82,6 +82,8 @@ def terms_of(subject: Subject) -> Iterator[Term]:
             yield field, value
     for key in subject.other_parents:
         yield "parent", key
+    for login in subject.other_authors:
+        yield "author", login
 
 
 class RuleIndex:

@@ -1,8 +1,9 @@
 """The issue we hold: what the core knows of one issue of a tracker."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any
 
 from sync_service.domain.trackers.closing_date import NOTHING_SEEN, ClosingHistory, ClosingSource
@@ -116,3 +117,17 @@ def with_fields(one: Issue, **changed: Any) -> Issue:
 def transfer_target(gone: str | None, successor: str | None) -> tuple[str, str] | None:
     """Return the identity and key to which an issue was transferred; None when they are unknown."""
     return (successor, gone.removeprefix(MOVED)) if gone is not None and successor is not None else None
+
+
+def with_account_ids(issue: Issue, seen: Iterable[Account | None]) -> Issue:
+    """Take the ids of accounts, seen with the logins of an issue's people, where it had none; of two the greater."""
+    ids = {one.id: one.stable_id for one in seen if one}
+
+    def with_id(one: Account) -> Account:
+        found = max(filter(None, (one.stable_id, ids.get(one.id))), default=None)
+        return one if found == one.stable_id else replace(one, stable_id=found)
+
+    author, assignees = with_id(issue.author) if issue.author else None, tuple(map(with_id, issue.assignees))
+    # Accounts compare without their ids.
+    same = author is issue.author and all(map(is_, assignees, issue.assignees))
+    return issue if same else with_fields(issue, author=author, assignees=assignees)

@@ -10,7 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sync_service.domain.trackers.closing_date import TICK, ClosedSeen
-from sync_service.domain.trackers.issue import MOVED, MULTI_VALUED_TERMS, Issue, TimedNumber, with_fields
+from sync_service.domain.trackers.issue import (
+    MOVED,
+    MULTI_VALUED_TERMS,
+    Issue,
+    TimedNumber,
+    with_account_ids,
+    with_fields,
+)
 from sync_service.domain.trackers.observations import CLOSED, Closing, Parent, ParentSeen, Snapshot, Tombstone
 from sync_service.domain.trackers.plausible_times import was_ahead
 from sync_service.domain.trackers.state_changes import known_since
@@ -109,6 +116,7 @@ def _at_equal_times(issue: Issue, found: _Found) -> Issue:
     if found.fetched:
         return _replace_content(issue, found)
     if snapshot.digest() == issue.digest:
+        issue = with_account_ids(issue, [snapshot.author, *snapshot.assignees])
         first = min(filter(None, (issue.received_at, found.received_at)), default=None)
         return issue if first == issue.received_at else with_fields(issue, received_at=first)
     if issue.fetched:

@@ -17,7 +17,7 @@ from sync_service.domain.rules.requirements import Requirement, Requirements, le
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.progress.rule_subjects import other_parents, subject_of
+from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import issue_columns, issues
@@ -130,12 +130,14 @@ class _Matching:
         held = list(found)
         names = TermNames.read(self.tx, {key for one, _ in held for key in keys_of(self.connection_id, one)})
         parents = other_parents(self.tx, self.connection_id, (one for one, _ in held))
+        people = accounts_at(self.ruleset, self.connection_id)
         return [
             subject_of(
                 one,
                 scope,
                 self.connection_id,
                 names,
+                people,
                 other_parents=parents.get((one.parent_identity, one.parent_key or ""), frozenset()),
             )
             for one, scope in held

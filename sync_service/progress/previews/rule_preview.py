@@ -6,7 +6,7 @@ come.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.people.notices import KeyResultState
 from sync_service.domain.rules.conditions import compile_condition, possible_scopes
+from sync_service.domain.rules.named_people import named_people
 from sync_service.domain.rules.requirements import Path, requirements
 from sync_service.domain.rules.rule_index import CompiledRule, necessary_terms
 from sync_service.domain.trackers.issue import Issue
@@ -28,7 +29,7 @@ from sync_service.store.okrs.key_results import Computed, KeyResult
 from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.rules import MATCHES_NOTHING
 from sync_service.store.okrs.ruleset import Ruleset, load_ruleset, with_rules
-from sync_service.store.trackers import issues
+from sync_service.store.trackers import accounts, issues
 
 SHOWN = 50
 """Issues of each list that are named; the rest is only counted."""
@@ -104,7 +105,10 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
     wanted = requirements(edit.condition if edit.enabled else MATCHES_NOTHING)
     ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
     before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
-    known = known_issues(tx, ruleset, edit.connection_id, wanted)
+    # As when the rule is saved: logins that it names for the first time mean the accounts that known issues show.
+    pins = accounts.known(tx, ruleset.people, edit.connection_id, named_people(edit.condition))
+    meant = replace(ruleset, people=ruleset.people.with_pins(pins))
+    known = known_issues(tx, meant, edit.connection_id, wanted)
     matching = known.matching(wanted)
     linked = _Linked.read(tx, before, edit.key_result_id)
     new, lost = [id_ for id_ in matching if id_ not in linked.same], linked.lost(matching)

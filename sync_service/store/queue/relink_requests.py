@@ -46,3 +46,21 @@ def add(tx: Transaction, wanted: Iterable[tuple[int, Sequence[RelinkReason]]]) -
     ]
     if rows:
         tx.execute(sa.insert(relink_request), rows)
+
+
+def of_accounts(
+    tx: Transaction, connection_ids: Iterable[int], accounts: Sequence[str], why: Sequence[RelinkReason]
+) -> None:
+    """Request to relink the issues that have these accounts, by login or id, as authors or assignees."""
+    now = database_now(tx)
+    rows: list[dict[str, Any]] = [
+        {
+            "connection_id": one,
+            "reasons": [reason.to_columns() for reason in why],
+            "renamed": {"accounts": list(accounts)},
+            "due_at": now,
+        }
+        for one in connection_ids
+    ]
+    if rows:
+        tx.execute(sa.insert(relink_request), rows)

@@ -18,7 +18,15 @@ from sync_service.store.tables.okrs import (
     step_tick,
     team,
 )
-from sync_service.store.tables.people import api_token, audit, first_admin_link, pinned_account, session, sign_in_link
+from sync_service.store.tables.people import (
+    api_token,
+    audit,
+    first_admin_link,
+    forgotten_login,
+    pinned_account,
+    session,
+    sign_in_link,
+)
 from sync_service.store.tables.rules import (
     counter,
     link,
@@ -65,6 +73,7 @@ __all__ = [
     "fetch_request",
     "first_admin_link",
     "forecast",
+    "forgotten_login",
     "former_scope_name",
     "history",
     "history_checkpoint",

@@ -43,8 +43,8 @@ issue = sa.Table(
     sa.Column("parent_received_at", Instant),  # when we received it
     sa.Column("closes_at", Instant),  # null: what it closes is unknown
     sa.Column("closes_fetched", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("assignees", sa.JSON, nullable=False),  # [[id, name], …]
-    sa.Column("author", sa.JSON),  # [id, name]
+    sa.Column("assignees", sa.JSON, nullable=False),  # [[login, name, the account's id if known], …]
+    sa.Column("author", sa.JSON),  # [login, name, the account's id if known]
     sa.Column("priority", sa.Text),
     sa.Column("points", sa.Float),
     sa.Column("points_at", Instant),  # null: unknown

@@ -59,7 +59,7 @@ audit = sa.Table(
 )
 
 
-# A login in a person's accounts, and the tracker's id of the account that had it when it was first seen.
+# A login in a person's accounts or in a rule, and the tracker's id of the account that had it when it was first seen.
 pinned_account = sa.Table(
     "pinned_account",
     metadata,
@@ -68,8 +68,21 @@ pinned_account = sa.Table(
     sa.Column("site", sa.Text, nullable=False),  # as `site_key` writes it
     sa.Column("login", sa.String(200), nullable=False),  # folded
     sa.Column("stable_id", sa.String(200), nullable=False),
-    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),  # the tracker's time
+    sa.Column("open_until", Instant),  # until then a late delivery may show that another account had it before
     sa.Column("stranger_id", sa.String(200)),  # another account that has the login now
     sa.Column("stranger_seen_at", Instant),
     sa.UniqueConstraint("kind", "site", "login"),
+)
+
+
+# A login whose account was to be forgotten: issues received before do not say whom it means.
+forgotten_login = sa.Table(
+    "forgotten_login",
+    metadata,
+    row_id(),
+    sa.Column("kind", sa.String(50), nullable=False),
+    sa.Column("login", sa.String(200), nullable=False),  # folded
+    sa.Column("at", Instant, nullable=False),
+    sa.UniqueConstraint("kind", "login"),
 )

@@ -127,7 +127,8 @@ relink_request = sa.Table(
     refers("connection_id", "connection"),
     sa.Column("cursor", Id, nullable=False, server_default="0"),
     sa.Column("reasons", sa.JSON, nullable=False, server_default="[]"),  # domain/rules/relink_reasons.py
-    # A scope whose issues have new keys, {"scope": its id, "was": …, "now": …}; or a moved parent, {"parent": …, …}
+    # A scope whose issues have new keys, {"scope": its id, "was": …, "now": …}; or a moved parent, {"parent": …, …};
+    # or only the issues of some accounts, {"accounts": [login or id, …]}
     sa.Column("renamed", sa.JSON),
     *due_columns("relink_request"),
 )

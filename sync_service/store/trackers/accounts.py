@@ -1,22 +1,37 @@
-"""Pinned accounts: which account a login in a person's `accounts` setting meant when it was first seen."""
+"""Pinned accounts: which account a login in a person's `accounts` setting or in a rule meant when it was first seen."""
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.people.accounts import Login, People, Person, Site
+from sync_service.domain.measures.settings import parse_measure
+from sync_service.domain.people.accounts import Login, People, Person, Pin, Sight, Site
+from sync_service.domain.rules.named_people import named_people
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.text import folded
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import insert_or_skip
+from sync_service.store.engine.database import database_now, insert_or_skip, upsert
 from sync_service.store.queue import relink_requests
-from sync_service.store.tables import live_connection, person, pinned_account
-from sync_service.store.trackers import link_comments
+from sync_service.store.tables import (
+    forgotten_login,
+    key_result,
+    live_connection,
+    person,
+    pinned_account,
+    rule_revision,
+)
+from sync_service.store.trackers import issue_people, link_comments
 from sync_service.store.trackers.siblings import site_key
 
 RELINKED = RelinkReason(what="permission to link by comments changed", origin="comment")
+
+LATE = timedelta(days=3)
+"""How late a delivery may come and still show which account had a login first. GitHub sends them again so long."""
 
 
 def people(tx: Transaction) -> People:
@@ -26,21 +41,135 @@ def people(tx: Transaction) -> People:
     for row in tx.execute(ordered):
         one = Person(row.name, may_link=row.role in ("admin", "member"))
         found |= {(kind, folded(account)): one for kind, account in row.accounts.items()}
-    rows = tx.execute(sa.select(pinned_account).order_by(pinned_account.c.id))
-    return People(found, {(Site(row.kind, row.site), row.login): row.stable_id for row in rows})
+    rows = tx.execute(sa.select(pinned_account).order_by(pinned_account.c.first_seen_at, pinned_account.c.id)).all()
+    now = database_now(tx)
+    return People(
+        found,
+        {(Site(row.kind, row.site), row.login): row.stable_id for row in rows},
+        named_in_rules(tx),
+        {
+            (Site(row.kind, row.site), row.login): row.first_seen_at
+            for row in rows
+            if row.open_until is not None and row.open_until > now
+        },
+    )
 
 
-def pin(tx: Transaction, logins: Mapping[Login, str], *, now: datetime) -> None:
-    """Pin logins to the ids of their accounts, and relink where comments of other accounts counted so far."""
+def named_in_rules(tx: Transaction) -> frozenset[Login]:
+    """Return the logins that the conditions of rules name, each at the site of its rule, and those of measures."""
+    sites = _sites(tx)
+    r = rule_revision.c
+    in_force = sa.and_(r.state.in_(("pending", "active")), r.query.is_(None))
+    conditions = tx.execute(sa.select(r.connection_id, r.condition).where(in_force, _is_about_people(r.condition)))
+    found = {
+        (sites[row.connection_id], login)
+        for row in conditions
+        if row.connection_id in sites
+        for login in named_people(row.condition)
+    }
+    return frozenset(found | {(site, login) for login in _named_in_measures(tx) for site in sites.values()})
+
+
+def _named_in_measures(tx: Transaction) -> set[str]:
+    return {login for names in conditional_on_people(tx).values() for login in names}
+
+
+def conditional_on_people(tx: Transaction) -> dict[int, frozenset[str]]:
+    """Return the key results with a condition on people in their measure, each with the logins that it names."""
+    measures = sa.select(key_result.c.id, key_result.c.measure).where(_is_about_people(key_result.c.measure))
+    found = {row.id: parse_measure(row.measure).meets for row in tx.execute(measures)}
+    named = {id_: named_people(meets.condition) for id_, meets in found.items() if meets is not None}
+    return {id_: logins for id_, logins in named.items() if logins}
+
+
+def _is_about_people(column: sa.ColumnElement[object]) -> sa.ColumnElement[bool]:
+    text = sa.cast(column, sa.Text)
+    return sa.or_(text.contains("author"), text.contains("assignee"))
+
+
+def _sites(tx: Transaction) -> dict[int, Site]:
+    rows = tx.execute(sa.select(live_connection.c.id, live_connection.c.kind, live_connection.c.site))
+    return {row.id: Site(row.kind, site_key(row.site)) for row in rows}
+
+
+def pin(tx: Transaction, logins: Mapping[Login, Pin], *, now: datetime) -> None:
+    """Pin logins to the ids of their accounts, and relink where another account counted, or this one did not, so far.
+
+    A login that is pinned already moves to an account that had it earlier.
+    """
     versions.bump(tx, versions.RULES)
-    rows = [
-        {"kind": site.kind, "site": site.address, "login": login, "stable_id": id_, "first_seen_at": now}
-        for (site, login), id_ in sorted(logins.items())
-    ]
-    insert_or_skip(tx, pinned_account, rows, unique=("kind", "site", "login"))
-    for (site, login), id_ in sorted(logins.items()):
-        affected = link_comments.by_another(tx, _connections(tx, site), login=login, stable_id=id_)
-        relink_requests.add(tx, [(one, [RELINKED]) for one in affected])
+    concerned: dict[Site, dict[str, set[str]]] = defaultdict(dict)
+    for (site, login), found in sorted(logins.items()):
+        before = _pin(tx, site, login, found, now=now)
+        concerned[site][login] = {found.stable_id, *([before] if before else [])}
+        _relink_comments(tx, site, login, concerned[site][login])
+    for site, ids in concerned.items():
+        _relink_issues(tx, site, ids, what="{} means the account that had it first")
+
+
+def _pin(tx: Transaction, site: Site, login: str, found: Pin, *, now: datetime) -> str | None:
+    """Pin a login; return the id of the account that it meant before."""
+    before = tx.execute(sa.select(pinned_account).where(_is(site, login)).with_for_update()).one_or_none()
+    columns: dict[str, Any] = {"stable_id": found.stable_id, "first_seen_at": found.at}
+    if before is None:
+        columns["open_until"] = None if _forgotten_at(tx, site, login) else database_now(tx) + LATE
+        mine = {"kind": site.kind, "site": site.address, "login": login}
+        insert_or_skip(tx, pinned_account, [mine | columns], unique=("kind", "site", "login"))
+        return None
+    if before.open_until is not None and (found.at, found.stable_id) < (before.first_seen_at, before.stable_id):
+        if found.stable_id != before.stable_id:
+            columns |= {"stranger_id": before.stable_id, "stranger_seen_at": now}
+        tx.execute(sa.update(pinned_account).where(_is(site, login)).values(columns))
+    return str(before.stable_id)
+
+
+def _is(site: Site, login: str) -> sa.ColumnElement[bool]:
+    p = pinned_account.c
+    return sa.and_(p.kind == site.kind, p.site == site.address, p.login == login)
+
+
+def _forgotten_at(tx: Transaction, site: Site, login: str) -> datetime | None:
+    f = forgotten_login.c
+    return tx.scalar(sa.select(f.at).where(f.kind == site.kind, f.login == login))
+
+
+def _relink_comments(tx: Transaction, site: Site, login: str, ids: Collection[str]) -> None:
+    connections = _connections(tx, site)
+    affected = {one for id_ in ids for one in link_comments.by_another(tx, connections, login=login, stable_id=id_)}
+    relink_requests.add(tx, [(one, [RELINKED]) for one in sorted(affected)])
+
+
+def _relink_issues(tx: Transaction, site: Site, logins: Mapping[str, Collection[str]], *, what: str) -> None:
+    """Relink the known issues of accounts, by login and ids, where rules or measures name them."""
+    named = {login for at, login in named_in_rules(tx) if at == site}
+    accounts = {login: (login, *sorted(ids)) for login, ids in sorted(logins.items()) if login in named}
+    why = [RelinkReason(what=what.format(login), origin="rule", people=found) for login, found in accounts.items()]
+    if why:
+        relink_requests.of_accounts(tx, _connections(tx, site), sorted({*chain(*accounts.values())}), why)
+
+
+def note_earlier(tx: Transaction, logins: Mapping[Login, Pin]) -> None:
+    """Note that accounts had their pinned logins earlier than was known."""
+    p = pinned_account.c
+    for (site, login), found in sorted(logins.items()):
+        earlier = sa.and_(_is(site, login), p.stable_id == found.stable_id, p.first_seen_at > found.at)
+        tx.execute(sa.update(pinned_account).where(earlier).values(first_seen_at=found.at))
+
+
+def known(tx: Transaction, held: People, connection_id: int, logins: Collection[str]) -> dict[Login, Pin]:
+    """Return which of these logins, when they are named from now on, mean accounts that known issues show."""
+    site = _sites(tx)[connection_id]
+    new = {login for login in logins if (site, login) not in held.pins}
+    if not new:
+        return {}
+    since = {login: _forgotten_at(tx, site, login) for login in new}
+    found = []
+    for row, account in issue_people.having(tx, _connections(tx, site), new):
+        forgotten_at = since[folded(account.id)]
+        if forgotten_at is None or (row.received_at is not None and row.received_at > forgotten_at):
+            found.append(Sight(site, row.received_at if row.fetched else row.updated_at, account))
+    named = People(held.by_login, held.pins, frozenset((site, login) for login in new))
+    return named.unpinned(found)
 
 
 def note_strangers(tx: Transaction, logins: Mapping[Login, str], *, now: datetime) -> list[Login]:
@@ -59,18 +188,30 @@ def note_strangers(tx: Transaction, logins: Mapping[Login, str], *, now: datetim
 def forget(tx: Transaction, logins: Collection[tuple[str, str]]) -> int:
     """Forget which accounts had these logins, given as (kind, login); return how many were known."""
     versions.bump(tx, versions.RULES)
-    mine = sa.tuple_(pinned_account.c.kind, pinned_account.c.login).in_([(k, folded(login)) for k, login in logins])
-    count = tx.execute(sa.delete(pinned_account).where(mine)).rowcount
+    names, now = {(kind, folded(login)) for kind, login in logins}, database_now(tx)
+    forgotten = [{"kind": kind, "login": login, "at": now} for kind, login in sorted(names)]
+    upsert(tx, forgotten_login, forgotten, unique=("kind", "login"))
+    mine = sa.tuple_(pinned_account.c.kind, pinned_account.c.login).in_(names)
+    rows = tx.execute(sa.select(pinned_account).where(mine)).all()
+    tx.execute(sa.delete(pinned_account).where(mine))
     relink_requests.add(tx, [(one, [RELINKED]) for one in link_comments.connections_with_any(tx)])
-    return count
+    for row in rows:
+        what = "the account that {} meant was forgotten"
+        _relink_issues(tx, Site(row.kind, row.site), {row.login: [row.stable_id]}, what=what)
+    return len(rows)
 
 
 def forget_unnamed(tx: Transaction) -> None:
-    """Forget the accounts whose logins are no longer in anybody's `accounts` setting."""
-    named = people(tx).by_login
-    known = tx.execute(sa.select(pinned_account.c.id, pinned_account.c.kind, pinned_account.c.login))
-    unnamed = [row.id for row in known if (row.kind, row.login) not in named]
-    tx.execute(sa.delete(pinned_account).where(pinned_account.c.id.in_(unnamed)))
+    """Forget the accounts whose logins are in nobody's `accounts` setting and in no rule any more."""
+    held = people(tx)
+    p = pinned_account.c
+    rows = tx.execute(sa.select(p.id, p.kind, p.site, p.login))
+    unnamed = [
+        row.id
+        for row in rows
+        if (row.kind, row.login) not in held.by_login and (Site(row.kind, row.site), row.login) not in held.named
+    ]
+    tx.execute(sa.delete(pinned_account).where(p.id.in_(unnamed)))
 
 
 def _connections(tx: Transaction, site: Site) -> list[int]:

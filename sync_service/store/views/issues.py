@@ -195,7 +195,7 @@ def _issue(
         versions=_named(row, "versions", names),
         sprints=_named(row, "sprints", names),
         author=row.author[1] if row.author else None,
-        assignees=tuple(name for _, name in row.assignees),
+        assignees=tuple(account[1] for account in row.assignees),
         points=row.points,
         points_unknown=by_points and why_not is None and row.points is None and row.points_at is None,
         numbers={name: value for name, value, _ in row.numbers or ()},

@@ -212,7 +212,7 @@ def suggestions(tx: Transaction, connection_id: int) -> dict[str, list[str]]:
         "parent": _frequent(row.parent_key for row in rows),
         "priority": _frequent(row.priority for row in rows),
         "resolution": _frequent(row.resolution for row in rows),
-        "assignee": _frequent(account_id for row in rows for account_id, _ in row.assignees),
+        "assignee": _frequent(account[0] for row in rows for account in row.assignees),
         "author": _frequent(row.author[0] for row in rows if row.author),
     } | {field: _frequent(_carried(rows, names, column, kind)) for field, column, kind in _CARRIED}
 
