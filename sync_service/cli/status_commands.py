@@ -30,6 +30,7 @@ from sync_service.store.views.check_ins import check_in_views
 from sync_service.store.views.forecasts.forecast_view import forecast_view
 from sync_service.store.views.issues import issues_view
 from sync_service.store.views.key_results import KeyResultView, history_view, key_result_view
+from sync_service.store.views.people import named_accounts
 from sync_service.store.views.service_status import backlogs, connection_views
 from sync_service.web.api import models
 from sync_service.web.api.forecasts.models import forecast_words_json
@@ -105,13 +106,17 @@ def explain(
         queries = query_listings.toward(tx, view.id)
         check_ins = check_in_views(tx, view.id, limit=SHOWN)
         forecast = forecast_view(tx, view)
+        named = named_accounts(tx, key_result_id=view.id)
     if as_json:
         found = output.explain_json(view, issues, history, explanation) | check_in_json(check_ins)
         found |= forecast_words_json(forecast)
+        found["accounts"] = [f"{one.words} ({', '.join(one.places)})" for one in named]
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:
         lines = output.explain_lines(view, issues, history, queries, explanation)
-        click.echo("\n".join([*lines, *check_in_lines(view, check_ins), *forecast_lines(forecast)]))
+        people = [f"  {one.words} ({', '.join(one.places)})" for one in named]
+        meant = ["", "Whom logins mean", *people] if people else []
+        click.echo("\n".join([*lines, *check_in_lines(view, check_ins), *forecast_lines(forecast), *meant]))
 
 
 def _print_past(view: KeyResultView, at: datetime, explanation: Explanation | None, *, as_json: bool) -> None:

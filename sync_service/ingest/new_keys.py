@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from sync_service.ingest.issue_versions import NewKey
 from sync_service.store.queue import relink_requests
 from sync_service.store.trackers import issues, known_keys
+from sync_service.store.trackers.issue_subset import Subset
 from sync_service.store.trackers.issues import Identity
 
 
@@ -30,5 +31,5 @@ def follow_new_keys(tx: Connection, new_keys: Iterable[NewKey]) -> None:
         known_keys.record(tx, [(one.connection_id, one.identity, key) for key in (one.was, one.now)])
         if present != one.now and (is_old or present is not None):
             continue
-        if issues.any_after(tx, connection_id=one.connection_id, after=0, part=issues.Part((one.identity, one.was))):
+        if issues.any_after(tx, connection_id=one.connection_id, after=0, subset=Subset((one.identity, one.was))):
             relink_requests.follow_parent(tx, one.connection_id, identity=one.identity, was=one.was, now=one.now)

@@ -36,7 +36,8 @@ from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.queue.retry import drain_rows
 from sync_service.store.trackers import accounts, issues, scope_changes, scope_moves
-from sync_service.store.trackers.issues import IssueRow, Part
+from sync_service.store.trackers.issue_subset import Subset
+from sync_service.store.trackers.issues import IssueRow
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +139,7 @@ class Relinker:
         move = scope_moves.of_request(tx, row.id)
         if move is not None and move.stage == "copying":
             scope_move_steps.copy(tx, row, move)
-        elif issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, part=_part_of(row)):
+        elif issues.any_after(tx, connection_id=row.connection_id, after=row.cursor, subset=_subset_of(row)):
             ruleset = self.ruleset_cache.current(tx)
             held = self._link_chunk(tx, ruleset, row, [RelinkReason.from_columns(one) for one in row.reasons])
             # A query may name a label that was renamed.
@@ -157,7 +158,7 @@ class Relinker:
 
     def _recompute_conditional(self, tx: Transaction, row: Row[Any]) -> None:
         """Compute the key results again whose measures name the logins that a relink request is about."""
-        named = set(_part_of(row).accounts)
+        named = set(_subset_of(row).accounts)
         for key_result_id, logins in accounts.conditional_on_people(tx).items() if named else ():
             if concerned := logins & named:
                 what = f"the account that {' and '.join(sorted(concerned))} means is another one than before"
@@ -171,8 +172,8 @@ class Relinker:
         self, tx: Transaction, ruleset: Ruleset, row: Row[Any], reasons: Sequence[RelinkReason]
     ) -> list[IssueRow]:
         """Derive the links of a connection's next issues again; return these issues."""
-        part = _part_of(row)
-        held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK, part=part)
+        subset = _subset_of(row)
+        held = issues.lock_chunk(tx, connection_id=row.connection_id, after=row.cursor, limit=CHUNK, subset=subset)
         renaming = _renaming_of(tx, row)
         known = [(one, renaming.applied_to(one.issue) if renaming else one.issue) for one in held if one.issue]
         entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], reasons=reasons)
@@ -271,10 +272,10 @@ class ParentMove:
         return replace(one, parent_key=self.now) if is_child and one.parent_key != self.now else one
 
 
-def _part_of(row: Row[Any]) -> Part:
+def _subset_of(row: Row[Any]) -> Subset:
     """Return the issues that a relink request is about: all, a moved issue's children, or those of some accounts."""
     renamed = getattr(row, "renamed", None) or {}
-    return Part((renamed["parent"], renamed["was"]) if "parent" in renamed else None, renamed.get("accounts", ()))
+    return Subset((renamed["parent"], renamed["was"]) if "parent" in renamed else None, renamed.get("accounts", ()))
 
 
 def _renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | ParentMove | None:

@@ -206,3 +206,27 @@ def test_doctor_names_a_login_that_a_stranger_has(run: Run) -> None:
     assert finding["mend"].endswith("okr-sync people accounts ana@example.com --forget")
     run("people", "accounts", "ana@example.com", "--forget")
     assert "accounts" not in parse_findings(run("doctor", "--json"))["work"]
+
+
+@pytest.mark.usefixtures("stranger")
+def test_doctor_and_explain_say_whom_a_login_in_a_rule_means(run: Run, engine: Engine) -> None:
+    """As the account and since when, with the rules that name it; it can be let go."""
+    with writing(engine) as tx:
+        key_result = tx.execute(sa.select(t.key_result).order_by(t.key_result.c.id).limit(1)).one()
+        condition = {"any": [{"field": "author", "is": "Ana-Ruiz"}, {"field": "assignee", "in": ["bo"]}]}
+        github = tx.scalars(sa.select(t.connection.c.id).where(t.connection.c.kind == "github")).first()
+        mine = {"connection_id": github, "key_result_id": key_result.id, "rule_slug": "hers", "condition": condition}
+        tx.execute(
+            sa.insert(t.rule_revision).values(**mine, state="active", changed_by="Ana", created_at=datetime.now(UTC))
+        )
+    means = "ana-ruiz means the github account 11, since 2026-10-05T12:00:00.000Z; another account, 22, has it now"
+    whoever = "bo means whoever the github site shows by it"
+    for text in (run("doctor").stdout, run("explain", key_result.slug).stdout):
+        assert means in text
+        assert whoever in text
+        assert "(rule hers)" in text
+    assert "okr-sync people forget github ana-ruiz" in run("doctor").stdout
+    assert means in json.loads(run("explain", key_result.slug, "--json").stdout)["accounts"][0]
+    assert "forgotten" in run("people", "forget", "github", "Ana-Ruiz").stdout
+    assert run("people", "forget", "github", "ana-ruiz").exit_code == 1
+    assert count(engine, t.pinned_account) == 0

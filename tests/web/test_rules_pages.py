@@ -319,3 +319,15 @@ def test_an_unknown_rule_is_not_found(ana: SessionClient, path: str) -> None:
     response = ana.submit(path, on="/rules/new", state="active", **NETWORK)
     assert response.status_code == 404
     assert "There is no rule nowhere" in seen_words(response.text)
+
+
+def test_the_page_of_a_rule_says_whom_its_logins_mean(
+    ana: SessionClient, vera: SessionClient, services: Services, example: Example
+) -> None:
+    """To those who may edit it and to those who may not."""
+    add_rule(services, example, "by-bo", condition={"field": "author", "is": "Bo"})
+    with writing(services.engine) as tx:
+        row = {"kind": "github", "site": "https://acme-github.example.com", "login": "bo", "stable_id": "77"}
+        tx.execute(sa.insert(tables.pinned_account).values(**row, first_seen_at=NOW))
+    for caller in (ana, vera):
+        assert "bo means the github account 77, since 2026-11-10T09:30:00.000Z" in caller.words("/rules/by-bo")

@@ -10,7 +10,7 @@ from sync_service.runtime.instance_lock import ProcessView, read_process_status
 from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
-from sync_service.store.views.people import AccountLine, account_lines
+from sync_service.store.views.people import AccountLine, NamedAccount, account_lines, named_accounts
 from sync_service.store.views.rule_overlaps import Overlap, double
 from sync_service.store.views.service_status import Backlog, backlogs
 
@@ -28,9 +28,11 @@ def check_work(services: Services) -> Iterator[Finding]:
     yield from _clock(processes)
     with reading(services.engine) as tx:
         waiting, accounts, overlaps = backlogs(tx), account_lines(tx), double(tx, limit=OVERLAPS)
+        named = named_accounts(tx)
     yield from _late(waiting)
     yield from _buried(waiting)
     yield from _strangers(accounts)
+    yield from _named(named)
     yield from _overlaps(overlaps)
 
 
@@ -93,7 +95,23 @@ def _strangers(accounts: Sequence[AccountLine]) -> Iterator[Finding]:
             says = (
                 f"the {one.kind} login {one.login} of {one.email} belongs to another account now "
                 f"(id {one.stranger_id}, before {one.stable_id}), whose /okr comments make no links"
-                "; rules with assignee or author go by the login"
+                "; rules with assignee or author do not match it"
             )
             mend = f"correct the file; for the same person: okr-sync people accounts {one.email} --forget"
             yield Finding(what="accounts", well=None, says=says, mend=mend)
+
+
+SHOWN_NAMES = 20
+"""Logins in rules that are named one by one; first those that another account has now."""
+
+
+def _named(named: Sequence[NamedAccount]) -> Iterator[Finding]:
+    """Yield whom the logins in rules mean."""
+    ordered = sorted(named, key=lambda one: one.stranger_id is None)
+    for one in ordered[:SHOWN_NAMES]:
+        mend = f"if it is meant, run okr-sync people forget {one.kind} {one.login}" if one.stranger_id else ""
+        well = None if one.stranger_id else True
+        yield Finding(what="logins in rules", well=well, says=f"{one.words} ({', '.join(one.places)})", mend=mend)
+    if len(ordered) > SHOWN_NAMES:
+        says = f"{len(ordered) - SHOWN_NAMES} more; the page of each rule shows whom its logins mean"
+        yield Finding(what="logins in rules", well=True, says=says)

@@ -119,6 +119,22 @@ def list_accounts(email: str | None, *, forget: bool) -> None:
         click.echo("forgotten: the next account that is seen with a login counts")
 
 
+@people.command("forget")
+@click.argument("kind")
+@click.argument("login")
+def forget_login(kind: str, login: str) -> None:
+    """Forget which account a LOGIN in rules means at trackers of a KIND: the next one seen with it counts."""
+    services = open_services()
+    with writing(services.engine) as tx:
+        known = accounts.forget(tx, [(kind, login)])
+        if known:
+            what = f"forgot which {kind} account {login} is"
+            audit.note(tx, actor=actor("people forget"), what=what, at=services.now())
+    if not known:
+        raise click.ClickException(f"no {kind} account is known for {login!r}")
+    click.echo("forgotten: the next account that is seen with the login counts")
+
+
 def _account_text(one: AccountLine) -> str:
     text = f"{one.email}  {one.kind}  {one.login}"
     if one.first_seen_at is None:

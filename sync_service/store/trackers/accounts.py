@@ -1,7 +1,8 @@
 """Pinned accounts: which account a login in a person's `accounts` setting or in a rule meant when it was first seen."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -55,31 +56,50 @@ def people(tx: Transaction) -> People:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A condition that names logins: of a rule, or of the measure of a key result (`rule` None)."""
+
+    key_result_id: int
+    logins: frozenset[Login]
+    rule: str | None = None
+    measure_of: str = ""
+
+    @property
+    def words(self) -> str:
+        """Say which condition it is."""
+        return f"measure of {self.measure_of}" if self.rule is None else f"rule {self.rule}"
+
+
 def named_in_rules(tx: Transaction) -> frozenset[Login]:
-    """Return the logins that the conditions of rules name, each at the site of its rule, and those of measures."""
+    """Return the logins that the conditions of rules and measures name."""
+    return frozenset(login for one in naming(tx) for login in one.logins)
+
+
+def naming(tx: Transaction) -> list[Naming]:
+    """Return the conditions of rules and measures that name logins: at the site of a rule; for a measure at all."""
     sites = _sites(tx)
-    r = rule_revision.c
-    in_force = sa.and_(r.state.in_(("pending", "active")), r.query.is_(None))
-    conditions = tx.execute(sa.select(r.connection_id, r.condition).where(in_force, _is_about_people(r.condition)))
-    found = {
-        (sites[row.connection_id], login)
-        for row in conditions
+    r, k = rule_revision.c, key_result.c
+    in_force = sa.and_(r.state.in_(("pending", "active")), r.query.is_(None), _is_about_people(r.condition))
+    found = [
+        Naming(row.key_result_id, _at([sites[row.connection_id]], row.condition), rule=row.rule_slug)
+        for row in tx.execute(sa.select(r.connection_id, r.condition, r.key_result_id, r.rule_slug).where(in_force))
         if row.connection_id in sites
-        for login in named_people(row.condition)
-    }
-    return frozenset(found | {(site, login) for login in _named_in_measures(tx) for site in sites.values()})
+    ]
+    for row in tx.execute(sa.select(k.id, k.slug, k.measure).where(_is_about_people(k.measure))):
+        meets = parse_measure(row.measure).meets
+        if meets is not None:
+            found.append(Naming(row.id, _at(set(sites.values()), meets.condition), measure_of=row.slug))
+    return [one for one in found if one.logins]
 
 
-def _named_in_measures(tx: Transaction) -> set[str]:
-    return {login for names in conditional_on_people(tx).values() for login in names}
+def _at(sites: Iterable[Site], condition: Mapping[str, Any]) -> frozenset[Login]:
+    return frozenset((site, login) for login in named_people(condition) for site in sites)
 
 
 def conditional_on_people(tx: Transaction) -> dict[int, frozenset[str]]:
     """Return the key results with a condition on people in their measure, each with the logins that it names."""
-    measures = sa.select(key_result.c.id, key_result.c.measure).where(_is_about_people(key_result.c.measure))
-    found = {row.id: parse_measure(row.measure).meets for row in tx.execute(measures)}
-    named = {id_: named_people(meets.condition) for id_, meets in found.items() if meets is not None}
-    return {id_: logins for id_, logins in named.items() if logins}
+    return {one.key_result_id: frozenset(login for _, login in one.logins) for one in naming(tx) if one.rule is None}
 
 
 def _is_about_people(column: sa.ColumnElement[object]) -> sa.ColumnElement[bool]:

@@ -17,7 +17,8 @@ from sync_service.domain.trackers.observations import Account, Closing, Kind, Sc
 from sync_service.store.engine.database import DatabaseNow, TransactionConflict, insert_or_skip, upsert
 from sync_service.store.tables import issue, term
 from sync_service.store.trackers import closing_links
-from sync_service.store.trackers.issue_people import to_columns, with_any
+from sync_service.store.trackers.issue_people import to_columns
+from sync_service.store.trackers.issue_subset import ALL, Subset
 
 Identity = tuple[int, str]
 """(connection id, the connector's stable identity of an issue)."""
@@ -115,30 +116,10 @@ def _select(tx: Transaction, identities: Sequence[Identity]) -> dict[Identity, I
     return {(row.connection_id, row.identity): held for row, held in zip(found, _from_rows(tx, found), strict=True)}
 
 
-Parent = tuple[str, str]
-"""The identity of an issue, and its key as its children may have it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a connection's issues: the children of a parent, or those of some accounts, by login or id."""
-
-    parent: Parent | None = None
-    accounts: Sequence[str] = ()
-
-
-def any_after(tx: Transaction, *, connection_id: int, after: int, part: Part = Part()) -> bool:
-    """Return whether a connection has issues with a higher row id in a part of it."""
-    wanted = _after(connection_id, after, part)
+def any_after(tx: Transaction, *, connection_id: int, after: int, subset: Subset = ALL) -> bool:
+    """Return whether a connection has issues with a higher row id in a subset."""
+    wanted = subset.after(connection_id, after)
     return tx.scalar(sa.select(issue.c.id).where(wanted).limit(1)) is not None
-
-
-def _after(connection_id: int, after: int, part: Part) -> sa.ColumnElement[bool]:
-    found = sa.and_(issue.c.connection_id == connection_id, issue.c.id > after)
-    if part.parent is not None:
-        identity, key = part.parent
-        found = sa.and_(found, sa.or_(issue.c.parent_identity == identity, issue.c.parent_key == key))
-    return sa.and_(found, with_any(part.accounts)) if part.accounts else found
 
 
 def parent_keys(tx: Transaction, parents: Iterable[Identity]) -> list[tuple[Identity, str]]:
@@ -157,9 +138,9 @@ def key_of(tx: Transaction, connection_id: int, identity: str) -> str | None:
     return tx.scalar(sa.select(issue.c.key).where(mine))
 
 
-def lock_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int, part: Part = Part()) -> list[IssueRow]:
-    """Lock and return the next issues of a part of a connection by row id."""
-    found = sa.select(issue).where(_after(connection_id, after, part))
+def lock_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int, subset: Subset = ALL) -> list[IssueRow]:
+    """Lock and return the next issues of a subset of a connection by row id."""
+    found = sa.select(issue).where(subset.after(connection_id, after))
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update()).all())
 
 

@@ -1,5 +1,6 @@
 """What the command line shows of people: who may come in, their accounts at trackers, and what one person owns."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.text import folded
+from sync_service.domain.people.accounts import Login
+from sync_service.domain.text import folded, instant
 from sync_service.store import tables
+from sync_service.store.trackers import accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,55 @@ def _account_line(email: str, login: str, row: Row[Any]) -> AccountLine:
         stranger_id=row.stranger_id,
         stranger_seen_at=row.stranger_seen_at,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedAccount:
+    """A login that conditions name, and the account that it means; `stranger_id` is another one that has it now.
+
+    `places` are the rules and measures that name it. Without a `stable_id` it means whoever is shown with it.
+    """
+
+    kind: str
+    site: str
+    login: str
+    places: tuple[str, ...]
+    stable_id: str | None = None
+    first_seen_at: datetime | None = None
+    stranger_id: str | None = None
+    stranger_seen_at: datetime | None = None
+
+    @property
+    def words(self) -> str:
+        """Say whom the login means."""
+        if self.stable_id is None or self.first_seen_at is None:
+            return f"{self.login} means whoever the {self.kind} site shows by it: no account with an id was seen yet"
+        text = f"{self.login} means the {self.kind} account {self.stable_id}, since {instant(self.first_seen_at)}"
+        if self.stranger_id is None:
+            return text
+        return f"{text}; another account, {self.stranger_id}, has it now and does not match"
+
+
+def named_accounts(tx: Transaction, *, rule: str | None = None, key_result_id: int | None = None) -> list[NamedAccount]:
+    """Return whom the logins mean that all rules and measures name, or one rule, or the rules of a key result."""
+    places: dict[Login, list[str]] = defaultdict(list)
+    for one in accounts.naming(tx):
+        if rule in (None, one.rule) and key_result_id in (None, one.key_result_id):
+            for named in one.logins:
+                places[named].append(one.words)
+    a = tables.pinned_account
+    pinned = {(row.kind, row.site, row.login): row for row in tx.execute(sa.select(a))}
+    found = []
+    for (site, login), words in sorted(places.items()):
+        row = pinned.get((site.kind, site.address, login))
+        known = {} if row is None else {name: getattr(row, name) for name in _KNOWN}
+        found.append(
+            NamedAccount(kind=site.kind, site=site.address, login=login, places=tuple(sorted(set(words))), **known)
+        )
+    return found
+
+
+_KNOWN = ("stable_id", "first_seen_at", "stranger_id", "stranger_seen_at")
 
 
 def owned_by(tx: Transaction, email: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from sync_service.domain.trackers.queries import EvaluatesQueries
 from sync_service.progress.previews.rule_preview import Preview, preview
 from sync_service.store.views import rule_overlaps, rule_rights, rules
 from sync_service.store.views.key_results import KeyResultView, key_result_view
+from sync_service.store.views.people import named_accounts
 from sync_service.store.views.rules import RuleStatus, RuleView
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import current_caller
@@ -50,6 +51,7 @@ def show_form(
         draft=drafted,
         rule=rule,
         state=state,
+        named=named_accounts(tx, rule=rule.slug) if rule else (),
         not_evaluable=_not_evaluable(rule),
         may_write=may_write,
         overlaps=rule_overlaps.of_rule(tx, rule.slug) if rule else (),

@@ -1,0 +1,31 @@
+"""Subsets of a connection's issues, in the order of their row ids: all, a parent's children, those of accounts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from sync_service.store.tables import issue
+from sync_service.store.trackers.issue_people import with_any
+
+Parent = tuple[str, str]
+"""The identity of an issue, and its key as its children may have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """The children of a parent, or the issues of some accounts, by login or id; without either all issues."""
+
+    parent: Parent | None = None
+    accounts: Sequence[str] = ()
+
+    def after(self, connection_id: int, after: int) -> sa.ColumnElement[bool]:
+        """Return what selects its issues with a higher row id."""
+        found = sa.and_(issue.c.connection_id == connection_id, issue.c.id > after)
+        if self.parent is not None:
+            identity, key = self.parent
+            found = sa.and_(found, sa.or_(issue.c.parent_identity == identity, issue.c.parent_key == key))
+        return sa.and_(found, with_any(self.accounts)) if self.accounts else found
+
+
+ALL = Subset()
