@@ -92,6 +92,7 @@ class JiraSite(BaseTracker, ABC):
         self.unknown_events: set[str] = set()
         self.failing_ids: set[str] = set()
         self.page_limit = 0
+        self.empty_pages = 0
         self.changelog_limit = 100
         self.lacks_bulk_changelogs = False
         self.tells_epics_by_links = False

@@ -96,23 +96,48 @@ def test_a_list_of_jira_cloud_that_does_not_end_is_given_up_and_said(
 
 
 @pytest.mark.slow
+@pytest.mark.both_databases
 @pytest.mark.parametrize("data_center", [True])
-def test_a_list_of_jira_data_center_that_does_not_end_is_given_up_and_said(jira_harness: JiraHarness) -> None:
-    """It ignores the offset, and its total is wrong."""
+@pytest.mark.parametrize("kind", [EndlessList.SAME, EndlessList.EMPTY])
+def test_a_list_of_jira_data_center_that_does_not_end_is_given_up_and_said(
+    jira_harness: JiraHarness, kind: EndlessList
+) -> None:
+    """It ignores the offset, or its pages are empty, and its total promises more."""
     site = jira_harness.jira
     site.page_limit = 50
-    site.endless = EndlessList.SAME
+    site.endless = kind
     jira_harness.drain()
     assert sum(call.path.endswith("/search") for call in site.rest.calls) <= MOST_CALLS
     check_that_it_is_said(jira_harness, "jira")
+    if kind is EndlessList.EMPTY:
+        assert reasons(jira_harness) == (listing.EMPTY, listing.EMPTY)
+    site.endless = None
+    jira_harness.poll_now()
+    jira_harness.list_now()
+    assert reasons(jira_harness) == (None, None)
+    assert len(jira_harness.rows(tables.issue)) == 150
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data_center", [True])
+def test_an_empty_page_of_data_center_that_promises_more_does_not_end_a_list(jira_harness: JiraHarness) -> None:
+    """Its index was late once: the next page shows the rest, so nothing is said."""
+    site = jira_harness.jira
+    site.page_limit, site.empty_pages = 50, 2
+    jira_harness.drain()
+    assert reasons(jira_harness) == (None, None)
+    assert len(jira_harness.rows(tables.issue)) == 150
 
 
 @pytest.mark.slow
 @pytest.mark.both_databases
-def test_a_list_of_github_that_does_not_end_is_given_up_and_said(github_harness: GitHubHarness) -> None:
-    """Each page is the first one, as from a cache that ignores what is asked."""
+@pytest.mark.parametrize("kind", [EndlessList.REPEATED, EndlessList.EMPTY])
+def test_a_list_of_github_that_does_not_end_is_given_up_and_said(
+    github_harness: GitHubHarness, kind: EndlessList
+) -> None:
+    """Each page is the first one, as from a cache that ignores what is asked; or empty, and names a next page."""
     hub = github_harness.hub
-    hub.endless = EndlessList.REPEATED
+    hub.endless = kind
     github_harness.drain()
     assert sum(call.path.endswith("/issues") for call in hub.rest.calls) <= MOST_CALLS
     check_that_it_is_said(github_harness, "gh")

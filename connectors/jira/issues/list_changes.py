@@ -41,7 +41,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class _Cursor:
     """Cursor of a poll: the project, and since when it lists changes, in milliseconds since 1970.
 
-    `token` is Cloud's next page token, `start` the offset on Data Center. `taken` are the ids of the issues that
+    `token` is Cloud's next page token, `start` the offset on Data Center, `empty` how many empty pages promised
+    more there. `taken` are the ids of the issues that
     changed exactly at `since` and were on the page before.
     """
 
@@ -50,6 +51,7 @@ class _Cursor:
     since: int | None
     token: str | None = None
     start: int = 0
+    empty: int = 0
     taken: tuple[str, ...] = ()
 
     @property
@@ -175,10 +177,13 @@ def _next(
 
 
 def _following(calls: JiraClient, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
-    """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end."""
+    """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end.
+
+    Nor is an empty one, while Data Center's `total` promises more: the caller counts them, and gives the list up.
+    """
     if calls.is_cloud:
         token = exact_text(answer.get("nextPageToken"), 10_000)
         return None if token is None or answer.get("isLast") is True else replace(position, token=token, taken=())
     total, start = answer.get("total"), position.start + count
-    more = count > 0 and isinstance(total, int) and start < total
-    return replace(position, start=start, taken=()) if more else None
+    more = isinstance(total, int) and start < total
+    return replace(position, start=start, taken=(), empty=0 if count else position.empty + 1) if more else None

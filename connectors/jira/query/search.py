@@ -35,13 +35,15 @@ _MILLISECOND = timedelta(milliseconds=1)
 class _Cursor:
     """Cursor of a listing: since which creation time it asks, in milliseconds since 1970.
 
-    `token` is Cloud's next page token, `start` the offset on Data Center. `last` is the id of the last issue, which the
-    next page repeats. `unseen` are the names of watched projects that Jira does not show.
+    `token` is Cloud's next page token, `start` the offset on Data Center, `empty` how many empty pages promised more
+    there. `last` is the id of the last issue, which the next page repeats. `unseen` are the names of watched projects
+    that Jira does not show.
     """
 
     since: int | None = None
     token: str | None = None
     start: int = 0
+    empty: int = 0
     last: str | None = None
     unseen: tuple[str, ...] = ()
 
@@ -153,13 +155,16 @@ def _next(calls: JiraClient, position: _Cursor, *, found: Sequence[str], count: 
 
 
 def _following(calls: JiraClient, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
-    """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end."""
+    """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end.
+
+    Nor is an empty one, while Data Center's `total` promises more: the caller counts them, and gives the list up.
+    """
     if calls.is_cloud:
         token = exact_text(answer.get("nextPageToken"), 10_000)
         return None if token is None or answer.get("isLast") is True else replace(position, token=token, last=None)
     total, start = answer.get("total"), position.start + count
-    more = count > 0 and isinstance(total, int) and start < total
-    return replace(position, start=start, last=None) if more else None
+    more = isinstance(total, int) and start < total
+    return replace(position, start=start, last=None, empty=0 if count else position.empty + 1) if more else None
 
 
 def _created(calls: JiraClient, identity: str) -> int | None:

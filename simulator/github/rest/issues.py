@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from werkzeug.wrappers import Request, Response
 
+from simulator.endless_lists import EndlessList
 from simulator.github.json.common import label_json, milestone_json
 from simulator.github.json.issues import (
     issue_api_url,
@@ -110,7 +111,10 @@ def listed(hub: GitHubState, request: Request, repo: Repository) -> Response:
         relations["next"] = {"page": page + 1}
         if listing.total >= hub.deepest_page:
             relations["next"] |= {"after": _cursor(listing.last)}
-    headers = link(f"{hub.api_url}/repositories/{repo.id}/issues", request, **relations)
+    address = f"{hub.api_url}/repositories/{repo.id}/issues"
+    if hub.endless is EndlessList.EMPTY:
+        return json_response([], headers=link(address, request, next={"page": page_number(request) + 1}))
+    headers = link(address, request, **relations)
     bodies: list[Any] = [for_api_version(request, issue_json(repo.issues.peek(number))) for number in listing.numbers]
     return json_response(bodies, headers=headers)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Request, Response
 
+from simulator.endless_lists import EndlessList
 from simulator.github.json.issues import issue_json
-from simulator.github.rest.request.pagination import page_number, paginate, per_page
+from simulator.github.rest.request.pagination import link, page_number, paginate, per_page
 from simulator.github.rest.request.permissions import caller
 from simulator.github.rest.request.problems import problem
 from simulator.github.rest.request.repository_routes import Views
@@ -50,6 +51,8 @@ def _search(hub: GitHubState, request: Request) -> Response:
         found = list(parse_search(request.args.get("q", "").partition(" created:>=")[0]).find(hub.repositories))[:100]
         found.sort(key=lambda issue: (issue.created, issue.id))
     shown, headers = paginate(found[:_MOST_RESULTS], f"{hub.api_url}/search/issues", request)
+    if hub.endless is EndlessList.EMPTY:
+        shown, headers = [], link(f"{hub.api_url}/search/issues", request, next={"page": page_number(request) + 1})
     answer = {
         "total_count": len(found),
         "incomplete_results": hub.search_is_incomplete,

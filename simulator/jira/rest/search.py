@@ -111,7 +111,10 @@ def _data_center_page(site: JiraSite, params: Params) -> Json:
     start = 0 if site.endless else _whole(params.get("startAt"), 0)
     size = min(_whole(params.get("maxResults"), USUAL), site.page_limit or MOST_ON_DATA_CENTER)
     requested = [str(name) for name in params.get("fields") or ["*navigable"]]
-    bodies = [_shown(issue, version=2, requested=requested) for issue in islice(search.found(), start, start + size)]
+    late = site.empty_pages > 0 and size > 0
+    site.empty_pages -= late
+    found = [] if late or site.endless is EndlessList.EMPTY else islice(search.found(), start, start + size)
+    bodies = [_shown(issue, version=2, requested=requested) for issue in found]
     total = 10**6 if site.endless else search.count()
     page = {"expand": "schema,names", "startAt": start, "maxResults": size, "total": total, "issues": bodies}
     expand = params.get("expand") or ""
