@@ -14,6 +14,7 @@ from connectors.github.api.credentials import Credentials
 from connectors.github.api.graphql import FORBIDDEN
 from connectors.github.api.site import Site, error_text
 from connectors.github.doctor.webhooks import WebhookChecks, missing_events
+from connectors.github.doctor.whole_list import Reply, read_list
 from connectors.github.model.number_fields import number_fields_of
 from connectors.github.setup.onboarding import missing_permissions as lacking_of
 from connectors.github.webhook.events import parsed_events
@@ -133,15 +134,21 @@ class ConnectionChecks:
         yield Finding(what="clock", well=None, says=says, mend="is time kept by NTP on this machine?")
 
     def _installations(self, app: AppCredentials) -> Iterator[Finding]:
-        reply = app.as_app("GET", "/app/installations", params={"per_page": "100"}).reply
-        raise_for_response(reply, now=self.now(), words=error_text(reply))
-        found = reply.objects()
-        if not found:
+        def page(params: Mapping[str, str]) -> Reply:
+            reply = app.as_app("GET", "/app/installations", params=params).reply
+            raise_for_response(reply, now=self.now(), words=error_text(reply))
+            return reply.objects(), reply.names_next_page
+
+        found = read_list(page)
+        if not found.rows:
             yield Finding(what="installations", well=False, says="the app is not installed", mend=_INSTALL)
-        for one in found:
+        for one in found.rows:
             yield (finding := _installation(one, writes_back=self.connection.writes_back))
             if finding.well and number_fields_of(self.connection).names:
                 yield from _installation_sees(finding.what, json_object(one.get("permissions")))
+        if found.more:
+            says = f"only the first {len(found.rows)} were checked; there are more"
+            yield Finding(what="installations", well=None, says=says)
 
     def _limit(self, scopes: Sequence[str]) -> Iterator[Finding]:
         """Check the rate limit; this call does not count. https://docs.github.com/en/rest/rate-limit/rate-limit."""

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from connectors.github.api.app_auth import AppCredentials
 from connectors.github.api.credentials import Credentials
+from connectors.github.doctor.whole_list import Reply, WholeList, read_list
 from connectors.github.model.number_fields import number_fields_of
 from connectors.github.setup.onboarding import NEWER_EVENTS
 from connectors.github.webhook.events import parsed_events
@@ -36,6 +37,10 @@ _BY_STATUS = {
 _UNREACHABLE = "can GitHub reach OKR_SYNC_BASE_URL, through proxy and firewall? Recent Deliveries at GitHub shows more"
 
 
+class _Hidden(Exception):
+    """These credentials may not list the webhooks."""
+
+
 class CallWebhooks(Protocol):
     """Call with the credentials that can see a repository. Return a reply of any status."""
 
@@ -56,7 +61,7 @@ class WebhookChecks:
     ask: CallWebhooks
     lacking: bool
     checked_paths: set[str] = field(default_factory=set)
-    lists: dict[str, list[Json] | None] = field(default_factory=dict)
+    lists: dict[str, WholeList | None] = field(default_factory=dict)
 
     def run(self, scopes: Sequence[str]) -> Iterator[Finding]:
         """Check the app's webhook, or the one of each repository or its owner."""
@@ -84,11 +89,12 @@ class WebhookChecks:
             f"webhook of {name}": f"/repos/{quote(name, safe='/')}/hooks",
             f"webhook of {owner}": f"/orgs/{quote(owner, safe='')}/hooks",
         }
-        hidden = False
+        hidden, unread = False, 0
         for what, path in paths.items():
             found = self._list(path, about=name)
             hidden = hidden or found is None
-            for hook in found or ():
+            unread = len(found.rows) if found is not None and found.more else unread
+            for hook in found.rows if found is not None else ():
                 if self._is_ours(json_object(hook.get("config"))):
                     yield from self._hook(what, f"{path}/{identifier(hook.get('id'))}", hook, about=name)
                     return
@@ -97,19 +103,29 @@ class WebhookChecks:
             says = "this token can't check whether one sends to OKR Sync"
             mend = "to check it, grant Webhooks: read on the repository (and the organisation); it works without"
             yield Finding(what=what, well=None, says=says, mend=mend)
+        elif unread:
+            says = f"none of the first {unread} webhooks sends to OKR Sync; only these were read, and there are more"
+            yield Finding(what=what, well=None, says=says, mend="remove webhooks that nobody needs")
         else:
             mend = f"add one at GitHub with the URL {self.connection.hook_url}, or rely on polling alone"
             yield Finding(what=what, well=False, says="no webhook sends to OKR Sync", mend=mend)
 
-    def _list(self, path: str, *, about: str) -> list[Json] | None:
+    def _list(self, path: str, *, about: str) -> WholeList | None:
         """List webhooks; None when these credentials may not."""
         if path not in self.lists:
             try:
-                reply = self.ask(path, about=about, params={"per_page": "100"})
+                self.lists[path] = read_list(lambda params: self._page(path, about, params))
             except Gone:
                 return None
-            self.lists[path] = [*reply.objects()] if reply.status == 200 else None
+            except _Hidden:
+                self.lists[path] = None
         return self.lists[path]
+
+    def _page(self, path: str, about: str, params: Mapping[str, str]) -> Reply:
+        reply = self.ask(path, about=about, params=params)
+        if reply.status != 200:
+            raise _Hidden
+        return reply.objects(), reply.names_next_page
 
     def _is_ours(self, config: Json) -> bool:
         url = config.get("url")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from connectors.github.doctor import whole_list
 from sync_service.domain.trackers import connector as domain
 from tests.connectors.github.app_fixture import PERMISSIONS
 from tests.connectors.github.doctor_fixture import EVENTS, DoctorFixture, open_harness
@@ -58,6 +59,22 @@ def test_an_app_without_write_permission_is_reported_if_it_should_write(harness:
         ("permissions", "the app does not request issues: write, pull_requests: write"),
         ("installation on acme", "has not granted issues: write, pull_requests: write"),
     ]
+
+
+def test_an_installation_after_the_first_hundred_is_checked(
+    harness: DoctorFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the bound is said, where there are more."""
+    app = harness.hub.create_app(permissions=PERMISSIONS, events=EVENTS, hook_url=harness.receiver.url, hook_secret="s")
+    for _ in range(203):
+        app.install([])
+    app.installations[-1].suspend()
+    given = {"app": domain.AppKey(str(app.id), app.pem)}
+    assert [says[:15] for what, _, says in harness.wrong(**given) if what == "installation on acme"] == [
+        "suspended since"
+    ]
+    monkeypatch.setattr(whole_list, "MOST_PAGES", 2)
+    assert ("installations", None, "only the first 200 were checked; there are more") in harness.wrong(**given)
 
 
 def test_an_unknown_app_is_reported(harness: DoctorFixture) -> None:

@@ -87,3 +87,36 @@ def test_a_webhook_without_tls_verification_or_deliveries_is_reported() -> None:
         (None, "sends to OKR Sync, and does not check our certificate"),
         (None, "has sent nothing in the last days"),
     ]
+
+
+def others(page: int, count: int) -> list[dict[str, object]]:
+    """Return the webhooks of one page that send elsewhere."""
+    return [{"id": 1000 * page + number, "config": {"url": "https://ci.example.com"}} for number in range(count)]
+
+
+def webhook_finding(pages: list[list[dict[str, object]]]) -> Finding:
+    """Return what is said of the webhook of a repository whose webhooks take these pages."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.get(f"{SITE}/user", json={"login": "ana"})
+        mock.get(f"{SITE}/rate_limit", json={"resources": {}})
+        mock.get(f"{SITE}/repos/acme/checkout", json={})
+        for page, rows in enumerate(pages, start=1):
+            shown = responses.matchers.query_param_matcher({"per_page": "100", "page": str(page)})
+            mock.get(f"{SITE}/repos/acme/checkout/hooks", json=rows, match=[shown])
+        mock.get(f"{SITE}/orgs/acme/hooks", json=[])
+        mock.get(f"{SITE}/repos/acme/checkout/hooks/7/deliveries", json=[])
+        return findings_for(mock)[-1]
+
+
+def test_a_webhook_after_the_first_hundred_is_found() -> None:
+    """An Enterprise Server allows 250 for each event."""
+    found = webhook_finding([others(1, 100), others(2, 100), [hook()]])
+    assert (found.what, found.says) == ("webhook of acme/checkout", "has sent nothing in the last days")
+    assert webhook_finding([others(1, 100), others(2, 3)]).says == "no webhook sends to OKR Sync"
+
+
+def test_as_many_webhooks_as_are_read_are_named_when_there_are_more() -> None:
+    """It is no error then that none of them sends to us: ours may be among the rest."""
+    found = webhook_finding([others(page, 100) for page in range(1, 12)])
+    assert found.well is None
+    assert "none of the first 1000 webhooks sends to OKR Sync; only these were read" in found.says
