@@ -20,7 +20,7 @@ from sync_service.domain.text import counted
 from sync_service.runtime.instance_lock import InUse
 from sync_service.runtime.redis_server import NoServer
 from sync_service.runtime.wiring import RegistryError
-from sync_service.store.engine.availability import failure, is_away
+from sync_service.store.engine.availability import failure, is_away, trouble
 from sync_service.store.engine.encryption import DecryptionError
 from sync_service.store.engine.migrate import UnknownSchema
 from sync_service.store.engine.requirements import UnfitDatabase
@@ -99,12 +99,8 @@ class Commands(click.Group):
         except DBAPIError as error:
             if not is_away(error):
                 raise
-            says = failure(error)
-            raise click.ClickException(
-                f"the database is busy: {says}"
-                if isinstance(error, DatabaseBusy)
-                else f"the database does not answer: {says}"
-            ) from error
+            says = f"is busy: {failure(error)}" if isinstance(error, DatabaseBusy) else trouble(error)
+            raise click.ClickException(f"the database {says}") from error
         except (RegistryError, DecryptionError, UnknownSchema, UnfitDatabase, InUse, NoServer, OSError) as error:
             raise click.ClickException(str(error)) from error
 

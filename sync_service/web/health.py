@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from sync_service.runtime.redis_server import is_read_only
+from sync_service.store.engine.availability import refuses_password
 from sync_service.store.engine.database import reading
 from sync_service.store.engine.migrate import is_current
 from sync_service.store.queue.due import oldest_lag
@@ -45,7 +46,8 @@ def _database() -> tuple[str, timedelta | None]:
         with reading(services().engine) as tx:
             return "ok", oldest_lag(tx)
     except SQLAlchemyError as error:
-        return f"does not answer ({type(error).__name__})", None
+        what = "refuses our password" if refuses_password(error) else "does not answer"
+        return f"{what} ({type(error).__name__})", None
 
 
 def _redis() -> str:

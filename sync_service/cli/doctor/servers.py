@@ -18,7 +18,7 @@ from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.runtime.instance_lock import is_held
 from sync_service.runtime.redis_server import OLDEST, NoServer, is_read_only
 from sync_service.runtime.wiring import open_redis, utc_now
-from sync_service.store.engine.availability import failure
+from sync_service.store.engine.availability import trouble
 from sync_service.store.engine.database import database_now, reading
 from sync_service.store.engine.migrate import is_current, schema_problem
 from sync_service.store.engine.postgresql import is_pooled
@@ -46,7 +46,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
             current, problem = is_current(engine), schema_problem(engine)
         except DBAPIError as error:
             mend = "check the server and DATABASE_URL" if file is None else "check that the file is intact and ours"
-            yield Finding(what="database", well=False, says=f"does not answer: {failure(error)}", mend=mend)
+            yield Finding(what="database", well=False, says=trouble(error), mend=mend)
             return
         says = "answers, and has this version's schema" if current else problem or "has another version's schema"
         yield Finding(what="database", well=current, says=says, mend=None if current or problem else _NOT_YET)

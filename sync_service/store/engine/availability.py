@@ -15,7 +15,12 @@ _SERVER_IS_BUSY = re.compile(
     r"starting up|shutting down|recovery mode|not (?:yet )?accepting|too many (?:clients|connections)|connection slots"
     r"|try again later|server login|no more connections|pooler error"
 )
+_PASSWORD_REFUSED = {
+    "password authentication failed": "correct the user name and password in DATABASE_URL",
+    "no password supplied": "add the password to DATABASE_URL",
+}
 _ADVICE = {
+    **_PASSWORD_REFUSED,
     "statement pooling mode": "set pool_mode = transaction, or session, in PgBouncer",
     "unsupported startup parameter": "leave out this option of DATABASE_URL, or name it in PgBouncer's "
     "ignore_startup_parameters",
@@ -28,6 +33,17 @@ def failure(error: DBAPIError) -> str:
     reason = next((line for line in text.splitlines() if line.strip()), type(error.orig).__name__)
     mends = [mend for words, mend in _ADVICE.items() if words in text]
     return "; ".join([reason, *mends])
+
+
+def refuses_password(error: BaseException) -> bool:
+    """Return whether the server refuses our password, or asks for one."""
+    text = str(error.orig) if isinstance(error, DBAPIError) else ""
+    return any(words in text for words in _PASSWORD_REFUSED)
+
+
+def trouble(error: DBAPIError) -> str:
+    """Return what is the matter with the database, to go on from "the database"."""
+    return f"{'refuses the password' if refuses_password(error) else 'does not answer'}: {failure(error)}"
 
 
 def is_away(error: DBAPIError) -> bool:
