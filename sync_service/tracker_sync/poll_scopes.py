@@ -49,9 +49,6 @@ INTERVAL = timedelta(minutes=10)
 INTERVAL_WITHOUT_WEBHOOKS = timedelta(minutes=1)
 """How often a scope is polled without webhooks, because the tracker can't reach us."""
 
-OVERLAP = timedelta(minutes=5)
-"""How far a run starts before the newest change of the last run, by the tracker's clock: its pages may lag."""
-
 UNSEEN = timedelta(days=1)
 """A linked issue that nothing showed us for this long is fetched."""
 
@@ -204,7 +201,7 @@ class ScopePoller:
                 wait=INTERVAL if connection.hears_webhooks else INTERVAL_WITHOUT_WEBHOOKS,
                 outcome=outcome,
                 cursor=None,
-                since=run.newest - OVERLAP if run.newest else run.since,
+                since=run.newest - polls.OVERLAP if run.newest else run.since,
                 done_at=database_now(tx),
                 stopped_reason=None,
             )

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import Account, Kind, Snapshot, State
-from sync_service.progress.rule_preview import Edit, preview
+from sync_service.progress.previews.rule_preview import Edit, preview
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.trackers import accounts

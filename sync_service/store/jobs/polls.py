@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,13 @@ from sync_service.store.okrs.linked_issues import counts
 from sync_service.store.queue import fetch_requests
 from sync_service.store.tables import fetch_request, issue, link, live_connection, live_scope, poll, rule, scope
 
+OVERLAP = timedelta(minutes=5)
+"""How far a run starts before the newest change of the last run, by the tracker's clock: its pages may lag.
+
+The first run of a scope whose earlier issues are ignored starts so far before the scope was added, by our clock: the
+tracker's may be behind.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollScope:
@@ -34,7 +41,7 @@ def ensure(tx: Transaction, connection_id: int) -> None:
     """Poll every scope of a connection now; a scope that is not covered starts with a full import."""
     mine = sa.select(live_scope.c.id, live_scope.c.covered_at).where(live_scope.c.connection_id == connection_id)
     rows = [
-        {"connection_id": connection_id, "scope_id": row.id, "since": row.covered_at}
+        {"connection_id": connection_id, "scope_id": row.id, "since": row.covered_at and row.covered_at - OVERLAP}
         for row in tx.execute(mine.order_by(live_scope.c.id))
     ]
     insert_or_skip(tx, poll, rows, unique=("scope_id",), due_at=DatabaseNow())
