@@ -191,16 +191,16 @@ def accounts(ruleset: Ruleset, updates: Iterable[Update]) -> list[Sight]:
     found: dict[tuple[int, str, str], Sight] = {}
     for update in updates:
         site = ruleset.trackers[update.connection_id].site
-        for account, at in _accounts_of(update):
+        for account, at, since in _accounts_of(update):
             if account is not None and account.stable_id is not None:
                 key = update.connection_id, account.id, account.stable_id
-                one = Sight(site, at, account)
+                one = Sight(site, at, account, since)
                 found[key] = min(found.get(key, one), one)
     return list(found.values())
 
 
-def _accounts_of(update: Update) -> Iterator[tuple[Account | None, datetime]]:
-    """Yield accounts, each with the time at which the tracker showed its login: never later than we received it.
+def _accounts_of(update: Update) -> Iterator[tuple[Account | None, datetime, datetime]]:
+    """Yield accounts, each with the time at which the tracker showed its login, and that of the change it showed.
 
     What a webhook shows is as old as the change; what the tracker's API shows is as new as the question.
     """
@@ -208,11 +208,12 @@ def _accounts_of(update: Update) -> Iterator[tuple[Account | None, datetime]]:
     for one in update.parsed.observations:
         if isinstance(one, Snapshot):
             shown = _not_after(update, one.updated_at)
-            yield from ((account, shown) for account in (one.author, *one.assignees))
+            since = min(one.updated_at, shown)
+            yield from ((account, shown, since) for account in (one.author, *one.assignees))
         elif isinstance(one, CommentSeen):
             shown = update.received_at if one.gone else _not_after(update, one.at)
-            yield one.author, shown
-    yield update.parsed.actor, shown
+            yield one.author, shown, shown
+    yield update.parsed.actor, shown, shown
 
 
 def _not_after(update: Update, at: datetime) -> datetime:

@@ -41,11 +41,15 @@ Pins = Mapping[Login, str]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sight:
-    """An account as it was seen: who had a login at a time of the tracker."""
+    """An account as it was seen: who had a login, at the latest at a time of the tracker.
+
+    `since`, if it is earlier, is the time of the change that was shown: what is pinned then yields to nothing later.
+    """
 
     site: Site
     at: datetime
     account: Account = field(compare=False)
+    since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ class People:
         for one in sorted(seen, key=_order):
             login, id_ = login_of(one.site, one.account), one.account.stable_id
             if id_ is not None and self._means(login, id_, one):
-                found.setdefault(login, Pin(id_, one.at))
+                found.setdefault(login, Pin(id_, one.since or one.at))
         return found
 
     def _means(self, login: Login, id_: str, one: Sight) -> bool:
