@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1.0020"
-down_revision = "1.0017"
+revision = "1.0019"
+down_revision = "1.0018"
 branch_labels = None
 depends_on = None
 
