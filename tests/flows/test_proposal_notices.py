@@ -97,7 +97,7 @@ def test_the_proposal_that_was_mailed_stays_out_of_later_notices(proposing: Core
     proposing.receive_and_drain(done(1, 5))
     mail(proposing)
     with writing(proposing.engine) as tx:
-        tx.execute(sa.update(tables.cycle).values(ends_at=proposing.now + timedelta(days=400)))
+        tx.execute(sa.update(tables.cycle).values(ends=(proposing.now + timedelta(days=400)).date()))
         key_results.recompute(tx, [proposing.key_result_row().id])
     proposing.drain()
     assert all(not cause.get("proposed") for notice in waiting(proposing) for cause in notice.causes)

@@ -197,7 +197,7 @@ def test_a_check_in_needs_the_csrf_token(ben: SessionClient, services: Services)
 def test_a_closed_cycle_takes_no_check_ins(ana: SessionClient, services: Services, clock: Clock) -> None:
     """Its numbers are final."""
     with writing(services.engine) as tx:
-        tx.execute(sa.update(tables.cycle).values(ends_at=clock.at - timedelta(days=3)))
+        tx.execute(sa.update(tables.cycle).values(ends=(clock.at - timedelta(days=4)).date()))
     words = ana.words(PATH)
     assert "The cycle is over. Its numbers are final." in words
     assert "check-in-value" not in ana.read(PATH)

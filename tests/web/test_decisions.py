@@ -169,7 +169,7 @@ def test_final_numbers_have_no_buttons(
     open_page = ben.read(PATH)
     ended = clock() - timedelta(days=10)
     with writing(services.engine) as tx:
-        tx.execute(sa.update(tables.cycle).where(tables.cycle.c.slug == "2026-q4").values(ends_at=ended))
+        tx.execute(sa.update(tables.cycle).where(tables.cycle.c.slug == "2026-q4").values(ends=ended.date()))
     assert "Override the value" not in ben.words(PATH)
     token = TOKEN.search(open_page)
     assert token

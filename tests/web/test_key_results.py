@@ -64,7 +64,7 @@ def test_an_ended_cycle_without_a_value_says_one_thing(vera: SessionClient, serv
     assert "Not computed yet; this takes a few seconds." in vera.words("/key-results/KR-1")
     ended = clock() - timedelta(days=10)
     with writing(services.engine) as tx:
-        tx.execute(sa.update(tables.cycle).where(tables.cycle.c.slug == "2026-q4").values(ends_at=ended))
+        tx.execute(sa.update(tables.cycle).where(tables.cycle.c.slug == "2026-q4").values(ends=ended.date()))
     words = vera.words("/key-results/KR-1")
     assert "The cycle is over. Its numbers are final." in words
     assert "The cycle ended before a value was computed." in words
@@ -286,7 +286,7 @@ def test_a_value_that_became_final_stale_or_partly_seen_is_marked_so(
     stale = {"since": (clock() - timedelta(days=12)).isoformat(), "reason": "acme-jira: 401"}
     frozen = {"at": clock().isoformat(), "partial": "not imported yet: SHOP", "stale": stale, "refrozen": None}
     with writing(services.engine) as tx:
-        tx.execute(sa.update(tables.cycle).values(ends_at=clock() - timedelta(days=10)))
+        tx.execute(sa.update(tables.cycle).values(ends=(clock() - timedelta(days=10)).date()))
         tx.execute(sa.update(tables.key_result).where(tables.key_result.c.slug == "KR-2").values(frozen=frozen))
     words = vera.words("/key-results/KR-2")
     assert "acme-jira: 401. It became final as it was." in words
