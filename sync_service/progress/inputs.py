@@ -7,18 +7,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.cycles.as_of import contribution_as_of, state_as_of, time_of_value
+from sync_service.domain.cycles.as_of import contribution_as_of, time_of_value
 from sync_service.domain.measures.calendar import Calendar
 from sync_service.domain.measures.contributions import Tally, tally
 from sync_service.domain.measures.inputs import Inputs
-from sync_service.domain.measures.kinds.steps import done_steps
 from sync_service.domain.measures.parts import Basis, Change, ContributionChange
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.measures.status import GRACE_DAYS
 from sync_service.progress.calendars import build_calendar
 from sync_service.progress.met_conditions import met
+from sync_service.progress.steps_done import WithSteps, read_steps
 from sync_service.store.cycles import issue_pasts
-from sync_service.store.okrs import check_ins, contributions, steps
+from sync_service.store.okrs import check_ins, contributions
 from sync_service.store.okrs.contributions import Contributions
 from sync_service.store.okrs.key_results import KeyResult
 from sync_service.store.okrs.linked_issues import PreviewLinks
@@ -133,36 +133,14 @@ def calendar_for(tx: Connection, one: KeyResult) -> Calendar:
 
 def _as_of_end(tx: Connection, one: KeyResult, present: Contributions, before: Contributions) -> Contributions:
     """Return what issues brought to a key result as of the end of its cycle."""
-    field = one.measure.number_field
-    held = before if one.basis is not None and one.basis.measure.number_field == field else {}
+    field, last = one.measure.number_field, one.basis.measure if one.basis else None
+    held = before if last is not None and (last.number_field, last.meets) == (field, one.measure.meets) else {}
     pasts = issue_pasts.read(tx, present, number_field=field)
     found = {
         id_: contribution_as_of(each, pasts[id_], one.span.ends_at, reads=one.measure.reads, before=held.get(id_))
         for id_, each in present.items()
     }
     return {id_: each for id_, each in found.items() if each is not None}
-
-
-def _steps_done(
-    tx: Connection, found: Sequence[KeyResult], now: datetime, grace_days: int
-) -> dict[int, frozenset[str]]:
-    """Return the names of the done steps of key results; of a cycle that is over, by their issues as of its end."""
-    with_steps = {one.id: one for one in found if one.measure.kind == "steps"}
-    freezes = {id_: one.span.freezes_at(grace_days) for id_, one in with_steps.items()}
-    read = steps.read(tx, {id_: one.measure for id_, one in with_steps.items()}, until=freezes)
-    done: dict[int, frozenset[str]] = {}
-    for id_, (names, issues) in read.items():
-        one = with_steps[id_]
-        states = {reference: each.state for reference, each in issues.items()}
-        if one.span.ends_at <= now:
-            pasts = issue_pasts.read(tx, [each.id for each in issues.values()])
-            states = {
-                reference: state
-                for reference, each in issues.items()
-                if (state := state_as_of(pasts[each.id], one.span.ends_at)) is not None
-            }
-        done[id_] = done_steps(one.measure, ticked=names, states=states)
-    return done
 
 
 def _reads_anew(one: KeyResult, now: datetime) -> bool:
@@ -188,12 +166,15 @@ class _Read:
     def of(cls, tx: Connection, found: Sequence[KeyResult], now: datetime, grace_days: int) -> "_Read":
         """Read what the measures of key results need."""
         measures = {one.id: one.measure for one in found}
+        with_steps = [
+            WithSteps(id=one.id, measure=one.measure, span=one.span) for one in found if one.measure.kind == "steps"
+        ]
         return cls(
             tallies=contributions.tallies(tx, {one.id: one.span for one in found if one.measure.tallied}),
             checked_in=check_ins.latest_values(
                 tx, {one.id: one.span.freezes_at(grace_days) for one in found if one.measure.kind == "manual"}
             ),
-            steps_done=_steps_done(tx, found, now, grace_days),
+            steps_done={id_: one.done for id_, one in read_steps(tx, with_steps, now, grace_days).items()},
             known_since=contributions.known_since(
                 tx, [id_ for id_, one in measures.items() if one.kind == "throughput"]
             ),

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.status import Span
@@ -16,13 +17,14 @@ _LAST = timedelta(microseconds=1)
 class IssuePast:
     """What is known of an issue's past: its state now, its dates, and its known changes of state.
 
-    `number_at` is the time of the last known change of the number field that the measure reads.
+    `number_at` is the tracker's time of the number field that the measure reads, `updated_at` that of all its content.
     """
 
     state: State
     created_at: datetime | None = None
     started_at: datetime | None = None
     closed_at: datetime | None = None
+    updated_at: datetime | None = None
     number_at: datetime | None = None
     changes: tuple[StateChange, ...] = ()
 
@@ -60,7 +62,8 @@ def contribution_as_of(
     """Return what an issue brought before the end; None when it was created later.
 
     `reads` are the fields that the measure reads. `before` is what the issue brought when last computed, with the same
-    number field: a number that was changed after the end stays as it was then.
+    number field and condition: a number that was changed after the end stays as it was then, and so does whether the
+    condition is met.
     """
     state = state_as_of(past, end)
     if state is None:
@@ -73,19 +76,26 @@ def contribution_as_of(
         started_at=one.started_at if one.started_at is not None and one.started_at < end else None,
         reopened=reopened(known) if one.reopened is not None and known else one.reopened,
     )
-    if before is None or (past.number_at is not None and past.number_at < end):
+    if before is None:
         return found
-    return replace(found, number=before.number, number_at=before.number_at)
+    if past.number_at is None or past.number_at >= end:
+        found = replace(found, number=before.number, number_at=before.number_at)
+    if before.met is not None and (past.updated_at is None or past.updated_at >= end):
+        found = replace(found, met=before.met)
+    return found
 
 
 def _closed_at(past: IssuePast, state: State, end: datetime) -> datetime | None:
-    """Return when an issue was closed as of the end; None when it was open, or the time is unknown."""
+    """Return when an issue was closed as of the end; None when it was open, or the time is unknown.
+
+    What was done and then dropped, or dropped and then done, was closed once.
+    """
     if state not in CLOSED:
         return None
     if past.closed_at is not None and past.closed_at < end:
         return past.closed_at
-    known = _before(past.changes, end)
-    return known[-1].at if known else None
+    closings = list(takewhile(lambda one: one.state in CLOSED, reversed(_before(past.changes, end))))
+    return closings[-1].at if closings else None
 
 
 def _before(changes: Iterable[StateChange], end: datetime) -> tuple[StateChange, ...]:

@@ -1,23 +1,21 @@
 """Tick a step of a key result as a person: the one way for pages, API and command line, with audit and reasons."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.measures.kinds.steps import done_steps
 from sync_service.domain.measures.settings import Step, parse_measure
 from sync_service.domain.people.check_in import Author, CheckInRefused, NotAllowed, Right, require_right
 from sync_service.domain.text import did_you_mean
 from sync_service.domain.trackers.causes import Cause
 from sync_service.progress.manual.check_ins import subject_of
+from sync_service.progress.steps_done import WithSteps, read_steps
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, steps
+from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.people import audit
 from sync_service.store.views.key_results import KeyResultView
-
-EVER = datetime.max.replace(tzinfo=UTC)
-"""All ticks are shown, whichever of them the final value counts."""
 
 
 class NoStep(CheckInRefused):
@@ -53,14 +51,21 @@ class StepState:
         return self.step.issue
 
 
-def step_states(tx: Connection, view: KeyResultView) -> list[StepState]:
-    """Return the steps of a key result; none where its measure has none."""
+def step_states(tx: Connection, view: KeyResultView, now: datetime) -> list[StepState]:
+    """Return the steps of a key result; none where its measure has none. Once it is final, as they were counted."""
     if view.measure["kind"] != "steps":
         return []
     measure = parse_measure(view.measure)
-    ticked, issues = steps.read(tx, {view.id: measure}, until={view.id: EVER})[view.id]
-    done = done_steps(measure, ticked=ticked, states={name: one.state for name, one in issues.items()})
-    return [StepState(number, one, one.name in ticked, one.name in done) for number, one in enumerate(measure.steps, 1)]
+    mine = WithSteps(id=view.id, measure=measure, span=view.span)
+    found = read_steps(tx, [mine], now, team_settings(tx).grace_days)[view.id]
+    done = found.done
+    if view.frozen:
+        (one,) = key_results.read(tx, [view.id])
+        done = one.basis.steps_done if one.basis else done
+    return [
+        StepState(number, step, step.name in found.ticked, step.name in done)
+        for number, step in enumerate(measure.steps, 1)
+    ]
 
 
 def may_tick(view: KeyResultView, author: Author) -> bool:
@@ -75,7 +80,7 @@ def set_done(tx: Connection, view: KeyResultView, step: str, *, done: bool, auth
         raise NotAllowed("Only the owner or an admin can tick steps.")
     # Two who tick at once wait for each other here.
     key_results.lock(tx, [view.id])
-    one = _find(step_states(tx, view), step, view)
+    one = _find(step_states(tx, view, now), step, view)
     if one.ticked == done:
         if one.done and not done:
             raise DoneByIssue(f"Step {one.number} of {view.slug} is done by its issue {one.issue}.")

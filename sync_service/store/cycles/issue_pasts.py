@@ -23,6 +23,7 @@ def read(tx: Transaction, issue_ids: Collection[int], *, number_field: str | Non
             created_at=row.created_at,
             started_at=row.started_at,
             closed_at=row.closed_at,
+            updated_at=row.updated_at,
             number_at=number_of(row, number_field)[1] if number_field else None,
             changes=changes[row.id].changes,
         )

@@ -84,7 +84,7 @@ def page(
             **_history(tx, view.id, older),
             **_check_ins(tx, view, who, answer),
             "listing": list_issues(issues_view(tx, view.id), IssueFilter.read(request.args)),
-            "steps": step_states(tx, view),
+            "steps": step_states(tx, view, now),
             "forecast": forecast_view(tx, view),
             "proposed_links": link_decisions.waiting(tx, view.id, limit=PROPOSED_LINKS),
             "proposed_count": link_decisions.count_waiting(tx, view.id),

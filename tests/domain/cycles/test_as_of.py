@@ -68,7 +68,8 @@ def play(happened: list[Happening]) -> Played | None:
             break
         if found is None or one.state is not found.state:
             created = one.hours if found is None else found.created
-            found = Played(created, one.state, one.hours if one.state in CLOSED else None)
+            closed = found.closed if found is not None and found.closed is not None else one.hours
+            found = Played(created, one.state, closed if one.state in CLOSED else None)
     return found
 
 
@@ -97,9 +98,10 @@ def arrived(happened: list[Happening], order: Random) -> tuple[IssuePast, Contri
     states = IssueStates()
     for one in shuffled:
         states = states.with_seen([StateChange(END + timedelta(hours=one.hours), one.state)])
-    last = states.changes[-1]
+    last, closed = states.changes[-1], None
+    for change in states.changes:
+        closed = None if change.state not in CLOSED else closed or change.at
     created = END + timedelta(hours=min(one.hours for one in happened))
-    closed = last.at if last.state in CLOSED else None
     past = IssuePast(state=last.state, created_at=created, closed_at=closed, changes=states.changes)
     return past, Contribution(state=last.state, created_at=created, closed_at=closed)
 
@@ -162,6 +164,18 @@ def test_a_number_changed_after_the_end_stays_as_last_known_before() -> None:
     kept = contribution_as_of(now, late, END, reads=READS, before=before)
     taken = contribution_as_of(now, early, END, reads=READS, before=before)
     assert (kept and kept.number, taken and taken.number) == (3.0, 8.0)
+
+
+def test_a_condition_that_an_issue_met_stays_met_whatever_is_changed_after_the_end() -> None:
+    """What was changed before the end counts, also when heard late; what was unknown before is as it is now."""
+    hour = timedelta(hours=1)
+    now, yes, unknown = (Contribution(State.DONE, met=one) for one in (False, True, None))
+    later, earlier = past(State.DONE, updated_at=END), past(State.DONE, updated_at=END - hour)
+    cases = ((later, yes, True), (earlier, yes, False), (later, unknown, False), (later, None, False))
+    for known, before, met in cases:
+        found = contribution_as_of(now, known, END, reads=READS, before=before)
+        assert found is not None
+        assert found.met is met
 
 
 def test_a_value_of_a_cycle_that_is_over_is_of_its_last_moment() -> None:

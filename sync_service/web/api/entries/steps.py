@@ -30,7 +30,9 @@ class StepPath(KeyResultPath):
 def list_steps(path: KeyResultPath) -> Response:
     """List the steps of a key result; none where its measure is another one."""
     with reading(services().engine) as tx:
-        return json_response(StepList.json_of({"items": step_ticks.step_states(tx, find(tx, path.slug))}))
+        return json_response(
+            StepList.json_of({"items": step_ticks.step_states(tx, find(tx, path.slug), services().now())})
+        )
 
 
 @blueprint.put("/key-results/<slug>/steps/<step>", responses=responses(Step, missing=True, conflict=True))
@@ -52,7 +54,7 @@ def _set(path: StepPath, *, done: bool) -> Response:
         with writing(services().engine) as tx:
             view = find(tx, path.slug)
             before = step_ticks.set_done(tx, view, path.step, done=done, author=author(), now=services().now())
-            after = step_ticks.step_states(tx, view)[before.number - 1]
+            after = step_ticks.step_states(tx, view, services().now())[before.number - 1]
     except NotAllowed as refused:
         abort(problem(403, str(refused)))
     except step_ticks.NoStep as refused:
