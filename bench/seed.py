@@ -154,7 +154,7 @@ def _issues(tx: Connection, cache: RulesetCache, snapshots: list[Snapshot]) -> N
         term_names.add_snapshot(connection, one)
         batch.merge_snapshot(connection, one, Source(None, None, BEGAN), names=term_names)
     batch.save(tx, reported=())
-    touched = relink(tx, ruleset, batch.entries(term_names), term_names)
+    touched = relink(tx, ruleset, batch.entries(term_names), term_names, now=datetime.now(UTC))
     term_names.save(tx)
     compute_key_results(tx, ruleset, touched, now=datetime.now(UTC), settle=timedelta(days=1))
 

@@ -161,7 +161,7 @@ class UpdateApplier:
         follow_new_keys(tx, new_keys)
         issues.note_seen(tx, _shown(batch, updates))
         entries = batch.entries(names)
-        touched = relink(tx, ruleset, entries, names)
+        touched = relink(tx, ruleset, entries, names, now=self.now())
         names.save(tx)
         if not all(update.defer_compute for update in updates):
             # A pull request may name the issue that it closes by an earlier key.

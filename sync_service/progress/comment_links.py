@@ -4,7 +4,7 @@ Whether an author may link is decided whenever links are derived, by the people 
 author is stored too: it counts once its author may link.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Row
@@ -43,9 +43,13 @@ def comment_that_counts(ruleset: Ruleset, connection_id: int, rows: Sequence[Row
     return None
 
 
-def requested_key_results(ruleset: Ruleset, row: Row[Any]) -> list[int]:
+Named = Callable[[str], Sequence[int]]
+"""Return the ids of the key results that a slug, folded, names."""
+
+
+def requested_key_results(row: Row[Any], named: Named) -> list[int]:
     """Return the ids of the key results that a comment asks for, without those that do not exist."""
-    return [one for slug in row.wants for one in ruleset.named(folded(slug))]
+    return [one for slug in row.wants for one in named(folded(slug))]
 
 
 def describe_comment(ruleset: Ruleset, connection_id: int, row: Row[Any]) -> str:

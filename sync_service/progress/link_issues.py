@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +15,7 @@ from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.rules.rule_index import CompiledRule
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
-from sync_service.progress.comment_links import comment_that_counts, describe_comment
+from sync_service.progress.comment_links import Named, comment_that_counts, describe_comment
 from sync_service.progress.comment_links import requested_key_results as asked_key_results
 from sync_service.progress.link_changes.change_text import Rules, SourceNames, is_pending, link_change
 from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
@@ -61,6 +63,7 @@ def wanted_links(
     names: TermNames,
     manual: Sequence[Row[Any]],
     *,
+    named: Named,
     requested: Sequence[Row[Any]] = (),
     found_by: Collection[int] = (),
     parents: Mapping[ParentRef, frozenset[str]] | None = None,
@@ -68,8 +71,9 @@ def wanted_links(
 ) -> Links:
     """Return the links an issue should have now; none where the issue is gone or its scope is not watched.
 
-    `requested` are the comments that ask for links; `found_by` are the revisions whose queries find the issue;
-    `parents` are other keys of parents; `decided` is what owners decided about links that rules proposed.
+    `named` returns the key results that a slug names. `requested` are the comments that ask for links; `found_by` are
+    the revisions whose queries find the issue; `parents` are other keys of parents; `decided` is what owners decided
+    about links that rules proposed.
     """
     issue, scope = entry.issue, entry.scope
     if scope is None or issue.gone_reason is not None or issue.state is None:
@@ -86,10 +90,11 @@ def wanted_links(
     for label in subject.labels:
         slug = label.removeprefix(LABEL).strip()
         if label.startswith(LABEL):
-            wanted |= {(key_result_id, "label", 0): 1.0 for key_result_id in ruleset.named(slug)}
+            wanted |= {(key_result_id, "label", 0): 1.0 for key_result_id in named(slug)}
     comment = comment_that_counts(ruleset, entry.connection_id, requested)
     if comment is not None:
-        wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked_key_results(ruleset, comment)}
+        asked = asked_key_results(comment, named)
+        wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked}
     for row in manual:
         wanted[row.key_result_id, "manual", row.id] = row.weight
     return wanted
@@ -137,13 +142,14 @@ class LinkSources:
             _decided(tx, ruleset, entries),
         )
 
-    def wanted(self, ruleset: Ruleset, entry: LinkInput, names: TermNames) -> Links:
-        """Return the links that an issue should have."""
+    def wanted(self, ruleset: Ruleset, entry: LinkInput, names: TermNames, *, had: Links, now: datetime) -> Links:
+        """Return the links that an issue that `had` these should have now."""
         return wanted_links(
             ruleset,
             entry,
             names,
             self.manual.get(entry.row_id, ()),
+            named=partial(ruleset.named, now=now, held={key[0] for key in had if key[1] in ("label", "comment")}),
             requested=self.requested.get(entry.row_id, ()),
             found_by=self.found_by.get(entry.row_id, ()),
             parents=self.parents.get(entry.connection_id),
@@ -151,7 +157,9 @@ class LinkSources:
         )
 
 
-def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names: TermNames) -> dict[int, list[Cause]]:
+def relink(
+    tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names: TermNames, *, now: datetime
+) -> dict[int, list[Cause]]:
     """Derive the links of locked issues again; return the touched key results, each with its causes."""
     before = links.read(tx, [entry.row_id for entry in entries])
     sources = LinkSources.read(tx, ruleset, entries)
@@ -162,7 +170,7 @@ def relink(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput], names
     for entry in entries:
         had = before.get(entry.row_id, {})
         comments_here = sources.requested.get(entry.row_id, ())
-        has = sources.wanted(ruleset, entry, names)
+        has = sources.wanted(ruleset, entry, names, had=had, now=now)
         source_names = SourceNames(
             rules, {row.id: describe_comment(ruleset, entry.connection_id, row) for row in comments_here}
         )

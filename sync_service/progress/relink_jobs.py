@@ -179,7 +179,7 @@ class Relinker:
         entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], reasons=reasons)
         names = TermNames.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
         _save_changed(tx, [kept for kept, _ in known], entries)
-        self._compute(tx, ruleset, relink(tx, ruleset, entries, names))
+        self._compute(tx, ruleset, relink(tx, ruleset, entries, names, now=self.now()))
         return held
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:

@@ -157,7 +157,7 @@ class QueryMatcher:
         known = [(kept.id, kept.issue) for kept in held if kept.issue]
         entries = known_entries(ruleset, connection_id, known, reasons=[reason])
         names = TermNames.read(tx, {key for entry in entries for key in keys_of(connection_id, entry.issue)})
-        touched = relink(tx, ruleset, entries, names)
+        touched = relink(tx, ruleset, entries, names, now=self.now())
         changed = [entry.row_id for entry in entries]
         compute_key_results(tx, ruleset, touched, now=self.now(), settle=self.settle, issue_ids=changed)
         if touched:

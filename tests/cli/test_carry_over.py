@@ -1,6 +1,7 @@
 """The command cycle carry-over: successors in the next cycle, with a preview."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -65,14 +66,18 @@ def test_a_key_result_that_is_named_twice_goes_on_once(run: Run, engine: Engine)
 
 
 def test_the_slug_of_a_key_result_names_its_successor_too(run: Run, engine: Engine) -> None:
-    """Labels and commands link to both; a successor that was removed is forgotten."""
+    """Labels and commands link to both while its cycle runs; later only links that there are stay."""
     assert run("cycle", "carry-over", "2026-q4", "--into", "2027-q1").exit_code == 0
     with reading(engine) as tx:
         ids = {row.slug: row.id for row in tx.execute(sa.select(t.key_result.c.slug, t.key_result.c.id))}
         ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
-        assert ruleset.named("kr-2") == [ids["KR-2"], ids["KR-2-q1"]]
-        assert ruleset.named("kr-2-q1") == [ids["KR-2-q1"]]
-        assert ruleset.named("kr-99") == []
+    both = [ids["KR-2"], ids["KR-2-q1"]]
+    running, over = datetime(2027, 3, 31, 23, 59, tzinfo=UTC), datetime(2027, 4, 1, tzinfo=UTC)
+    assert ruleset.named("kr-2", running) == both
+    assert ruleset.named("kr-2-q1", over) == [ids["KR-2-q1"]]
+    assert ruleset.named("kr-99", running) == []
+    assert ruleset.named("kr-2", over) == [ids["KR-2"]]
+    assert ruleset.named("kr-2", over, held=both) == both
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 def cycle(applied: None, directory: Path) -> Iterator[str]:
     """Yield the slug of a cycle that is over, whose one key result with data reached its target."""
     engine: Engine = open_database(f"sqlite:///{directory / 'var' / 'okr-sync.db'}")
-    times = {"starts_at": NOW - timedelta(days=90), "ends_at": NOW - timedelta(days=4)}
+    times = {"starts": (NOW - timedelta(days=90)).date(), "ends": (NOW - timedelta(days=6)).date()}
     with writing(engine) as tx:
         tx.execute(sa.update(t.cycle).values(times))
         tx.execute(sa.update(t.key_result).values(measure={"kind": "manual"}))

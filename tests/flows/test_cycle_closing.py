@@ -171,3 +171,17 @@ def test_labels_with_the_slug_of_a_key_result_link_to_its_successor_too(core: Co
         tx.execute(sa.update(tables.key_result).where(moved).values(objective_id=into, status="no_data"))
     core.receive_and_drain(issue(7, AT_END + HOUR, labels=[Term("78", "okr:KR-1")]))
     assert (core.value("KR-1"), core.value("KR-1-q1")) == (100, 1)
+
+
+def test_the_old_slug_names_the_successor_only_while_its_cycle_runs(core: CoreHarness) -> None:
+    """What it linked until then stays linked when the issue changes later; nothing new is linked."""
+    test_labels_with_the_slug_of_a_key_result_link_to_its_successor_too(core)
+    old = {"labels": [Term("78", "okr:KR-1")]}
+    core.now = datetime(2027, 3, 31, 23, 59, tzinfo=UTC)
+    core.receive_and_drain(issue(8, AT_END + 2 * HOUR, **old))
+    core.now = datetime(2027, 4, 1, tzinfo=UTC)
+    core.receive_and_drain(issue(9, AT_END + 2 * HOUR, **old))
+    core.receive_and_drain(issue(8, AT_END + 3 * HOUR, **old, title="Another title"))
+    assert core.value("KR-1-q1") == 2
+    core.receive_and_drain(issue(9, AT_END + 3 * HOUR, labels=[Term("79", "okr:KR-1-q1")]))
+    assert core.value("KR-1-q1") == 3

@@ -15,7 +15,7 @@ from sync_service.progress.link_changes.change_text import is_pending
 from sync_service.progress.link_issues import LinkSources, known_entries
 from sync_service.progress.met_conditions import met
 from sync_service.progress.term_names import TermNames, keys_of
-from sync_service.store.okrs import contributions, key_results, linked_issues
+from sync_service.store.okrs import contributions, key_results, linked_issues, links
 from sync_service.store.okrs.contributions import Contributions
 from sync_service.store.okrs.key_results import KeyResult
 from sync_service.store.okrs.links import Links
@@ -86,11 +86,14 @@ class _Reader:
             mine = [(id_, self._open[id_]) for id_ in ids]
             entries = known_entries(self._ruleset, connection_id, mine, reasons=())
             names = TermNames.read(self._tx, {key for _, one in mine for key in keys_of(connection_id, one)})
-            sources = LinkSources.read(self._tx, self._ruleset, entries)
+            sources, held = LinkSources.read(self._tx, self._ruleset, entries), links.read(self._tx, ids)
             for entry in entries:
+                had = held.get(entry.row_id, {})
                 closed = with_fields(entry.issue, state=State.DONE, closed_at=self._now)
                 both = (entry, replace(entry, issue=closed))
-                now, then = (self._weights(sources.wanted(self._ruleset, each, names)) for each in both)
+                now, then = (
+                    self._weights(sources.wanted(self._ruleset, each, names, had=had, now=self._now)) for each in both
+                )
                 found[entry.row_id] = (now, then)
         return found
 

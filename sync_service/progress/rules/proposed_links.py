@@ -67,7 +67,7 @@ class LinkDecider:
         for connection_id in sorted({one for one, _ in held}):
             known = [(row.id, row.issue) for (one, _), row in held.items() if one == connection_id and row.issue]
             entries += known_entries(self.ruleset, connection_id, known, reasons=[RelinkReason(what=why)])
-        causes = relink(self.tx, self.ruleset, entries, self._names(entries))
+        causes = relink(self.tx, self.ruleset, entries, self._names(entries), now=self.now)
         compute_key_results(self.tx, self.ruleset, causes, now=self.now, settle=self.settle)
         versions.bump(self.tx, versions.CHANGES)
 

@@ -1,8 +1,9 @@
 """The ruleset: everything that decides links and coverage, read once per rules version and cached."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -16,7 +17,8 @@ from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.okrs import query_listings
 from sync_service.store.okrs.rules import MATCHES_NOTHING
-from sync_service.store.tables import key_result, live_connection, live_scope, rule_revision
+from sync_service.store.okrs.team_settings import team_settings
+from sync_service.store.tables import cycle, key_result, live_connection, live_scope, objective, rule_revision
 from sync_service.store.trackers import accounts
 from sync_service.store.trackers.connections import has_credentials
 from sync_service.store.trackers.siblings import Groups, groups, site_key
@@ -75,6 +77,14 @@ class Tracker:
     writes_back: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """The key result as which another one goes on, and the end of its cycle in the time zone of its team."""
+
+    id: int
+    ends_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset:
     """One immutable version of connections, scopes, rules, key result slugs and people's accounts."""
@@ -89,18 +99,23 @@ class Ruleset:
     sibling_groups: Groups = field(default_factory=dict)
     conditional: frozenset[int] = frozenset()
     """Key results whose measure has a condition on issues: any change of an issue may count."""
-    successors: Mapping[int, int] = field(default_factory=dict)
+    successors: Mapping[int, Successor] = field(default_factory=dict)
     """Key results that go on in the next cycle, and as which."""
     step_issues: Mapping[tuple[int, str], frozenset[int]] = field(default_factory=dict)
     """Key results with a step that an issue, by connection and key in lower case, does."""
 
-    def named(self, slug: str) -> list[int]:
-        """Return the key result with a slug, folded, and those as which it goes on; none where there is none."""
-        found: list[int] = []
+    def named(self, slug: str, now: datetime, *, held: Collection[int] = ()) -> list[int]:
+        """Return the key result with a slug, folded, and those as which it goes on while their cycles run.
+
+        Those `held` were named while their cycles ran. None where there is no such key result.
+        """
         one = self.key_results.get(slug)
-        while one is not None and one not in found:
-            found.append(one)
-            one = self.successors.get(one)
+        found, passed = [one] if one is not None else [], {one}
+        while one is not None and (successor := self.successors.get(one)) and successor.id not in passed:
+            one = successor.id
+            passed.add(one)
+            if now < successor.ends_at or one in held:
+                found.append(one)
         return found
 
     def siblings_of(self, connection_id: int) -> list[int]:
@@ -162,8 +177,6 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
     )
     rules = RuleIndex(_compiled(tx))
     key_results = {folded(row.slug): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
-    carried = sa.select(key_result.c.id, key_result.c.successor_slug).where(key_result.c.successor_slug.isnot(None))
-    goes_on = {row.id: key_results.get(folded(row.successor_slug)) for row in tx.execute(carried)}
     partial = {**_partly_seen(rules.rules, scopes), **query_listings.partly_seen(tx)}
     return Ruleset(
         version=version,
@@ -175,9 +188,23 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         people=accounts.people(tx),
         sibling_groups=groups(tx),
         conditional=_conditional(tx),
-        successors={one: successor for one, successor in goes_on.items() if successor is not None},
+        successors=_successors(tx),
         step_issues=_step_issues(tx, {one.slug.lower(): one.id for one in trackers.values()}),
     )
+
+
+def _successors(tx: Transaction) -> dict[int, Successor]:
+    before, k, settings = key_result.alias("before"), key_result, team_settings(tx)
+    found = (
+        sa.select(before.c.id.label("before"), k.c.id, objective.c.team_id, cycle.c.starts, cycle.c.ends)
+        .join(k, k.c.slug == before.c.successor_slug)
+        .join(objective, objective.c.id == k.c.objective_id)
+        .join(cycle, cycle.c.id == objective.c.cycle_id)
+    )
+    return {
+        row.before: Successor(row.id, settings.of(row.team_id).span(row.starts, row.ends).ends_at)
+        for row in tx.execute(found)
+    }
 
 
 def _conditional(tx: Transaction) -> frozenset[int]:
