@@ -23,7 +23,7 @@ from sync_service.domain.trackers.causes import Cause
 from sync_service.progress.inputs import InputReader
 from sync_service.progress.pace import only_dropped, pace_of
 from sync_service.store.jobs import write_backs
-from sync_service.store.okrs import forecasts, key_results, linked_issues
+from sync_service.store.okrs import check_ins, forecasts, key_results, linked_issues
 from sync_service.store.okrs.history import outside_since
 from sync_service.store.okrs.key_results import Computed, KeyResult, NewNotice
 from sync_service.store.okrs.linked_issues import PreviewLinks
@@ -139,9 +139,10 @@ def compute_states(
     frozen = _frozen(tx, [one for one in open_ones if one.id in final], partial, now)
     reader = InputReader(tx=tx, ruleset=ruleset, now=now, supposed=supposed, by_rule=by_rule, grace_days=grace_days)
     inputs = reader.read(running, issue_ids)
+    own = _owners_own(tx, running, grace_days)
     computed = [
         _computed(
-            one,
+            replace(one, proposes=one.proposes and one.id not in own),
             inputs[one.id],
             partial.get(one.id),
             causes.get(one.id, ()),
@@ -152,6 +153,16 @@ def compute_states(
         for one in open_ones
     ]
     return [_with_frozen(one, frozen.get(one.key_result.id)) for one in computed]
+
+
+def _owners_own(tx: Connection, found: Sequence[KeyResult], grace_days: int) -> set[int]:
+    """Return the key results whose owner checked in the latest value: making it accepts it.
+
+    Without an owner, whoever may check in a value may accept it.
+    """
+    manual = [one for one in found if one.proposes and one.measure.kind == "manual"]
+    authors = check_ins.latest_authors(tx, {one.id: one.span.freezes_at(grace_days) for one in manual})
+    return {one.id for one in manual if one.id in authors and one.owner_id in (None, authors[one.id])}
 
 
 def _frozen(tx: Connection, final: Sequence[KeyResult], partial: Mapping[int, str], now: datetime) -> dict[int, Frozen]:

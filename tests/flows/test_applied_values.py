@@ -7,17 +7,19 @@ import pytest
 import sqlalchemy as sa
 
 from sync_service.domain.measures.applying.applied import Decision
+from sync_service.domain.people.check_in import Author, CheckIn
 from sync_service.progress.applying.proposals import Decider, Refused
 from sync_service.progress.explanation import Explanation, explain_value
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, reading, writing
-from sync_service.store.okrs import key_results
+from sync_service.store.okrs import check_ins, key_results
 from sync_service.store.okrs.applying.applied import lapse_proposal
 from sync_service.store.okrs.roll_ups import roll_ups
 from sync_service.store.queue import due
 from sync_service.store.views.key_results import HistoryView, history_view
 from tests.domain.factories import at
 from tests.flows.issue_factory import done, issue
+from tests.support.config_file import LABELLED
 from tests.support.fake_tracker import CoreHarness
 
 pytestmark = pytest.mark.both_databases
@@ -285,3 +287,53 @@ def test_of_two_decisions_at_once_one_is_made(core: CoreHarness) -> None:
         found = sorted(pool.map(accept, range(4)))
     assert found == [*["KR-1 has no proposed value that waits"] * 3, "made"]
     assert core.key_result_row().current == 50
+
+
+def check_in(core: CoreHarness, key_result_id: int, value: float, person_id: int | None) -> None:
+    """Let a person check in a value."""
+    with writing(core.engine) as tx:
+        author = Author("Somebody", "admin", person_id=person_id)
+        check_ins.add(tx, key_result_id, CheckIn(value=value), author=author, at=core.now)
+        key_results.recompute(tx, [key_result_id])
+    core.now += timedelta(hours=1)
+    core.drain()
+
+
+def applied_and_proposed(core: CoreHarness) -> tuple[float | None, float | None]:
+    """Return the value that applies, and the one that waits."""
+    row = core.key_result_row()
+    return row.current, row.proposed and row.proposed["value"]
+
+
+def test_the_first_value_waits_too(empty_core: CoreHarness) -> None:
+    """Until somebody accepts it there is no value, and no status."""
+    empty_core.rule("r", empty_core.key_result(), LABELLED)
+    with writing(empty_core.engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(apply="propose", current=None, computed=None))
+    empty_core.receive_and_drain(done(1, 0), issue(2, 0))
+    assert applied_and_proposed(empty_core) == (None, 50)
+    assert empty_core.key_result_row().status == "no_data"
+    decide(empty_core, "decide", Decision.ACCEPTED)
+    assert applied_and_proposed(empty_core) == (50, None)
+
+
+def test_a_check_in_by_its_owner_is_accepted_by_being_made(empty_core: CoreHarness) -> None:
+    """Another one's waits, also the first; without an owner nobody else decides than those who check in."""
+    core = empty_core
+    id_ = core.key_result(kind="manual")
+    with writing(core.engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(apply="propose"))
+        ben = sa.insert(tables.person).values(email="ben@example.com", name="Ben", role="admin", accounts={})
+        ben_id = tx.execute(ben.returning(tables.person.c.id)).scalar_one()
+    check_in(core, id_, 10, ben_id)
+    assert applied_and_proposed(core) == (None, 10)
+    check_in(core, id_, 20, core.person_id)
+    assert applied_and_proposed(core) == (20, None)
+    check_in(core, id_, 30, None)
+    assert applied_and_proposed(core) == (20, 30)
+    decide(core, "decide", Decision.ACCEPTED)
+    assert applied_and_proposed(core) == (30, None)
+    with writing(core.engine) as tx:
+        tx.execute(sa.update(tables.objective).values(owner_id=None))
+    check_in(core, id_, 40, ben_id)
+    assert applied_and_proposed(core) == (40, None)

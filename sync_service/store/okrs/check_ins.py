@@ -29,6 +29,13 @@ def latest_values(tx: Transaction, until: Mapping[int, datetime]) -> dict[int, f
     return {row.key_result_id: row.value for row in _latest(tx, until, valued)}
 
 
+def latest_authors(tx: Transaction, until: Mapping[int, datetime]) -> dict[int, int | None]:
+    """Return the id of the person who checked in the latest value before a time, by key result; None: no person."""
+    c = check_in.c
+    valued = sa.and_(before(c.key_result_id, c.at, until), c.value.isnot(None))
+    return {row.key_result_id: row.person_id for row in _latest(tx, until, valued)}
+
+
 def latest(tx: Transaction, ids: Collection[int]) -> dict[int, Latest]:
     """Return the latest confidence and time of key results that have a check-in which is not withdrawn."""
     sure = {row.key_result_id: row.confidence for row in _latest(tx, ids, check_in.c.confidence.isnot(None))}
@@ -41,7 +48,7 @@ def _latest(tx: Transaction, ids: Collection[int], having: sa.ColumnElement[bool
         return []
     c = check_in.c
     age = sa.func.row_number().over(partition_by=c.key_result_id, order_by=(c.at.desc(), c.id.desc()))
-    valid = sa.select(c.key_result_id, c.value, c.confidence, c.at, age.label("age"))
+    valid = sa.select(c.key_result_id, c.person_id, c.value, c.confidence, c.at, age.label("age"))
     found = valid.where(among(tx, c.key_result_id, ids), c.withdrawn_at.is_(None), having).subquery()
     return list(tx.execute(sa.select(found).where(found.c.age == 1)))
 
