@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -100,3 +101,33 @@ def test_a_reached_target_needs_another_one(run: Run, engine: Engine) -> None:
         tx.execute(sa.update(t.key_result).where(KR_2).values(current=5, progress=1, outcome="achieved"))
     refused = run("cycle", "carry-over", "2026-q4", "--into", "2027-q1", "KR-2")
     assert refused.stderr.startswith("Error: KR-2 reached its target")
+
+
+@pytest.mark.parametrize(
+    ("fields", "start"),
+    [
+        ({"start": None, "target": None, "stay": {"within": [1, 9]}, "measure": {"kind": "manual"}}, None),
+        ({"measure": {"kind": "manual"}}, 20),
+        ({"start": 0, "target": 100, "measure": {"kind": "steps", "steps": [{"name": "A"}, {"name": "B"}]}}, 20),
+    ],
+    ids=["range", "manual", "steps"],
+)
+def test_ranges_and_values_of_people_go_on(run: Run, engine: Engine, fields: dict[str, Any], start: float) -> None:
+    """A range has no start; the steps that were ticked still are."""
+    with writing(engine) as tx:
+        tx.execute(sa.delete(t.rule))
+        tx.execute(sa.update(t.key_result).where(KR_2).values(**{name: _column(one) for name, one in fields.items()}))
+        one = tx.scalar(sa.select(t.key_result.c.id).where(KR_2))
+        at = datetime(2026, 11, 1, tzinfo=UTC)
+        tx.execute(sa.insert(t.step_tick).values(key_result_id=one, step="A", at=at))
+        tx.execute(sa.insert(t.step_tick).values(key_result_id=one, step="B", at=at, undone_at=at))
+    assert run("cycle", "carry-over", "2026-q4", "--into", "2027-q1", "KR-2").stderr == ""
+    with reading(engine) as tx:
+        row = tx.execute(sa.select(t.key_result).where(t.key_result.c.slug == "KR-2-q1")).one()
+        ticks = tx.execute(sa.select(t.step_tick).where(t.step_tick.c.key_result_id == row.id)).all()
+    assert (row.start, row.stay, row.measure["kind"]) == (start, fields.get("stay"), fields["measure"]["kind"])
+    assert [(one.step, one.at, one.undone_at) for one in ticks] == [("A", at, None)]
+
+
+def _column(value: object) -> object:
+    return sa.null() if value is None else value

@@ -185,3 +185,21 @@ def test_the_old_slug_names_the_successor_only_while_its_cycle_runs(core: CoreHa
     assert core.value("KR-1-q1") == 2
     core.receive_and_drain(issue(9, AT_END + 3 * HOUR, labels=[Term("79", "okr:KR-1-q1")]))
     assert core.value("KR-1-q1") == 3
+
+
+def test_an_outcome_that_is_settled_twice_is_the_second_one(core: CoreHarness) -> None:
+    """Both are in the audit log; the cycle was complete with the first; what is settled is not proposed again."""
+    core.receive_and_drain(done(1, 0))
+    close(core)
+    settle(core, "KR-1", Outcome.DROPPED)
+    first = view(core).settled_at
+    core.now += timedelta(hours=1)
+    settle(core, "KR-1", Outcome.MISSED)
+    (line,) = view(core).key_results
+    assert (line.outcome, line.score, line.settled, view(core).settled_at) == ("missed", 1.0, True, first)
+    with writing(core.engine) as tx:
+        assert closer(core, tx).settle_proposed(view(core)) == []
+    assert view(core).key_results == (line,)
+    with reading(core.engine) as tx:
+        words = [one.what for one in tx.execute(sa.select(tables.audit.c.what).order_by(tables.audit.c.id))]
+    assert words[-2:] == ["KR-1: settled as dropped", "KR-1: settled as missed"]

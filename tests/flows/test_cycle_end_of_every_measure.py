@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from sync_service.domain.people.check_in import Author, CheckInRefused
 from sync_service.domain.trackers.observations import CLOSED, Snapshot, State, Term
+from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.progress.manual import step_ticks
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
@@ -113,6 +114,14 @@ def test_frozen_values_are_those_of_what_was_dated_and_known_by_the_end(empty_co
         assert core.key_result_row(f"KR-{index}").status == "closed"
         found = core.value(f"KR-{index}")
         assert found == (None if expected is None else pytest.approx(float(expected), abs=1e-5)), measure
+        assert last_day(core, f"KR-{index}") == ("2026-12-31", found), measure
+
+
+def last_day(core: CoreHarness, slug: str) -> tuple[str, float | None]:
+    """Return the last day of the line, and its value."""
+    with reading(core.engine) as tx:
+        last = key_result_line(tx, core.key_result_row(slug).id, core.now)[-1]
+    return last.day.isoformat(), last.value
 
 
 def test_ticks_and_the_issues_of_steps_count_as_of_the_end(empty_core: CoreHarness) -> None:
@@ -140,6 +149,7 @@ def test_ticks_and_the_issues_of_steps_count_as_of_the_end(empty_core: CoreHarne
         store_steps.tick(tx, id_, "E", person_id=None, now=core.now)
     core.receive_and_drain(done(1, AT_END - HOUR))
     assert (core.value(), counted(core)) == (60, ["A", "C", "D"])
+    assert last_day(core, "KR-1") == ("2026-12-31", 60)
 
 
 def tick(core: CoreHarness, step: str) -> None:

@@ -48,13 +48,19 @@ class CarryOver:
     def carry_out(self) -> Plan:
         """Make the successors in one transaction, and return what changed. Raise `NotCarried`."""
         chosen: list[Candidate] = []
+        slugs: dict[str, str] = {}
 
         def choose(tx: Connection) -> None:
             state = read_state(tx, self.applying.sealer)
             chosen.extend(self._chosen(tx, state))
-            successors.save(tx, self._successors(state, chosen))
+            slugs.update(self._successors(state, chosen))
+            successors.save(tx, slugs)
 
-        return self.applying.edit(lambda state: self._files(state, chosen), before=choose)
+        return self.applying.edit(
+            lambda state: self._files(state, chosen),
+            before=choose,
+            after=lambda tx: successors.copy_ticks(tx, slugs),
+        )
 
     def _chosen(self, tx: Connection, state: State) -> list[Candidate]:
         self._check(state)

@@ -42,6 +42,9 @@ Files = Sequence[tuple[str, bytes]]
 """Each file's name, as people gave it, and its content."""
 
 
+InSameTransaction = Callable[[Transaction], None] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What files would change, and the warnings.
@@ -178,10 +181,12 @@ class ConfigApplier:
                 forget_page_edits(tx, section, key)
         return plan
 
-    def edit(self, write: Callable[[State], Files], *, before: Callable[[Transaction], None] | None = None) -> Plan:
+    def edit(
+        self, write: Callable[[State], Files], *, before: InSameTransaction = None, after: InSameTransaction = None
+    ) -> Plan:
         """Apply files that `write` makes from the present state, so that nobody else's change is undone.
 
-        `before` runs first in the same transaction. Raise as `apply` does, and what the two raise; then nothing was
+        `before` runs first, `after` last in the same transaction. Raise as `apply` does, and what the two raise; then nothing was
         changed.
         """
         with writing(self.engine) as tx:
@@ -192,6 +197,8 @@ class ConfigApplier:
             plan = self._plan(tx, self._read(write(stored)), prune=False, stored=stored)
             if plan.changes:
                 self._carry_out(tx, plan, made_by="page")
+            if after is not None:
+                after(tx)
         return plan
 
     def apply_changes(self, choose: Callable[[State], Sequence[Change]]) -> Plan:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.store.tables import cycle, key_result, objective
+from sync_service.store.tables import cycle, key_result, objective, step_tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +38,13 @@ def save(tx: Transaction, successors: Mapping[str, str]) -> None:
     """Store the successors of key results, slug → slug."""
     for slug, successor in successors.items():
         tx.execute(sa.update(key_result).where(key_result.c.slug == slug).values(successor_slug=successor))
+
+
+def copy_ticks(tx: Transaction, successors: Mapping[str, str]) -> None:
+    """Let successors, slug → slug, begin with the ticks of steps that key results have: their value goes on."""
+    k, t = key_result, step_tick.c
+    ids = {row.slug: row.id for row in tx.execute(sa.select(k.c.slug, k.c.id))}
+    for slug, successor in successors.items():
+        ticked = sa.select(sa.literal(ids[successor]), t.step, t.person_id, t.at)
+        ticked = ticked.where(t.key_result_id == ids[slug], t.undone_at.is_(None)).order_by(t.id)
+        tx.execute(sa.insert(step_tick).from_select(["key_result_id", "step", "person_id", "at"], ticked))
