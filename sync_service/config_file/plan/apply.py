@@ -186,8 +186,8 @@ class ConfigApplier:
     ) -> Plan:
         """Apply files that `write` makes from the present state, so that nobody else's change is undone.
 
-        `before` runs first, `after` last in the same transaction. Raise as `apply` does, and what the two raise; then nothing was
-        changed.
+        `before` runs first, `after` last in the same transaction. Raise as `apply` does, and what these raise; then
+        nothing was changed.
         """
         with writing(self.engine) as tx:
             versions.bump(tx, versions.RULES)  # first, as above
