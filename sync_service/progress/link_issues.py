@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.engine import Connection, Row
@@ -15,7 +14,7 @@ from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.rules.rule_index import CompiledRule
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, Cause
 from sync_service.domain.trackers.issue import Issue
-from sync_service.progress.comment_links import Named, comment_that_counts, describe_comment
+from sync_service.progress.comment_links import comment_that_counts, describe_comment
 from sync_service.progress.comment_links import requested_key_results as asked_key_results
 from sync_service.progress.link_changes.change_text import Rules, SourceNames, is_pending, link_change
 from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
@@ -55,49 +54,6 @@ class LinkInput:
     def scope_names(self) -> list[str]:
         """The configured and the present name of the issue's watched scope."""
         return [name for name in (self.scope.name, self.scope.current_name) if name] if self.scope else []
-
-
-def wanted_links(
-    ruleset: Ruleset,
-    entry: LinkInput,
-    names: TermNames,
-    manual: Sequence[Row[Any]],
-    *,
-    named: Named,
-    requested: Sequence[Row[Any]] = (),
-    found_by: Collection[int] = (),
-    parents: Mapping[ParentRef, frozenset[str]] | None = None,
-    decided: Decided = MappingProxyType({}),
-) -> Links:
-    """Return the links an issue should have now; none where the issue is gone or its scope is not watched.
-
-    `named` returns the key results that a slug names. `requested` are the comments that ask for links; `found_by` are
-    the revisions whose queries find the issue; `parents` are other keys of parents; `decided` is what owners decided
-    about links that rules proposed.
-    """
-    issue, scope = entry.issue, entry.scope
-    if scope is None or issue.gone_reason is not None or issue.state is None:
-        return {}
-    others = (parents or {}).get((issue.parent_identity, issue.parent_key or ""), frozenset())
-    people = accounts_at(ruleset, entry.connection_id)
-    subject = subject_of(issue, scope, entry.connection_id, names, people, other_parents=others)
-    queries = [ruleset.rules.queries[one] for one in found_by if one in ruleset.rules.queries]
-    wanted: Links = {
-        (rule.key_result_id, origin, rule.revision_id): 1.0
-        for rule in (*matching_rules(ruleset, entry, subject), *queries)
-        if (origin := rule.origin(decided)) is not None
-    }
-    for label in subject.labels:
-        slug = label.removeprefix(LABEL).strip()
-        if label.startswith(LABEL):
-            wanted |= {(key_result_id, "label", 0): 1.0 for key_result_id in named(slug)}
-    comment = comment_that_counts(ruleset, entry.connection_id, requested)
-    if comment is not None:
-        asked = asked_key_results(comment, named)
-        wanted |= {(key_result_id, "comment", comment.id): 1.0 for key_result_id in asked}
-    for row in manual:
-        wanted[row.key_result_id, "manual", row.id] = row.weight
-    return wanted
 
 
 def matching_rules(ruleset: Ruleset, entry: LinkInput, subject: Subject) -> list[CompiledRule]:
@@ -143,18 +99,35 @@ class LinkSources:
         )
 
     def wanted(self, ruleset: Ruleset, entry: LinkInput, names: TermNames, *, had: Links, now: datetime) -> Links:
-        """Return the links that an issue that `had` these should have now."""
-        return wanted_links(
-            ruleset,
-            entry,
-            names,
-            self.manual.get(entry.row_id, ()),
-            named=partial(ruleset.named, now=now, held={key[0] for key in had if key[1] in ("label", "comment")}),
-            requested=self.requested.get(entry.row_id, ()),
-            found_by=self.found_by.get(entry.row_id, ()),
-            parents=self.parents.get(entry.connection_id),
-            decided=self.decided.get(entry.row_id, {}),
+        """Return the links that an issue that `had` these should have now.
+
+        There are none where the issue is gone or its scope is not watched.
+        """
+        issue, scope, row_id = entry.issue, entry.scope, entry.row_id
+        if scope is None or issue.gone_reason is not None or issue.state is None:
+            return {}
+        others = self.parents.get(entry.connection_id, {}).get(
+            (issue.parent_identity, issue.parent_key or ""), frozenset()
         )
+        people = accounts_at(ruleset, entry.connection_id)
+        subject = subject_of(issue, scope, entry.connection_id, names, people, other_parents=others)
+        queries = [ruleset.rules.queries[one] for one in self.found_by.get(row_id, ()) if one in ruleset.rules.queries]
+        decided = self.decided.get(row_id, {})
+        wanted: Links = {
+            (rule.key_result_id, origin, rule.revision_id): 1.0
+            for rule in (*matching_rules(ruleset, entry, subject), *queries)
+            if (origin := rule.origin(decided)) is not None
+        }
+        named = partial(ruleset.named, now=now, held={key[0] for key in had if key[1] in ("label", "comment")})
+        for label in subject.labels:
+            if label.startswith(LABEL):
+                wanted |= {(one, "label", 0): 1.0 for one in named(label.removeprefix(LABEL).strip())}
+        comment = comment_that_counts(ruleset, entry.connection_id, self.requested.get(row_id, ()))
+        if comment is not None:
+            wanted |= {(one, "comment", comment.id): 1.0 for one in asked_key_results(comment, named)}
+        for row in self.manual.get(row_id, ()):
+            wanted[row.key_result_id, "manual", row.id] = row.weight
+        return wanted
 
 
 def relink(
