@@ -12,7 +12,7 @@ from sync_service.progress.rules.proposed_links import LinkDecider
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import link_decisions
-from sync_service.store.views import rule_overlaps
+from sync_service.store.views.rule_details import overlaps as rule_overlaps
 from tests.domain.factories import at, snapshot
 from tests.support.fake_tracker import CoreHarness
 

@@ -11,7 +11,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.views.people import AccountLine, NamedAccount, account_lines, named_accounts
-from sync_service.store.views.rule_overlaps import Overlap, double
+from sync_service.store.views.rule_details.overlaps import Overlap, double
 from sync_service.store.views.service_status import Backlog, backlogs
 
 OVERLAPS = 10

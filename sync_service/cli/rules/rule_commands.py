@@ -15,7 +15,7 @@ from sync_service.progress.rules.editor import Refused, RuleEditor
 from sync_service.progress.rules.proposed_links import LinkDecider
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import link_decisions, rule_versions
-from sync_service.store.views.rule_life import RuleLife, rule_life
+from sync_service.store.views.rule_details.life import RuleLife, rule_life
 
 
 @click.group(short_help="Show a rule, change its state, go back to a version.")

@@ -18,7 +18,7 @@ from sync_service.store.okrs import rule_versions, rules
 from sync_service.store.okrs.rules import Definition
 from sync_service.store.people import audit
 from sync_service.store.tables import key_result, live_connection, person, rule
-from sync_service.store.views import rule_rights
+from sync_service.store.views.rule_details import rights as rule_rights
 
 
 class Refused(ValueError):

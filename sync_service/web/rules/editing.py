@@ -12,7 +12,8 @@ from sync_service.domain.text import sentence
 from sync_service.progress.rules.editor import NotAllowed, Refused, RuleEditor, Unknown
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import rule_versions
-from sync_service.store.views import rule_rights, rules
+from sync_service.store.views import rules
+from sync_service.store.views.rule_details import rights as rule_rights
 from sync_service.web.request.audit_log import actor
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded

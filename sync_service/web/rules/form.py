@@ -13,9 +13,11 @@ from sync_service.domain.rules.versions import review_due
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.queries import EvaluatesQueries
 from sync_service.progress.previews.rule_preview import Preview, preview
-from sync_service.store.views import rule_overlaps, rule_rights, rules
+from sync_service.store.views import rules
 from sync_service.store.views.key_results import KeyResultView, key_result_view
 from sync_service.store.views.people import named_accounts
+from sync_service.store.views.rule_details import overlaps as rule_overlaps
+from sync_service.store.views.rule_details import rights as rule_rights
 from sync_service.store.views.rules import RuleStatus, RuleView
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import current_caller

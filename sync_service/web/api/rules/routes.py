@@ -12,8 +12,8 @@ from sync_service.progress.rules.editor import NotAllowed, Refused, RuleEditor, 
 from sync_service.progress.rules.proposed_links import LinkDecider
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import link_decisions, rule_versions
-from sync_service.store.views import rule_rights
-from sync_service.store.views.rule_life import rule_life
+from sync_service.store.views.rule_details import rights as rule_rights
+from sync_service.store.views.rule_details.life import rule_life
 from sync_service.web.api.key_results import KeyResultPath, find
 from sync_service.web.api.openapi_docs import api_blueprint, responses
 from sync_service.web.api.pagination import json_response

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.versions import review_due
-from sync_service.store.views import rule_overlaps, rules
-from sync_service.store.views.rule_overlaps import Overlap
+from sync_service.store.views import rules
+from sync_service.store.views.rule_details import overlaps as rule_overlaps
+from sync_service.store.views.rule_details.overlaps import Overlap
 from sync_service.store.views.rules import RuleStatus, RuleView
 
 
