@@ -70,6 +70,7 @@ def test_every_applied_change_of_a_rule_is_a_version(harness: ConfigHarness) -> 
 def test_a_rule_toward_a_closed_cycle_is_refused_with_its_line(harness: ConfigHarness) -> None:
     """A new or a changed one; what is in the files already stays, and may be disabled."""
     long_ago: Any = ("starts: 2026-10-01, ends: 2026-12-31", "starts: 2024-10-01, ends: 2024-12-31")
+    harness.apply(replace(EXAMPLE, long_ago).partition("rules:")[0])
     (first, *_) = harness.errors(replace(EXAMPLE, long_ago))
     assert first.field == "rules[0].key_result"
     assert "KR-1, whose cycle 2026-q4 is closed" in str(first)

@@ -240,7 +240,7 @@ class ConfigApplier:
         if errors:
             raise InvalidFiles(errors)
         changes = diff(stored, wanted, staying=kept)
-        if errors := list(rules_toward_closed(document, changes, after, now=self.now(), zone=self.zone)):
+        if errors := list(rules_toward_closed(document, changes, stored, after, now=self.now(), zone=self.zone)):
             raise InvalidFiles(errors)
         never_named = scope_names.never_named(tx)
         found = list(_kept(kept, wanted, origins)) if prune else list(unnamed_people(stored, wanted))

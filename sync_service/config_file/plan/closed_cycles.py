@@ -15,11 +15,12 @@ _DECIDING = ("connection", "key_result", "when", "query", "state")
 
 
 def rules_toward_closed(
-    document: Document, changes: Sequence[Change], after: State, *, now: datetime, zone: ZoneInfo
+    document: Document, changes: Sequence[Change], stored: State, after: State, *, now: datetime, zone: ZoneInfo
 ) -> Iterable[FileError]:
     """Yield an error for each rule that is new or changed and counts toward a closed cycle.
 
-    What was written before the cycle closed may stay in the files, and may be disabled.
+    What was written before the cycle closed may stay in the files, and may be disabled. So may a past cycle that these
+    files bring along with its rules, as an export does that is applied to another database.
     """
     parts = {str(name_of(part)): part for part in document.items["rules"]}
     for change in changes:
@@ -29,7 +30,7 @@ def rules_toward_closed(
             continue
         cycle = _closed(str(change.after["key_result"]), after, now=now, zone=zone)
         part = parts.get(str(change.key))
-        if cycle is not None and part is not None:
+        if cycle in stored["cycles"] and part is not None:
             found = f"{change.after['key_result']}, whose cycle {cycle} is closed"
             yield part.error_at(("key_result",), found, "a key result whose numbers are not final, or state: disabled")
 
