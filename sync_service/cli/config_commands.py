@@ -16,7 +16,7 @@ from sync_service.config_file.read.yaml_lines import MAX_FILE_BYTES
 from sync_service.domain.text import counted
 from sync_service.runtime.wiring import Services, load_connectors
 from sync_service.store.engine.database import reading
-from sync_service.store.trackers import connection_removal
+from sync_service.store.jobs import removals
 
 
 @click.command(short_help="Make the database match YAML files.")
@@ -58,12 +58,10 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool, overwrite:
 
 
 def _finish_removals(services: Services) -> None:
-    """Delete what removed connections left, and say so; whatever ends this early, a running service goes on."""
-    if connection_removal.go_on(services.engine, batches=0):
-        click.echo(
-            "deleting the issues and deliveries of removed connections; nothing of them counts any more", err=True
-        )
-        connection_removal.go_on(services.engine)
+    """Delete what is left of what was removed, and say so; whatever ends this early, a running service goes on."""
+    if removals.go_on(services.engine, batches=0):
+        click.echo("deleting what is left of what was removed; nothing of it counts any more", err=True)
+        removals.go_on(services.engine)
 
 
 def _apply(applying: ConfigApplier, files: Files, *, prune: bool, overwrite: bool) -> Plan:

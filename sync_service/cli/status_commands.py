@@ -25,7 +25,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.runtime.worker import count_workers
 from sync_service.store.engine.database import reading
 from sync_service.store.okrs import key_results, query_listings
-from sync_service.store.tables import key_result
+from sync_service.store.tables import live_key_result
 from sync_service.store.views.check_ins import check_in_views
 from sync_service.store.views.forecasts.forecast_view import forecast_view
 from sync_service.store.views.issues import issues_view
@@ -145,7 +145,7 @@ def _print_line(view: KeyResultView, line: Sequence[DayValue], *, as_json: bool)
 
 
 def _suggestion(tx: Connection, slug: str) -> str:
-    known = list(tx.scalars(sa.select(key_result.c.slug).order_by(key_result.c.slug)))
+    known = list(tx.scalars(sa.select(live_key_result.c.slug).order_by(live_key_result.c.slug)))
     return did_you_mean(slug, known) or (f"; there are {', '.join(known[:10])}" if known else "; there is none at all")
 
 

@@ -10,14 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sync_service.runtime.call_thread import CallThread
 from sync_service.runtime.drains import CALLS_TRACKERS
 from sync_service.runtime.wiring import Services
+from sync_service.store.jobs import removals
 from sync_service.store.queue.clock_skew import repair_due_times
-from sync_service.store.trackers import connection_removal, scope_removal
 
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
 REMOVAL_BATCHES = 20
-"""How many batches of rows of removed connections are deleted in one beat."""
+"""How many batches of rows of each kind that was removed are deleted in one beat."""
 
 STOP_SECONDS = 5.0
 """How long it waits, when it stops, for the calls to trackers that are under way."""
@@ -45,10 +45,9 @@ def run(services: Services, stop: threading.Event) -> None:
 def beat(services: Services, calls: CallThread) -> None:
     """Wake the workers for every table with due rows; drain the tables here when Redis does not answer.
 
-    Delete some rows of removed connections too.
+    Delete some rows of what was removed too.
     """
-    connection_removal.go_on(services.engine, batches=REMOVAL_BATCHES)
-    scope_removal.go_on(services.engine, batches=REMOVAL_BATCHES)
+    removals.go_on(services.engine, batches=REMOVAL_BATCHES)
     names = services.drains.due()
     if not services.wakeup.wake(names):
         for name in names:

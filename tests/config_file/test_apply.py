@@ -12,7 +12,7 @@ from sync_service.config_file.read.state import State
 from sync_service.runtime.wiring import load_connectors
 from sync_service.store import tables as t
 from sync_service.store.engine.database import reading, writing
-from sync_service.store.trackers import connection_removal
+from sync_service.store.jobs import removals
 from tests.config_file.conftest import NOW, ConfigHarness
 from tests.config_file.files import EXAMPLE, RICH, replace
 from tests.config_file.follow_ups import lines, recomputed, settle, versions
@@ -301,6 +301,7 @@ def test_pruning_removes_what_the_files_no_longer_have_and_nothing_else(harness:
     assert harness.apply(EXAMPLE).lines() == ["nothing to change"]
     plan = harness.apply(EXAMPLE, prune=True)
     assert plan.lines()[-1] == "0 created, 0 changed, 19 removed"
+    removals.go_on(harness.engine)
     kept = sa.select(t.key_result.c.slug).join(t.history, t.history.c.key_result_id == t.key_result.c.id)
     assert harness.rows(kept.order_by(t.key_result.c.slug)) == [("KR-1",), ("KR-2",)]
     assert harness.rows(sa.select(sa.func.count()).select_from(t.history)) == [(2,)]
@@ -310,7 +311,7 @@ def test_everything_can_be_removed(harness: ConfigHarness) -> None:
     """The order respects the foreign keys."""
     harness.apply(EXAMPLE, RICH)
     harness.apply("teams: []\n", prune=True)
-    connection_removal.go_on(harness.engine)
+    removals.go_on(harness.engine)
     for table in (t.team, t.person, t.cycle, t.connection, t.scope, t.objective, t.key_result, t.rule, t.manual_link):
         assert harness.rows(sa.select(sa.func.count()).select_from(table)) == [(0,)]
 

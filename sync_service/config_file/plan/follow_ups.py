@@ -96,7 +96,7 @@ class FollowUps:
                 self._recompute(spans.key_results_ended(self.tx, self.now), _changed_fields(change, "grace_days"))
             case "objectives" if change.differs(*_OF_OBJECTIVES):
                 self._recompute(
-                    self._key_results(t.objective.c.slug == change.key), _changed_fields(change, *_OF_OBJECTIVES)
+                    self._key_results(t.live_objective.c.slug == change.key), _changed_fields(change, *_OF_OBJECTIVES)
                 )
             case "key_results":
                 self._key_result(change)
@@ -109,7 +109,7 @@ class FollowUps:
         self._settings()
         for connection_id in self._existing(t.live_connection, self._relinks):
             relink_requests.add(self.tx, [(connection_id, list(dict.fromkeys(self._relinks[connection_id])))])
-        for key_result_id in self._existing(t.key_result, self._causes):
+        for key_result_id in self._existing(t.live_key_result, self._causes):
             key_results.recompute(self.tx, [key_result_id], causes=self._causes[key_result_id])
 
     def _existing(self, table: sa.FromClause, ids: Iterable[int]) -> Sequence[int]:
@@ -120,7 +120,7 @@ class FollowUps:
         self._relink(link_comments.connections_with_any(self.tx), accounts.RELINKED)
 
     def _link(self, change: Change) -> None:
-        ids = self._key_results(t.key_result.c.slug == change.key[0])
+        ids = self._key_results(t.live_key_result.c.slug == change.key[0])
         for one in ids:
             why = RelinkReason(what="manual links changed", key_result=one, origin="manual")
             self._relink([self._connection_id(change.key[1])], why)
@@ -128,7 +128,7 @@ class FollowUps:
     def _cycle(self, change: Change) -> None:
         if change.differs("starts_at", "ends_at"):
             what = f"cycle {change.key}: {', '.join(change.words('starts', 'ends', 'starts_at', 'ends_at'))}"
-            self._recompute(self._key_results(t.cycle.c.slug == change.key), what)
+            self._recompute(self._key_results(t.live_cycle.c.slug == change.key), what)
 
     def _connection(self, change: Change) -> None:
         connection = [self._connection_id(str(change.key))]
@@ -142,7 +142,7 @@ class FollowUps:
             self._recompute(self._key_results_of(str(change.key)), f"{change.key}: {words}")
 
     def _key_result(self, change: Change) -> None:
-        ids = self._key_results(t.key_result.c.slug == change.key)
+        ids = self._key_results(t.live_key_result.c.slug == change.key)
         if change.before is None:
             self._recompute(ids, "key result added")
             # Known issues may already have its `okr:` label.
@@ -160,7 +160,7 @@ class FollowUps:
 
     def _decided(self) -> dict[int, Decided]:
         """Return what teams and the organisation decide for each key result, as it is now."""
-        k, o = t.key_result, t.objective
+        k, o = t.live_key_result, t.live_objective
         team_settings.forget(self.tx)
         settings = team_settings.team_settings(self.tx)
         found = sa.select(k.c.id, k.c.measure, o.c.team_id).join(o, o.c.id == k.c.objective_id)
@@ -181,7 +181,7 @@ class FollowUps:
         return found
 
     def _key_results(self, where: sa.ColumnElement[bool]) -> Sequence[int]:
-        k, o, c = t.key_result, t.objective, t.cycle
+        k, o, c = t.live_key_result, t.live_objective, t.live_cycle
         found = sa.select(k.c.id).join(o, o.c.id == k.c.objective_id).join(c, c.c.id == o.c.cycle_id)
         return self.tx.scalars(found.where(where)).all()
 

@@ -21,10 +21,10 @@ NOT_WRITTEN = ("starts_at", "ends_at")
 _NAMED: Mapping[str, tuple[sa.FromClause, sa.ColumnElement[Any]]] = {
     "teams": (t.team, t.team.c.slug),
     "people": (t.person, t.person.c.email),
-    "cycles": (t.cycle, t.cycle.c.slug),
+    "cycles": (t.live_cycle, t.live_cycle.c.slug),
     "connections": (t.live_connection, t.live_connection.c.slug),
-    "objectives": (t.objective, t.objective.c.slug),
-    "key_results": (t.key_result, t.key_result.c.slug),
+    "objectives": (t.live_objective, t.live_objective.c.slug),
+    "key_results": (t.live_key_result, t.live_key_result.c.slug),
     "rules": (t.rule, t.rule.c.slug),
 }
 
@@ -50,7 +50,7 @@ def read_origins(tx: Transaction) -> dict[tuple[str, Key], Origin]:
             found[section, row.name] = _origin(row)
     for row in tx.execute(sa.select(*_columns(t.organisation))):
         found["organisation", ORGANISATION] = _origin(row)
-    m, c, k = t.manual_link, t.live_connection, t.key_result
+    m, c, k = t.manual_link, t.live_connection, t.live_key_result
     links = (
         sa.select(k.c.slug.label("of"), c.c.slug.label("at"), m.c.key, *_columns(m))
         .join(c, c.c.id == m.c.connection_id)

@@ -16,7 +16,7 @@ from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store import tables as t
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
-from sync_service.store.okrs import query_listings, rules, team_settings
+from sync_service.store.okrs import okr_removal, query_listings, rules, team_settings
 from sync_service.store.queue import rate_limits, scheduled_tasks
 from sync_service.store.trackers import connection_removal, connections, scope_moves, scope_names
 
@@ -83,7 +83,10 @@ class ChangeWriter:
             if change.section in ("teams", "objectives"):
                 below = table.c.parent_id == self.id_of(change.section, str(change.key))
                 self.tx.execute(sa.update(table).where(below).values(parent_id=None))
-            self.tx.execute(sa.delete(table).where(_named(table, change.key)))
+            if table in (t.key_result, t.objective, t.cycle):
+                okr_removal.begin(self.tx, table, str(change.key))
+            else:
+                self.tx.execute(sa.delete(table).where(_named(table, change.key)))
         team_settings.forget(self.tx)
 
     def set_parents(self) -> None:

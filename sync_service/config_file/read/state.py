@@ -32,11 +32,15 @@ def read_state(tx: Transaction, sealer: Sealer) -> State:
     """Read everything that files configure, each section in display order. Raise `DecryptionError`."""
     teams = {row.id: row for row in tx.execute(sa.select(t.team).order_by(t.team.c.slug))}
     people = {row.id: row for row in tx.execute(sa.select(t.person).order_by(t.person.c.email))}
-    cycles = {row.id: row for row in tx.execute(sa.select(t.cycle).order_by(t.cycle.c.starts, t.cycle.c.slug))}
+    cycles = {
+        row.id: row for row in tx.execute(sa.select(t.live_cycle).order_by(t.live_cycle.c.starts, t.live_cycle.c.slug))
+    }
     email = {None: None} | {row.id: row.email for row in people.values()}
     team = {None: None} | {row.id: row.slug for row in teams.values()}
     cycle = {row.id: row.slug for row in cycles.values()}
-    objectives = tx.execute(sa.select(t.objective).order_by(t.objective.c.position, t.objective.c.id)).all()
+    objectives = tx.execute(
+        sa.select(t.live_objective).order_by(t.live_objective.c.position, t.live_objective.c.id)
+    ).all()
     objective = {None: None} | {row.id: row.slug for row in objectives}
     state: State = {
         "organisation": _organisation(tx),
@@ -103,7 +107,7 @@ def _oauth(sealer: Sealer, row: sa.Row[Any]) -> Fields:
 
 
 def _key_results(tx: Transaction, email: Emails) -> dict[Key, Fields]:
-    k, o = t.key_result, t.objective
+    k, o = t.live_key_result, t.live_objective
     found = sa.select(k, o.c.slug.label("objective")).join(o, o.c.id == k.c.objective_id)
     names = (
         *("objective", "title", "weight", "position", "unit", "start", "target", "measure"),
@@ -114,7 +118,7 @@ def _key_results(tx: Transaction, email: Emails) -> dict[Key, Fields]:
 
 
 def _rules(tx: Transaction, email: Emails) -> dict[Key, Fields]:
-    r, c, k = t.rule, t.live_connection, t.key_result
+    r, c, k = t.rule, t.live_connection, t.live_key_result
     found = (
         sa.select(r, c.c.slug.label("connection"), k.c.slug.label("key_result"))
         .join(c, c.c.id == r.c.connection_id)
@@ -129,7 +133,7 @@ def _rules(tx: Transaction, email: Emails) -> dict[Key, Fields]:
 
 
 def _links(tx: Transaction) -> dict[Key, Fields]:
-    m, c, k = t.manual_link, t.live_connection, t.key_result
+    m, c, k = t.manual_link, t.live_connection, t.live_key_result
     found = (
         sa.select(m.c.key, m.c.weight, c.c.slug.label("connection"), k.c.slug.label("key_result"))
         .join(c, c.c.id == m.c.connection_id)

@@ -17,7 +17,7 @@ from sync_service.store.engine import versions
 from sync_service.store.okrs import rule_versions, rules
 from sync_service.store.okrs.rules import Definition
 from sync_service.store.people import audit
-from sync_service.store.tables import key_result, live_connection, person, rule
+from sync_service.store.tables import live_connection, live_key_result, person, rule
 from sync_service.store.views.rule_details import rights as rule_rights
 
 
@@ -126,7 +126,7 @@ class RuleEditor:
             slug=slug,
             owner_id=self.tx.scalar(sa.select(person.c.id).where(person.c.email == written["owner"])),
             connection_id=self._id(live_connection, "connection", written["connection"]),
-            key_result_id=self._id(key_result, "key result", written["key_result"]),
+            key_result_id=self._id(live_key_result, "key result", written["key_result"]),
             condition=written["when"] or {},
             query=written["query"],
             state=RuleState(written["state"]),

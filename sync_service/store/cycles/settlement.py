@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.cycles.outcomes import Outcome
-from sync_service.store.tables import cycle, key_result, objective
+from sync_service.store.tables import cycle, key_result, live_cycle, live_key_result, live_objective
 
 
 def settle(tx: Transaction, key_result_id: int, *, outcome: Outcome, score: float | None) -> None:
@@ -17,20 +17,21 @@ def settle(tx: Transaction, key_result_id: int, *, outcome: Outcome, score: floa
 
 def settled(tx: Transaction, key_result_id: int) -> bool:
     """Return whether a person settled the outcome of a key result."""
-    return tx.scalar(sa.select(key_result.c.outcome).where(key_result.c.id == key_result_id)) is not None
+    return tx.scalar(sa.select(live_key_result.c.outcome).where(live_key_result.c.id == key_result_id)) is not None
 
 
 def complete(tx: Transaction, cycle_slug: str, now: datetime) -> bool:
     """Note when all outcomes of a cycle are settled; return whether they are."""
-    k, o, c = key_result, objective, cycle
+    k, o, live = live_key_result, live_objective, live_cycle
     missing = (
         sa.select(k.c.id)
         .join(o, o.c.id == k.c.objective_id)
-        .join(c, c.c.id == o.c.cycle_id)
-        .where(c.c.slug == cycle_slug, k.c.outcome.is_(None))
+        .join(live, live.c.id == o.c.cycle_id)
+        .where(live.c.slug == cycle_slug, k.c.outcome.is_(None))
     )
     if tx.execute(missing.limit(1)).first() is not None:
         return False
+    c = cycle
     first = sa.func.coalesce(c.c.settled_at, sa.literal(now, type_=c.c.settled_at.type))
     tx.execute(sa.update(c).where(c.c.slug == cycle_slug).values(settled_at=first))
     return True

@@ -9,14 +9,14 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.measures.status import Span
 from sync_service.store.okrs.team_settings import team_settings
-from sync_service.store.tables import cycle, key_result, objective
+from sync_service.store.tables import live_cycle, live_key_result, live_objective
 
 
 def objectives_by_span(tx: Transaction) -> Mapping[Span, Sequence[int]]:
     """Return the ids of all objectives, by their cycles in the time zones of their teams."""
     settings, found = team_settings(tx), defaultdict(list)
-    statement = sa.select(objective.c.id, objective.c.team_id, cycle.c.starts, cycle.c.ends)
-    for row in tx.execute(statement.join(cycle, cycle.c.id == objective.c.cycle_id)):
+    statement = sa.select(live_objective.c.id, live_objective.c.team_id, live_cycle.c.starts, live_cycle.c.ends)
+    for row in tx.execute(statement.join(live_cycle, live_cycle.c.id == live_objective.c.cycle_id)):
         found[settings.of(row.team_id).span(row.starts, row.ends)].append(row.id)
     return found
 
@@ -24,7 +24,9 @@ def objectives_by_span(tx: Transaction) -> Mapping[Span, Sequence[int]]:
 def key_results_ended(tx: Transaction, now: datetime) -> Sequence[int]:
     """Return the ids of key results whose cycle is over."""
     over = [id_ for span, ids in objectives_by_span(tx).items() if span.ends_at <= now for id_ in ids]
-    wanted = sa.select(key_result.c.id).where(key_result.c.objective_id.in_(over)).order_by(key_result.c.id)
+    wanted = (
+        sa.select(live_key_result.c.id).where(live_key_result.c.objective_id.in_(over)).order_by(live_key_result.c.id)
+    )
     return tx.scalars(wanted).all()
 
 
@@ -34,9 +36,9 @@ def freeze_times(tx: Transaction) -> dict[str, datetime]:
     A cycle without objectives follows the organisation's time zone.
     """
     settings = team_settings(tx)
-    statement = sa.select(cycle.c.slug, cycle.c.starts, cycle.c.ends, objective.c.team_id)
+    statement = sa.select(live_cycle.c.slug, live_cycle.c.starts, live_cycle.c.ends, live_objective.c.team_id)
     found: dict[str, datetime] = {}
-    for row in tx.execute(statement.outerjoin(objective, objective.c.cycle_id == cycle.c.id).distinct()):
+    for row in tx.execute(statement.outerjoin(live_objective, live_objective.c.cycle_id == live_cycle.c.id).distinct()):
         at = settings.of(row.team_id).span(row.starts, row.ends).freezes_at(settings.grace_days)
         found[row.slug] = max(at, found.get(row.slug, at))
     return found

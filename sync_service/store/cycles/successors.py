@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.store.tables import cycle, key_result, objective, step_tick
+from sync_service.store.tables import key_result, live_cycle, live_key_result, live_objective, step_tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Candidate:
 
 def candidates(tx: Transaction, cycle_slug: str) -> list[Candidate]:
     """Return the key results of a cycle in the configured order. A successor that was removed is none."""
-    k, o, c, s = key_result, objective, cycle, key_result.alias("successor")
+    k, o, c, s = live_key_result, live_objective, live_cycle, live_key_result.alias("successor")
     found = (
         sa.select(k.c.slug, k.c.current, k.c.progress, k.c.outcome, s.c.slug.label("successor"))
         .join(o, o.c.id == k.c.objective_id)
@@ -42,7 +42,7 @@ def save(tx: Transaction, successors: Mapping[str, str]) -> None:
 
 def copy_ticks(tx: Transaction, successors: Mapping[str, str]) -> None:
     """Let successors, slug → slug, begin with the ticks of steps that key results have: their value goes on."""
-    k, t = key_result, step_tick.c
+    k, t = live_key_result, step_tick.c
     ids = {row.slug: row.id for row in tx.execute(sa.select(k.c.slug, k.c.id))}
     for slug, successor in successors.items():
         ticked = sa.select(sa.literal(ids[successor]), t.step, t.person_id, t.at)

@@ -24,7 +24,7 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import among
 from sync_service.store.okrs import key_results
 from sync_service.store.okrs.linked_issues import counts
-from sync_service.store.tables import issue, key_result, link, objective
+from sync_service.store.tables import issue, link, live_key_result, live_objective
 from sync_service.store.trackers import issue_states, issues
 
 READ_AGAIN = timedelta(days=7)
@@ -44,7 +44,7 @@ def wanted(tx: Transaction, connection_id: int, *, now: datetime, limit: int, st
     With `starts`, also those that were done without a known start since their history was read.
     """
     running = {
-        span.starts_at: among(tx, objective.c.id, some)
+        span.starts_at: among(tx, live_objective.c.id, some)
         for span, some in spans.objectives_by_span(tx).items()
         if span.starts_at <= now < span.ends_at + ENDED_LATELY
     }
@@ -55,8 +55,8 @@ def wanted(tx: Transaction, connection_id: int, *, now: datetime, limit: int, st
     ids = (
         sa.select(issue.c.id)
         .join(link, link.c.issue_id == issue.c.id)
-        .join(key_result, key_result.c.id == link.c.key_result_id)
-        .join(objective, objective.c.id == key_result.c.objective_id)
+        .join(live_key_result, live_key_result.c.id == link.c.key_result_id)
+        .join(live_objective, live_objective.c.id == live_key_result.c.objective_id)
         .where(issue.c.connection_id == connection_id, issue.c.gone_reason.is_(None), issue.c.state.isnot(None), counts)
         .where(sa.or_(*running.values()))
         .where(sa.or_(_unknown(now, starts_at), _unknown_start() if starts else sa.false()))
@@ -134,6 +134,6 @@ def _save_columns(tx: Transaction, found: Mapping[int, Issue], read_at: datetime
 def _recompute(tx: Transaction, issue_ids: list[int]) -> None:
     """Request to compute the key results of issues whose measures depend on their past."""
     mine = sa.select(link.c.key_result_id).where(link.c.issue_id.in_(issue_ids))
-    reached = sa.select(key_result.c.id, key_result.c.measure).where(key_result.c.id.in_(mine))
+    reached = sa.select(live_key_result.c.id, live_key_result.c.measure).where(live_key_result.c.id.in_(mine))
     concerned = [row.id for row in tx.execute(reached) if parse_measure(row.measure).reads & OF_THE_PAST]
     key_results.recompute(tx, concerned, causes=[Cause(what="the past of its issues was read from the tracker")])

@@ -28,7 +28,7 @@ def key_results_mailed(tx: Transaction, person_id: int) -> set[int]:
 
 def lock_key_results(tx: Transaction, ids: Iterable[int]) -> None:
     """Lock key results in id order, so that notices about them can't change: computing takes the same locks first."""
-    k = tables.key_result
+    k = tables.live_key_result
     locking = sa.select(k.c.id).where(k.c.id.in_(sorted(ids))).order_by(k.c.id).with_for_update(key_share=True)
     tx.execute(locking).all()
 
@@ -38,7 +38,7 @@ def lock_notices(tx: Transaction, person_id: int) -> list[Row[Any]]:
 
     The caller must have locked the key results.
     """
-    n, k, o, c = tables.notice, tables.key_result, tables.objective, tables.cycle
+    n, k, o, c = tables.notice, tables.live_key_result, tables.live_objective, tables.live_cycle
     statement = (
         sa.select(
             n,

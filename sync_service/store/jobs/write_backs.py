@@ -154,7 +154,7 @@ def served(tx: Transaction, connection_id: int, identities: Collection[str]) -> 
 
     An issue gets one note: where several siblings that write have linked it, only the first of them serves it, for all.
     """
-    k, o, i, groups = t.key_result, t.objective, t.issue, siblings.groups(tx)
+    k, o, i, groups = t.live_key_result, t.live_objective, t.issue, siblings.groups(tx)
     others = _members(groups, groups.get(connection_id)) if connection_id in groups else []
     mine = i.c.connection_id == connection_id
     if others:

@@ -20,7 +20,7 @@ from sync_service.domain.measures.settings import parse_measure
 from sync_service.store.okrs import contributions
 from sync_service.store.okrs.applying.applied import read_facts
 from sync_service.store.okrs.contributions import Contributions
-from sync_service.store.tables import history, history_checkpoint, key_result
+from sync_service.store.tables import history, history_checkpoint, live_key_result
 
 CHECKPOINT = 100
 """Entries between two checkpoints."""
@@ -188,7 +188,7 @@ def outside_since(tx: Transaction, key_result_ids: Sequence[int]) -> dict[int, d
     """Return since when key results are out of the range to stay in; none for those that are inside."""
     if not key_result_ids:
         return {}
-    h, k = history, key_result
+    h, k = history, live_key_result
     left = h.c.progress_to.is_not(None) & (h.c.progress_to < 1)
     entered = sa.or_(h.c.progress_from.is_(None), h.c.progress_from >= 1)
     joined = sa.select(h.c.key_result_id, sa.func.max(h.c.id).label("id")).join(k, k.c.id == h.c.key_result_id)

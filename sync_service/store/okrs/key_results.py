@@ -92,7 +92,7 @@ class Computed:
 
 def lock(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
     """Lock and return key results in id order."""
-    return _key_results(tx, _select(tx, ids).with_for_update(of=tables.key_result, key_share=True))
+    return _key_results(tx, _select(tx, ids).with_for_update(of=tables.live_key_result, key_share=True))
 
 
 def read(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
@@ -101,7 +101,7 @@ def read(tx: Transaction, ids: Iterable[int]) -> list[KeyResult]:
 
 
 def _select(tx: Transaction, ids: Iterable[int]) -> sa.Select[Any]:
-    k, o, c = tables.key_result, tables.objective, tables.cycle
+    k, o, c = tables.live_key_result, tables.live_objective, tables.live_cycle
     return (
         sa.select(
             k,
@@ -276,7 +276,8 @@ def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = 
     """Request to compute key results again, now; their causes accumulate until then."""
     r = tables.recompute
     now = database_now(tx)
-    ordered = sorted(set(ids))
+    k = tables.live_key_result  # not one that is being removed
+    ordered = tx.scalars(sa.select(k.c.id).where(among(tx, k.c.id, sorted(set(ids)))).order_by(k.c.id)).all()
     rows = [{"key_result_id": key_result_id, "causes": []} for key_result_id in ordered]
     insert_or_skip(tx, r, rows, unique=("key_result_id",))
     waiting = sa.select(r).where(r.c.key_result_id.in_(ordered)).order_by(r.c.id).with_for_update()
@@ -290,6 +291,6 @@ def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = 
 
 def zone(tx: Transaction, key_result_id: int) -> ZoneInfo:
     """Return the time zone of a key result's team, else the organisation's."""
-    k, o = tables.key_result, tables.objective
+    k, o = tables.live_key_result, tables.live_objective
     team_id = sa.select(o.c.team_id).join(k, k.c.objective_id == o.c.id).where(k.c.id == key_result_id)
     return team_settings(tx).of(tx.scalar(team_id)).zone

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.forecasts.deciding_issues import OLD
 from sync_service.domain.trackers.observations import CLOSED, TermKind
 from sync_service.store.engine.database import among
-from sync_service.store.tables import contribution, issue, key_result, objective, term
+from sync_service.store.tables import contribution, issue, live_key_result, live_objective, term
 
 BLOCKED = "blocked"
 """The word in the name of a label that says that an issue is blocked."""
@@ -40,13 +40,13 @@ def old_age(tx: Transaction, team_id: int | None, now: datetime) -> float | None
 
     They are those that count toward its key results.
     """
-    c, i, k, o = contribution.c, issue.c, key_result.c, objective.c
+    c, i, k, o = contribution.c, issue.c, live_key_result.c, live_objective.c
     mine = o.team_id.is_(None) if team_id is None else o.team_id == team_id
     found = (
         sa.select(i.id, i.created_at)
         .join(contribution, c.issue_id == i.id)
-        .join(key_result, k.id == c.key_result_id)
-        .join(objective, o.id == k.objective_id)
+        .join(live_key_result, k.id == c.key_result_id)
+        .join(live_objective, o.id == k.objective_id)
         .where(mine, c.state.notin_(CLOSED), i.created_at.isnot(None))
         .distinct()
         .subquery()

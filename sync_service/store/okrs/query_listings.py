@@ -15,7 +15,7 @@ from sync_service.domain.trackers.queries import MemberPage
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow, database_now
 from sync_service.store.okrs import key_results, query_members
-from sync_service.store.tables import key_result, query_listing, rule_revision
+from sync_service.store.tables import live_key_result, query_listing, rule_revision
 
 SOONEST = timedelta(minutes=1)
 """The shortest time between the starts of two runs, when one is wanted sooner than usual."""
@@ -223,7 +223,7 @@ def _is_live() -> sa.ColumnElement[bool]:
 
 def not_in_force(tx: Transaction) -> dict[str, list[str]]:
     """Return the rules with a new query that was not listed yet, by key result: slugs of both."""
-    r, k = rule_revision, key_result
+    r, k = rule_revision, live_key_result
     pending = sa.select(k.c.slug, r.c.rule_slug).join(k, k.c.id == r.c.key_result_id)
     found: dict[str, list[str]] = {}
     for row in tx.execute(pending.where(r.c.state == "pending", r.c.query.isnot(None)).order_by(r.c.id)):

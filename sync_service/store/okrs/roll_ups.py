@@ -44,7 +44,7 @@ def roll_ups(tx: Transaction, objective_ids: Sequence[int]) -> dict[int, RollUp]
     """Return the roll-up of each objective. It takes two queries, however many there are."""
     rows = {row.id: row for row in tx.execute(_with_all_below(objective_ids))}
     members: dict[int, list[Member]] = defaultdict(list)
-    k = tables.key_result
+    k = tables.live_key_result
     columns = (k.c.objective_id, k.c.weight, k.c.progress, k.c.start, k.c.target, k.c.current, k.c.rolls_up)
     below = _below(objective_ids)
     for row in tx.execute(sa.select(*columns).join(below, below.c.id == k.c.objective_id).order_by(k.c.id)):
@@ -55,13 +55,13 @@ def roll_ups(tx: Transaction, objective_ids: Sequence[int]) -> dict[int, RollUp]
 
 def _below(objective_ids: Sequence[int]) -> sa.CTE:
     """Return the ids of these objectives and of all that are aligned below them."""
-    o = tables.objective
+    o = tables.live_objective
     below = sa.select(o.c.id).where(o.c.id.in_(objective_ids)).cte("below", recursive=True)
     return below.union(sa.select(o.c.id).join(below, o.c.parent_id == below.c.id))
 
 
 def _with_all_below(objective_ids: Sequence[int]) -> sa.Select[Any]:
-    o, c, below = tables.objective, tables.cycle, _below(objective_ids)
+    o, c, below = tables.live_objective, tables.live_cycle, _below(objective_ids)
     names = ("id", "slug", "title", "parent_id", "counts", "weight", "roll_up")
     return (
         sa.select(*(o.c[name] for name in names), c.c.slug.label("cycle"))

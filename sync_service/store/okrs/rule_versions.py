@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.versions import differences
-from sync_service.store.tables import key_result, live_connection, person, rule, rule_version
+from sync_service.store.tables import live_connection, live_key_result, person, rule, rule_version
 
 AT_ONCE = 500
 """Slugs in one statement."""
@@ -46,11 +46,11 @@ def _present() -> sa.Select[Any]:
             *(rule.c[name] for name in ("query", "state", "condition")),
             person.c.email.label("owner"),
             live_connection.c.slug.label("connection"),
-            key_result.c.slug.label("key_result"),
+            live_key_result.c.slug.label("key_result"),
             newest.scalar_subquery().label("newest"),
         )
         .join(live_connection, live_connection.c.id == rule.c.connection_id)
-        .join(key_result, key_result.c.id == rule.c.key_result_id)
+        .join(live_key_result, live_key_result.c.id == rule.c.key_result_id)
         .outerjoin(person, person.c.id == rule.c.owner_id)
     )
 

@@ -18,7 +18,14 @@ from sync_service.store.engine import versions
 from sync_service.store.okrs import query_listings
 from sync_service.store.okrs.rules import MATCHES_NOTHING
 from sync_service.store.okrs.team_settings import team_settings
-from sync_service.store.tables import cycle, key_result, live_connection, live_scope, objective, rule_revision
+from sync_service.store.tables import (
+    live_connection,
+    live_cycle,
+    live_key_result,
+    live_objective,
+    live_scope,
+    rule_revision,
+)
 from sync_service.store.trackers import accounts
 from sync_service.store.trackers.connections import has_credentials
 from sync_service.store.trackers.siblings import Groups, groups, site_key
@@ -176,7 +183,9 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         for row in tx.execute(sa.select(live_scope).order_by(live_scope.c.id))
     )
     rules = RuleIndex(_compiled(tx))
-    key_results = {folded(row.slug): row.id for row in tx.execute(sa.select(key_result.c.id, key_result.c.slug))}
+    key_results = {
+        folded(row.slug): row.id for row in tx.execute(sa.select(live_key_result.c.id, live_key_result.c.slug))
+    }
     partial = {**_partly_seen(rules.rules, scopes), **query_listings.partly_seen(tx)}
     return Ruleset(
         version=version,
@@ -194,12 +203,12 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
 
 
 def _successors(tx: Transaction) -> dict[int, Successor]:
-    before, k, settings = key_result.alias("before"), key_result, team_settings(tx)
+    before, k, settings = live_key_result.alias("before"), live_key_result, team_settings(tx)
     found = (
-        sa.select(before.c.id.label("before"), k.c.id, objective.c.team_id, cycle.c.starts, cycle.c.ends)
+        sa.select(before.c.id.label("before"), k.c.id, live_objective.c.team_id, live_cycle.c.starts, live_cycle.c.ends)
         .join(k, k.c.slug == before.c.successor_slug)
-        .join(objective, objective.c.id == k.c.objective_id)
-        .join(cycle, cycle.c.id == objective.c.cycle_id)
+        .join(live_objective, live_objective.c.id == k.c.objective_id)
+        .join(live_cycle, live_cycle.c.id == live_objective.c.cycle_id)
     )
     return {
         row.before: Successor(row.id, settings.of(row.team_id).span(row.starts, row.ends).ends_at)
@@ -208,15 +217,15 @@ def _successors(tx: Transaction) -> dict[int, Successor]:
 
 
 def _conditional(tx: Transaction) -> frozenset[int]:
-    kind = key_result.c.measure["kind"].as_string()
-    found = tx.execute(sa.select(key_result.c.id, key_result.c.measure).where(kind == "share-meeting"))
+    kind = live_key_result.c.measure["kind"].as_string()
+    found = tx.execute(sa.select(live_key_result.c.id, live_key_result.c.measure).where(kind == "share-meeting"))
     return frozenset(row.id for row in found if "met" in parse_measure(row.measure).reads)
 
 
 def _step_issues(tx: Transaction, connections: Mapping[str, int]) -> dict[tuple[int, str], frozenset[int]]:
-    kind = key_result.c.measure["kind"].as_string()
+    kind = live_key_result.c.measure["kind"].as_string()
     found: dict[tuple[int, str], set[int]] = defaultdict(set)
-    for row in tx.execute(sa.select(key_result.c.id, key_result.c.measure).where(kind == "steps")):
+    for row in tx.execute(sa.select(live_key_result.c.id, live_key_result.c.measure).where(kind == "steps")):
         for step in parse_measure(row.measure).steps:
             slug, _, key = (step.issue or "").lower().partition(":")
             if slug in connections:

@@ -66,7 +66,10 @@ cycle = sa.Table(
     sa.Column("ends_at", Instant, nullable=False),  # midnight after the last day
     sa.Column("settled_at", Instant),  # when its outcomes and scores were settled
     *origin_columns(),
+    sa.Column("removed_at", Instant),  # what belongs to it is deleted batch by batch, and this row last
 )
+
+live_cycle = sa.select(cycle).where(cycle.c.removed_at.is_(None)).subquery("cycle")
 
 
 objective = sa.Table(
@@ -84,7 +87,10 @@ objective = sa.Table(
     sa.Column("weight", sa.Float, nullable=False, server_default="1"),
     sa.Column("roll_up", sa.String(10), nullable=False, server_default="weighted"),  # sum, weakest, none
     *origin_columns(),
+    sa.Column("removed_at", Instant),  # what belongs to it is deleted batch by batch, and this row last
 )
+
+live_objective = sa.select(objective).where(objective.c.removed_at.is_(None)).subquery("objective")
 
 
 key_result = sa.Table(
@@ -119,7 +125,10 @@ key_result = sa.Table(
     sa.Column("score", sa.Float),
     sa.Column("successor_slug", sa.String(100)),  # the key result that carries it over to the next cycle
     *origin_columns(),
+    sa.Column("removed_at", Instant),  # what belongs to it is deleted batch by batch, and this row last
 )
+
+live_key_result = sa.select(key_result).where(key_result.c.removed_at.is_(None)).subquery("key_result")
 
 
 # What each linked issue brings to a key result's present value: only the fields that its measure reads.

@@ -20,8 +20,8 @@ from sync_service.store.engine.database import database_now, insert_or_skip, ups
 from sync_service.store.queue import relink_requests
 from sync_service.store.tables import (
     forgotten_login,
-    key_result,
     live_connection,
+    live_key_result,
     person,
     pinned_account,
     rule_revision,
@@ -79,7 +79,7 @@ def named_in_rules(tx: Transaction) -> frozenset[Login]:
 def naming(tx: Transaction) -> list[Naming]:
     """Return the conditions of rules and measures that name logins: at the site of a rule; for a measure at all."""
     sites = _sites(tx)
-    r, k = rule_revision.c, key_result.c
+    r, k = rule_revision.c, live_key_result.c
     in_force = sa.and_(r.state.in_(("pending", "active")), r.query.is_(None), _is_about_people(r.condition))
     found = [
         Naming(row.key_result_id, _at([sites[row.connection_id]], row.condition), rule=row.rule_slug)

@@ -112,7 +112,7 @@ def _stale(
     tx: Transaction, connection_id: int, *, refused: bool, scope_ids: Sequence[int]
 ) -> tuple[StaleKeyResult, ...]:
     """Return the stale key results, except those of past cycles."""
-    k = t.key_result
+    k = t.live_key_result
     found = sa.select(k.c.id, k.c.slug, k.c.title).where(k.c.status != Status.CLOSED.value).order_by(k.c.slug)
     known = {row.id: StaleKeyResult(row.slug, row.title) for row in tx.execute(found)}
     if not known or not (refused or scope_ids):

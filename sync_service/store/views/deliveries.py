@@ -148,7 +148,7 @@ def open_delivery(tx: Transaction, delivery_id: int, *, most: int) -> DeliveryOp
 
 def movements(tx: Transaction, delivery: str, *, since: datetime, searched: int) -> list[Movement]:
     """Return the history entries caused by a delivery, oldest first, among the first `searched` since a time."""
-    h, k = tables.history, tables.key_result
+    h, k = tables.history, tables.live_key_result
     first = (
         sa.select(h.c.key_result_id, h.c.at, h.c["from"].label("before"), h.c.to, h.c.causes, h.c.id)
         .where(h.c.at >= since, value_changed)

@@ -81,7 +81,7 @@ def issues_view(tx: Transaction, key_result_id: int) -> list[IssueView]:
 
 def _issues(tx: Transaction, key_result_id: int, issue_id: int | None = None) -> list[tuple[int, IssueView]]:
     """Return the issues linked to a key result, or one of them, each with its row id."""
-    k, o, c = tables.key_result, tables.objective, tables.cycle
+    k, o, c = tables.live_key_result, tables.live_objective, tables.live_cycle
     settings = tx.execute(
         sa.select(k.c.measure, c.c.starts, c.c.ends, o.c.team_id)
         .join(o, o.c.id == k.c.objective_id)

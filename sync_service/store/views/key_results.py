@@ -128,18 +128,18 @@ class HistoryView:
 
 def key_result_view(tx: Transaction, slug: str, now: datetime) -> KeyResultView | None:
     """Return a key result by its slug, in any letter case; None when there is none."""
-    k = tables.key_result
+    k = tables.live_key_result
     found = _key_results(tx, sa.func.lower(k.c.slug) == slug.lower(), now)
     return found[0] if found else None
 
 
 def key_result_views(tx: Transaction, now: datetime, *, cycle: str | None = None) -> list[KeyResultView]:
     """Return the key results of a cycle (by its slug), or all, in the configured order."""
-    return _key_results(tx, sa.true() if cycle is None else tables.cycle.c.slug == cycle, now)
+    return _key_results(tx, sa.true() if cycle is None else tables.live_cycle.c.slug == cycle, now)
 
 
 def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) -> list[KeyResultView]:
-    k, o, c, p = tables.key_result, tables.objective, tables.cycle, tables.person
+    k, o, c, p = tables.live_key_result, tables.live_objective, tables.live_cycle, tables.person
     statement = (
         sa.select(
             k,

@@ -124,12 +124,12 @@ class NoticeView:
 
 def objectives(tx: Transaction, *, after: int | None, limit: int) -> list[ObjectiveView]:
     """Return objectives in order of creation, those after the row id `after`."""
-    o, p, t = tables.objective, tables.person, tables.team
+    o, p, t = tables.live_objective, tables.person, tables.team
     above = o.alias("above")
-    columns = sa.select(o, tables.cycle.c.slug.label("cycle"), t.c.slug.label("team"), p.c.email.label("owner"))
+    columns = sa.select(o, tables.live_cycle.c.slug.label("cycle"), t.c.slug.label("team"), p.c.email.label("owner"))
     joined = (
         columns.add_columns(above.c.slug.label("parent"))
-        .join(tables.cycle, tables.cycle.c.id == o.c.cycle_id)
+        .join(tables.live_cycle, tables.live_cycle.c.id == o.c.cycle_id)
         .outerjoin(t, t.c.id == o.c.team_id)
         .outerjoin(p, p.c.id == o.c.owner_id)
         .outerjoin(above, above.c.id == o.c.parent_id)
@@ -141,7 +141,7 @@ def objectives(tx: Transaction, *, after: int | None, limit: int) -> list[Object
 
 
 def _key_results(tx: Transaction, objective_ids: Sequence[int]) -> dict[int, list[str]]:
-    k = tables.key_result
+    k = tables.live_key_result
     columns: sa.Select[Any] = sa.select(k.c.objective_id, k.c.slug)
     key_results: dict[int, list[str]] = {one: [] for one in objective_ids}
     for row in tx.execute(columns.where(k.c.objective_id.in_(objective_ids)).order_by(k.c.position, k.c.id)):
@@ -171,7 +171,7 @@ def _objective(row: Row[Any], key_results: Sequence[str], rolled: RollUp) -> Obj
 
 def cycles(tx: Transaction, now: datetime, *, after: int | None, limit: int) -> list[CycleView]:
     """Return cycles in order of creation, those after the row id `after`."""
-    c = tables.cycle
+    c = tables.live_cycle
     freezes_at = freeze_times(tx)
     return [
         CycleView(
@@ -188,7 +188,7 @@ def cycles(tx: Transaction, now: datetime, *, after: int | None, limit: int) -> 
 
 def rules(tx: Transaction, *, after: int | None, limit: int) -> list[RuleView]:
     """Return rules in order of creation, those after the row id `after`."""
-    r, c, k = tables.rule, tables.live_connection, tables.key_result
+    r, c, k = tables.rule, tables.live_connection, tables.live_key_result
     joined = (
         sa.select(r, c.c.slug.label("connection"), k.c.slug.label("key_result"), tables.person.c.email)
         .join(c, c.c.id == r.c.connection_id)
@@ -266,7 +266,7 @@ def deliveries(tx: Transaction, *, before: int | None, limit: int) -> list[Deliv
 
 def notices(tx: Transaction, *, before: int | None, limit: int) -> list[NoticeView]:
     """Return notices, the newest first, those with a row id below `before`."""
-    n, p, k = tables.notice, tables.person, tables.key_result
+    n, p, k = tables.notice, tables.person, tables.live_key_result
     columns = sa.select(n, p.c.email, k.c.slug)
     joined = columns.join(p, p.c.id == n.c.person_id).join(k, k.c.id == n.c.key_result_id)
     return [

@@ -96,7 +96,7 @@ class Point:
 
 def cycle_views(tx: Transaction, now: datetime) -> list[CycleView]:
     """Return the cycles, the latest first."""
-    c, freezes_at, zone = tables.cycle, freeze_times(tx), organisation_zone(tx)
+    c, freezes_at, zone = tables.live_cycle, freeze_times(tx), organisation_zone(tx)
     return [
         CycleView(
             slug=row.slug,
@@ -139,7 +139,7 @@ def team_views(tx: Transaction, cycle: str, now: datetime) -> list[TeamView]:
 
 
 def _objectives(cycle: str) -> sa.Select[Any]:
-    o, c, p, t = tables.objective, tables.cycle, tables.person, tables.team
+    o, c, p, t = tables.live_objective, tables.live_cycle, tables.person, tables.team
     return (
         sa.select(o.c.id, o.c.slug, o.c.title, t.c.name.label("team"), p.c.email, p.c.name, o.c.roll_up)
         .join(c, c.c.id == o.c.cycle_id)

@@ -137,8 +137,8 @@ def owned_by(tx: Transaction, email: str) -> Iterator[str]:
 
 
 _OWNED = {
-    "objective": tables.objective,
-    "key result": tables.key_result,
+    "objective": tables.live_objective,
+    "key result": tables.live_key_result,
     "rule": tables.rule,
     "connection": tables.live_connection,
 }

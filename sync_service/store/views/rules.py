@@ -70,7 +70,7 @@ class Choice:
 
 def rule_views(tx: Transaction, *, slug: str | None = None) -> list[RuleView]:
     """Return all rules, ordered by slug, or only the one with that slug."""
-    r, c, k, p = tables.rule, tables.live_connection, tables.key_result, tables.person
+    r, c, k, p = tables.rule, tables.live_connection, tables.live_key_result, tables.person
     statement = (
         sa.select(
             r,
@@ -161,7 +161,7 @@ def connection_choices(tx: Transaction) -> list[Choice]:
 
 def key_result_choices(tx: Transaction) -> list[Choice]:
     """Return the key results to choose from, those of the latest cycle first, grouped by objective."""
-    k, o, c = tables.key_result, tables.objective, tables.cycle
+    k, o, c = tables.live_key_result, tables.live_objective, tables.live_cycle
     statement = (
         sa.select(k.c.id, k.c.slug, k.c.title, o.c.title.label("objective"), c.c.name)
         .join(o, o.c.id == k.c.objective_id)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.cycles.frozen import Frozen
 from sync_service.domain.cycles.outcomes import score
 from sync_service.store.cycles.spans import freeze_times
-from sync_service.store.tables import cycle, key_result
+from sync_service.store.tables import live_cycle, live_key_result
 from sync_service.store.views.key_results import KeyResultView, key_result_views
 
 
@@ -56,7 +56,7 @@ class ClosingView:
 
 def closing_view(tx: Transaction, slug: str, now: datetime) -> ClosingView | None:
     """Return a cycle by its slug, in any letter case; None when there is none."""
-    c, k = cycle, key_result
+    c, k = live_cycle, live_key_result
     row = tx.execute(sa.select(c).where(sa.func.lower(c.c.slug) == slug.lower())).one_or_none()
     if row is None:
         return None

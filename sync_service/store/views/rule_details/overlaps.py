@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.okrs.links import PROPOSED
-from sync_service.store.tables import issue, key_result, link, live_connection, rule_revision
+from sync_service.store.tables import issue, link, live_connection, live_key_result, rule_revision
 from sync_service.store.trackers import siblings
 
 
@@ -60,8 +60,8 @@ def _read(tx: Transaction, which: Any, *, limit: int | None = None) -> list[Over
         .subquery()
     )
     found = (
-        sa.select(pairs, key_result.c.slug.label("key_result"), live_connection.c.slug.label("connection"))
-        .join(key_result, key_result.c.id == pairs.c.other_key_result_id)
+        sa.select(pairs, live_key_result.c.slug.label("key_result"), live_connection.c.slug.label("connection"))
+        .join(live_key_result, live_key_result.c.id == pairs.c.other_key_result_id)
         .join(live_connection, live_connection.c.id == pairs.c.rule_connection_id)
         .order_by(pairs.c.issues.desc(), pairs.c.slug, pairs.c.other)
         .limit(limit)

@@ -10,7 +10,7 @@ from sync_service.domain.measures.status import Span
 from sync_service.domain.rules.rights import Toward, Writer
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store.okrs.team_settings import team_settings
-from sync_service.store.tables import cycle, key_result, objective, person, team
+from sync_service.store.tables import live_cycle, live_key_result, live_objective, person, team
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,18 +34,18 @@ def targets(tx: Transaction, now: datetime) -> dict[int, Target]:
 
 def target(tx: Transaction, key_result_id: int, now: datetime) -> Target:
     """Return a key result as the target of a rule."""
-    return _targets(tx, now, key_result.c.id == key_result_id)[key_result_id]
+    return _targets(tx, now, live_key_result.c.id == key_result_id)[key_result_id]
 
 
 def _targets(tx: Transaction, now: datetime, where: sa.ColumnElement[bool]) -> dict[int, Target]:
     grace_days = team_settings(tx).grace_days
     found = (
-        sa.select(key_result.c.id, key_result.c.slug, person.c.email, team.c.slug.label("team"))
-        .add_columns(cycle.c.name, cycle.c.starts_at, cycle.c.ends_at)
-        .join(objective, objective.c.id == key_result.c.objective_id)
-        .join(cycle, cycle.c.id == objective.c.cycle_id)
-        .outerjoin(person, person.c.id == sa.func.coalesce(key_result.c.owner_id, objective.c.owner_id))
-        .outerjoin(team, team.c.id == objective.c.team_id)
+        sa.select(live_key_result.c.id, live_key_result.c.slug, person.c.email, team.c.slug.label("team"))
+        .add_columns(live_cycle.c.name, live_cycle.c.starts_at, live_cycle.c.ends_at)
+        .join(live_objective, live_objective.c.id == live_key_result.c.objective_id)
+        .join(live_cycle, live_cycle.c.id == live_objective.c.cycle_id)
+        .outerjoin(person, person.c.id == sa.func.coalesce(live_key_result.c.owner_id, live_objective.c.owner_id))
+        .outerjoin(team, team.c.id == live_objective.c.team_id)
         .where(where)
     )
     return {

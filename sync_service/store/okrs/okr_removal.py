@@ -1,0 +1,97 @@
+"""Remove key results, objectives and cycles: mark them, so that nobody reads them any more, then delete their rows.
+
+A key result may have hundreds of thousands of links. Deleted at once they would keep every other writer of a SQLite
+file waiting. The marked rows are what remembers the work: a killed process leaves them, and any other goes on.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Engine
+
+from sync_service.store import tables as t
+from sync_service.store.engine.database import DatabaseNow, reading, retry_on_conflict, writing
+
+BATCH = 1000
+"""Rows of one table deleted in one transaction."""
+
+_ABOVE = (t.key_result, t.objective, t.cycle)
+"""The tables with marked rows, each before the one that it refers to."""
+
+
+def begin(tx: Transaction, table: sa.Table, slug: str) -> None:
+    """Mark a key result, an objective or a cycle, with all that is below it. Their slugs are free again.
+
+    From the end of `tx` on nobody reads them, and their rules and links by hand are gone.
+    """
+    found = tx.scalars(sa.select(table.c.id).where(table.c.slug == slug, table.c.removed_at.is_(None))).all()
+    cycles = found if table is t.cycle else []
+    objectives = found if table is t.objective else _below(tx, t.objective.c.cycle_id, cycles)
+    key_results = found if table is t.key_result else _below(tx, t.key_result.c.objective_id, objectives)
+    _forget(tx, key_results)
+    for marked, ids in zip(_ABOVE, (key_results, objectives, cycles), strict=True):
+        name = sa.cast(marked.c.id, sa.String) + " is being removed"
+        tx.execute(sa.update(marked).where(marked.c.id.in_(ids)).values(slug=name, removed_at=DatabaseNow()))
+
+
+def _below(tx: Transaction, above: sa.Column[int], ids: Sequence[int]) -> Sequence[int]:
+    table = above.table
+    return tx.scalars(sa.select(table.c.id).where(above.in_(ids), table.c.removed_at.is_(None))).all()
+
+
+def _forget(tx: Transaction, key_result_ids: Sequence[int]) -> None:
+    """Delete what makes or tells values of key results, and retire the revisions of their rules."""
+    r, n = t.rule_revision, t.notice
+    mine = r.c.key_result_id.in_(key_result_ids)
+    revisions = sa.select(r.c.id).where(mine)
+    tx.execute(sa.delete(t.query_listing).where(t.query_listing.c.revision_id.in_(revisions)))
+    tx.execute(sa.delete(n).where(n.c.key_result_id.in_(key_result_ids), n.c.due_at.isnot(None)))
+    for table in (t.rule, t.manual_link, t.recompute, t.forecast):
+        tx.execute(sa.delete(table).where(table.c.key_result_id.in_(key_result_ids)))
+    retired = {"state": "retired", "due_at": None, "lease": None, "settled_at": DatabaseNow(), "outcome": "retired"}
+    tx.execute(sa.update(r).where(mine, sa.or_(r.c.state != "retired", r.c.due_at.isnot(None))).values(retired))
+
+
+def go_on(engine: Engine, *, batches: int | None = None) -> bool:
+    """Delete rows of what is being removed, at most so many batches; return whether there is more to delete."""
+    done = 0
+    while (found := _next(engine)) is not None:
+        if batches is not None and done >= batches:
+            return True
+        done += 1
+        retry_on_conflict(partial(_delete, engine, *found))
+    return False
+
+
+def _next(engine: Engine) -> tuple[sa.Table, int] | None:
+    with reading(engine) as tx:
+        for table in _ABOVE:
+            marked = sa.select(table.c.id).where(table.c.removed_at.isnot(None)).order_by(table.c.id).limit(1)
+            row_id = tx.scalar(marked)
+            if row_id is not None:
+                return table, row_id
+    return None
+
+
+def _delete(engine: Engine, table: sa.Table, row_id: int) -> None:
+    """Delete the next rows that refer to a marked row; the row itself once there are none."""
+    with writing(engine) as tx:
+        below = _rows(row_id) if table is t.key_result else ()
+        if not any(_delete_some(tx, one, where) for one, where in below):
+            tx.execute(sa.delete(table).where(table.c.id == row_id))
+
+
+def _rows(key_result_id: int) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """Yield the tables with a key result's rows, in the order to delete them: whatever refers to a row before it."""
+    revisions = sa.select(t.rule_revision.c.id).where(t.rule_revision.c.key_result_id == key_result_id)
+    yield t.query_member, t.query_member.c.revision_id.in_(revisions)
+    for table in reversed(t.metadata.sorted_tables):
+        if "key_result_id" in table.c:
+            yield table, table.c.key_result_id == key_result_id
+
+
+def _delete_some(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool]) -> bool:
+    some = sa.select(table.c.id).where(where).limit(BATCH)
+    return tx.execute(sa.delete(table).where(table.c.id.in_(some))).rowcount > 0
