@@ -82,7 +82,11 @@ def test_changed_scopes_relink_and_recompute(harness: ConfigHarness) -> None:
     plan = harness.apply(replace(EXAMPLE, ("[acme/checkout]\n", "[acme/pay, acme/app]\n"), ("[SHOP]", "[shop]")))
     what = "scope acme/pay watched, scope acme/app watched, scope acme/checkout no longer watched"
     assert lines(plan.lines()) == [f"~ connection acme-github: {what}"]
-    assert harness.rows(sa.select(t.scope.c.name).order_by(t.scope.c.name)) == [("SHOP",), ("acme/app",), ("acme/pay",)]
+    assert harness.rows(sa.select(t.live_scope.c.name).order_by(t.live_scope.c.name)) == [
+        ("SHOP",),
+        ("acme/app",),
+        ("acme/pay",),
+    ]
     causes = [f"acme-github: {words}" for words in what.split(", ")]
     assert relinked(harness) == {"acme-github": "; ".join(causes)}
     assert recomputed(harness) == {"KR-1": causes}

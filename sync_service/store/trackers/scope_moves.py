@@ -160,14 +160,16 @@ def wake(tx: Transaction, connection_id: int) -> None:
 def end(tx: Transaction, move: Row[Any]) -> None:
     """End a move: drop the scope where it was watched, if it was to. The caller has bumped the rules' version."""
     tx.execute(sa.delete(scope_move).where(scope_move.c.id == move.id))
-    if move.drops:
-        _drop(tx, move.from_scope_id)
+    dropped = _drop(tx, move.from_scope_id) if move.drops else None
+    if dropped is not None:
+        why = RelinkReason(what=f"scope {dropped.name} no longer watched", scope=dropped.name)
+        relink_requests.add(tx, [(dropped.connection_id, [why])])
 
 
 def stop_watching(tx: Transaction, connection_id: int, names: Collection[str]) -> None:
     """Stop watching scopes: at once, or once they have moved, where they move to another connection.
 
-    A move to this connection is given up. The caller has bumped the rules' version.
+    A move to this connection is given up. The caller has bumped the rules' version, and relinks the connection.
     """
     given_up = sa.and_(scope_move.c.connection_id == connection_id, scope_move.c.name.in_(names))
     for move in tx.execute(sa.select(scope_move).where(given_up).order_by(scope_move.c.id)).all():
@@ -186,16 +188,15 @@ def keep_watching(tx: Transaction, connection_id: int, names: Collection[str]) -
         relink_requests.add(tx, [(connection_id, [RelinkReason(what="manual links changed", origin="manual")])])
 
 
-def _drop(tx: Transaction, scope_id: int) -> None:
-    """Stop watching a scope once the last move from it has ended, or now where there is none."""
+def _drop(tx: Transaction, scope_id: int) -> Row[Any] | None:
+    """Stop watching a scope now, and return it; or let the last move from it do that, and return None."""
     moves = sa.update(scope_move).where(scope_move.c.from_scope_id == scope_id).values(drops=True)
     if tx.execute(moves).rowcount:
-        return
+        return None
     dropped = tx.execute(sa.select(scope).where(scope.c.id == scope_id)).one()
     tx.execute(sa.delete(manual_link).where(manual_link.c.kept_for_scope_id == scope_id))
     scope_removal.begin(tx, [scope_id])
-    why = RelinkReason(what=f"scope {dropped.name} no longer watched", scope=dropped.name)
-    relink_requests.add(tx, [(dropped.connection_id, [why])])
+    return dropped
 
 
 def moving_names(tx: Transaction, connection_id: int) -> list[str]:
