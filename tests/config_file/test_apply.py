@@ -341,7 +341,7 @@ def test_a_failing_last_step_rolls_everything_back(harness: ConfigHarness, monke
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr("sync_service.config_file.plan.follow_ups.key_results.recompute", fail)
+    monkeypatch.setattr("sync_service.config_file.plan.follow_ups.key_results.recompute_each", fail)
     with pytest.raises(RuntimeError):
         harness.apply(EXAMPLE)
     assert harness.rows(sa.select(t.team.c.slug)) == []

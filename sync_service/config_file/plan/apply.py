@@ -259,9 +259,8 @@ class ConfigApplier:
         for change in removed:
             consequences.before_removal(change)
         saved = [change for change in other_changes if change.after is not None]
-        for change in saved:
-            saving.save(change)
-            consequences.after_saving(change)
+        saving.save(saved)
+        consequences.after_saving(saved)
         saving.set_parents()
         for change in saved:  # a scope that moves to another connection was copied before
             saving.stop_watching(change)
@@ -272,9 +271,7 @@ class ConfigApplier:
         write_backs.wake(tx)
         # Rules bump the change counter and keep its row locked, so they come last.
         # New ones link before removed ones unlink: then no value is without data in between.
-        for change in rules:
-            if change.after is not None:
-                saving.save(change)
+        saving.save([change for change in rules if change.after is not None])
         saving.remove_rules([str(change.key) for change in rules if change.after is None])
         what = "\n".join([self.audit_text, *plan.lines()])
         tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=what))

@@ -70,6 +70,9 @@ class FollowUps:
     _before: dict[int, Decided] = field(init=False)
     _causes: dict[int, list[Cause]] = field(default_factory=lambda: defaultdict(list))
     _relinks: dict[int, list[RelinkReason]] = field(default_factory=lambda: defaultdict(list))
+    _ids: dict[str, dict[str, int]] = field(default_factory=dict)
+    _members: Mapping[str, list[int]] = field(default_factory=dict)
+    _people_changed: bool = False
 
     def __post_init__(self) -> None:
         self._before = self._decided()
@@ -83,8 +86,14 @@ class FollowUps:
         elif change.section == "links":
             self._link(change)
 
-    def after_saving(self, change: Change) -> None:
-        """Note what a new or changed item affects."""
+    def after_saving(self, changes: Sequence[Change]) -> None:
+        """Note what new or changed items affect."""
+        self._ids.clear()
+        self._members = {}
+        for change in changes:
+            self._after_saving(change)
+
+    def _after_saving(self, change: Change) -> None:
         match change.section:
             case "people" if change.before is None or change.differs("accounts", "role"):
                 self._people()
@@ -95,9 +104,7 @@ class FollowUps:
             case "organisation" if change.differs("grace_days"):
                 self._recompute(spans.key_results_ended(self.tx, self.now), _changed_fields(change, "grace_days"))
             case "objectives" if change.differs(*_OF_OBJECTIVES):
-                self._recompute(
-                    self._key_results(t.live_objective.c.slug == change.key), _changed_fields(change, *_OF_OBJECTIVES)
-                )
+                self._recompute(self._below(str(change.key)), _changed_fields(change, *_OF_OBJECTIVES))
             case "key_results":
                 self._key_result(change)
             case "links":
@@ -109,19 +116,19 @@ class FollowUps:
         self._settings()
         for connection_id in self._existing(t.live_connection, self._relinks):
             relink_requests.add(self.tx, [(connection_id, list(dict.fromkeys(self._relinks[connection_id])))])
-        for key_result_id in self._existing(t.live_key_result, self._causes):
-            key_results.recompute(self.tx, [key_result_id], causes=self._causes[key_result_id])
+        key_results.recompute_each(self.tx, self._causes)
 
     def _existing(self, table: sa.FromClause, ids: Iterable[int]) -> Sequence[int]:
         return self.tx.scalars(sa.select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id)).all()
 
     def _people(self) -> None:
         """Relink where comments ask for links: a person's permission to link has changed."""
-        self._relink(link_comments.connections_with_any(self.tx), accounts.RELINKED)
+        if not self._people_changed:
+            self._people_changed = True
+            self._relink(link_comments.connections_with_any(self.tx), accounts.RELINKED)
 
     def _link(self, change: Change) -> None:
-        ids = self._key_results(t.live_key_result.c.slug == change.key[0])
-        for one in ids:
+        for one in self._id_of(t.live_key_result, change.key[0]):
             why = RelinkReason(what="manual links changed", key_result=one, origin="manual")
             self._relink([self._connection_id(change.key[1])], why)
 
@@ -142,13 +149,13 @@ class FollowUps:
             self._recompute(self._key_results_of(str(change.key)), f"{change.key}: {words}")
 
     def _key_result(self, change: Change) -> None:
-        ids = self._key_results(t.live_key_result.c.slug == change.key)
+        ids = self._id_of(t.live_key_result, str(change.key))
         if change.before is None:
             self._recompute(ids, "key result added")
             # Known issues may already have its `okr:` label.
             for one in ids:
                 why = RelinkReason(what=f"key result {change.key} added", key_result=one)
-                self._relink(self.tx.scalars(sa.select(t.live_connection.c.id)), why)
+                self._relink(self._named(t.live_connection).values(), why)
         elif change.differs(*_OF_KEY_RESULTS):
             self._recompute(ids, _changed_fields(change, *_OF_KEY_RESULTS))
 
@@ -175,10 +182,29 @@ class FollowUps:
             self._relinks[one].append(why)
 
     def _connection_id(self, slug: str) -> int:
-        found: int = self.tx.execute(
-            sa.select(t.live_connection.c.id).where(t.live_connection.c.slug == slug)
-        ).scalar_one()
-        return found
+        return self._named(t.live_connection)[slug]
+
+    def _id_of(self, table: sa.Subquery, slug: str) -> list[int]:
+        found = self._named(table).get(slug)
+        return [] if found is None else [found]
+
+    def _named(self, table: sa.Subquery) -> Mapping[str, int]:
+        """Return the ids of a table's rows by slug."""
+        if table.name not in self._ids:
+            rows = self.tx.execute(sa.select(table.c.slug, table.c.id).order_by(table.c.id))
+            self._ids[table.name] = {row.slug: row.id for row in rows}
+        return self._ids[table.name]
+
+    def _below(self, objective: str) -> list[int]:
+        """Return the key results of an objective."""
+        if not self._members:
+            k, o, found = t.live_key_result, t.live_objective, defaultdict(list)
+            for row in self.tx.execute(
+                sa.select(o.c.slug, k.c.id).join(o, o.c.id == k.c.objective_id).order_by(k.c.id)
+            ):
+                found[row.slug].append(row.id)
+            self._members = found
+        return self._members.get(objective, [])
 
     def _key_results(self, where: sa.ColumnElement[bool]) -> Sequence[int]:
         k, o, c = t.live_key_result, t.live_objective, t.live_cycle

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -10,11 +11,13 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.plan.page_edits import Origin, Origins, written_paths
+from sync_service.config_file.plan.save_links import LinkWriter
 from sync_service.config_file.read.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.config_file.read.state import Fields, Key
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store import tables as t
 from sync_service.store.engine.encryption import Sealer
+from sync_service.store.engine.many_rows import insert_rows, update_rows
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
 from sync_service.store.okrs import okr_removal, query_listings, rules, team_settings
 from sync_service.store.queue import rate_limits, scheduled_tasks
@@ -45,28 +48,50 @@ class ChangeWriter:
     made_by: Literal["file", "page"]
     origins: Origins
     _parents: list[Change] = field(default_factory=list)
-    _ids: dict[tuple[str, str], int] = field(default_factory=dict)
+    _ids: dict[str, dict[str, int]] = field(default_factory=dict)
+    _links: LinkWriter = field(init=False)
 
-    def save(self, change: Change) -> None:
-        """Create or change one item."""
-        assert change.after is not None
-        if change.section == "rules":
-            self._save_rule(str(change.key), change.after)
-        elif change.section == "links":
-            self._save_link(change.key, change.after)
+    def __post_init__(self) -> None:
+        self._links = LinkWriter(self.tx, self.id_of)
+
+    def save(self, changes: Sequence[Change]) -> None:
+        """Create or change items, those of one section by a few statements."""
+        for section, some in groupby(changes, key=lambda one: one.section):
+            self._save_section(section, list(some))
+
+    def _save_section(self, section: str, changes: Sequence[Change]) -> None:
+        if section == "rules":
+            rules.write(self.tx, [self._rule(one) for one in changes], changed_by=self.actor, now=self.now)
+        elif section == "links":
+            self._links.save(changes)
         else:
-            self._save_named(change, change.after)
-        self._save_origin(change, change.after)
+            self._save_named(section, changes)
+        self._save_origins(section, changes)
 
-    def _save_origin(self, change: Change, fields: Fields) -> None:
-        """Remember who changed the item, where it was made, and what a page wrote."""
-        columns: dict[str, Any] = {"changed_by": self.actor, "page_edits": {}}
+    def _save_origins(self, section: str, changes: Sequence[Change]) -> None:
+        """Remember who changed the items, where they were made, and what a page wrote."""
+        table, by = _table(section), _by(section)
+        for new in (True, False):
+            some = [one for one in changes if (one.before is None) == new]
+            made = {"origin": self.made_by} if new else {}
+            rows = [{by: self._found_by(one), **made, **self._origin(one)} for one in some]
+            update_rows(self.tx, table, rows, by=by)
+
+    def _origin(self, change: Change) -> dict[str, Any]:
+        edits: Mapping[str, str] = {}
         if self.made_by == "page":
-            edits = self.origins.get((change.section, change.key), Origin()).edits
-            columns["page_edits"] = {**edits, **dict.fromkeys(written_paths(change.before, fields), self.actor)}
-        if change.before is None:
-            columns["origin"] = self.made_by
-        _update(self.tx, change.section, change.key, columns)
+            before = self.origins.get((change.section, change.key), Origin()).edits
+            assert change.after is not None
+            edits = {**before, **dict.fromkeys(written_paths(change.before, change.after), self.actor)}
+        return {"changed_by": self.actor, "page_edits": edits}
+
+    def _found_by(self, change: Change) -> Any:
+        """Return what finds an item's row: its name; the id of a link, and of the organisation."""
+        if change.section == "links":
+            return self._links.row_id(change.key)
+        if change.section == "organisation":
+            return self.tx.scalars(sa.select(t.organisation.c.id)).one()
+        return change.key
 
     def remove_rules(self, slugs: Sequence[str]) -> None:
         """Remove rules, all of them by a few statements."""
@@ -75,7 +100,7 @@ class ChangeWriter:
     def remove(self, change: Change) -> None:
         """Remove one item; rows that refer to it follow the tables' foreign keys."""
         if change.section == "links":
-            self._remove_link(change.key)
+            self._links.remove(change.key)
         elif change.section == "connections":
             connection_removal.begin(self.tx, str(change.key))
         else:
@@ -91,11 +116,10 @@ class ChangeWriter:
 
     def set_parents(self) -> None:
         """Set the parents of teams and objectives, which may have been saved after their children."""
-        for change in self._parents:
-            parent = None if change.after is None else change.after["parent"]
-            table = _TABLES[change.section]
-            columns = {"parent_id": self.id_of(change.section, parent)}
-            self.tx.execute(sa.update(table).where(_named(table, change.key)).values(columns))
+        for section, some in groupby(self._parents, key=lambda one: one.section):
+            parents = [(one.key, one.after["parent"]) for one in some if one.after is not None]
+            rows = [{"slug": slug, "parent_id": self.id_of(section, parent)} for slug, parent in parents]
+            update_rows(self.tx, _TABLES[section], rows, by="slug")
         team_settings.forget(self.tx)
 
     def stop_watching(self, change: Change) -> None:
@@ -111,25 +135,31 @@ class ChangeWriter:
         """Return the row id of a named item; None when there is no name."""
         if name is None:
             return None
-        if (section, name) not in self._ids:
+        if section not in self._ids:
             table = _TABLES[section]
-            found = self.tx.execute(sa.select(table.c.id).where(_named(table, name))).scalar_one()
-            self._ids[section, name] = found
-        return self._ids[section, name]
+            named = sa.select(_name_column(table).label("name"), table.c.id)
+            self._ids[section] = {row.name: row.id for row in self.tx.execute(named)}
+        return self._ids[section][name]
 
-    def _save_named(self, change: Change, fields: Fields) -> None:
-        table, name = _TABLES[change.section], str(change.key)
-        columns = self._columns(change.section, fields)
-        if change.section in ("teams", "objectives"):
-            self._parents.append(change)
-        if change.before is None:
-            columns |= {} if table is t.organisation else {_name_column(table).name: name}
-            row_id = self.tx.execute(sa.insert(table).values(columns).returning(table.c.id)).scalar_one()
-            self._ids[change.section, name] = row_id
-        else:
-            self.tx.execute(sa.update(table).where(_named(table, name)).values(columns))
-        if change.section == "connections":
-            self._finish_connection(change, fields)
+    def _save_named(self, section: str, changes: Sequence[Change]) -> None:
+        table = _TABLES[section]
+        if section in ("teams", "objectives"):
+            self._parents += changes
+        new = [self._row(one) for one in changes if one.before is None]
+        ids = insert_rows(self.tx, table, new, by=_by(section))
+        if section in self._ids:
+            self._ids[section] |= ids
+        update_rows(self.tx, table, [self._row(one) for one in changes if one.before is not None], by=_by(section))
+        for change in changes:
+            if section == "connections" and change.after is not None:
+                self._finish_connection(change, change.after)
+
+    def _row(self, change: Change) -> dict[str, Any]:
+        assert change.after is not None
+        columns = self._columns(change.section, change.after)
+        if change.section == "organisation":
+            return columns if change.before is None else columns | {"id": self._found_by(change)}
+        return columns | {_by(change.section): change.key}
 
     def _columns(self, section: str, fields: Fields) -> dict[str, Any]:
         """Convert fields to columns: names become ids, secrets are encrypted."""
@@ -155,7 +185,7 @@ class ChangeWriter:
             case _:
                 references = {}
         own = {name: value for name, value in fields.items() if f"{name}_id" not in references}
-        return {name: _column(_TABLES[section].c[name], value) for name, value in own.items()} | references
+        return dict(own) | references
 
     def _connection(self, fields: Fields) -> dict[str, Any]:
         return {
@@ -211,13 +241,15 @@ class ChangeWriter:
                 sa.update(t.scope).where(own_scopes, t.scope.c.covered_at.is_(None)).values(covered_at=covered)
             )
 
-    def _save_rule(self, slug: str, fields: Fields) -> None:
+    def _rule(self, change: Change) -> rules.Definition:
+        fields = change.after
+        assert fields is not None
         connection_id = self.id_of("connections", fields["connection"])
         key_result_id = self.id_of("key_results", fields["key_result"])
         assert connection_id is not None
         assert key_result_id is not None
-        wanted = rules.Definition(
-            slug=slug,
+        return rules.Definition(
+            slug=str(change.key),
             owner_id=self.id_of("people", fields["owner"]),
             connection_id=connection_id,
             key_result_id=key_result_id,
@@ -225,37 +257,23 @@ class ChangeWriter:
             query=fields["query"],
             state=RuleState(fields["state"]),
         )
-        rules.write(self.tx, wanted, changed_by=self.actor, now=self.now)
-
-    def _save_link(self, key: Key, fields: Fields) -> None:
-        changed = (
-            sa.update(t.manual_link)
-            .where(_named(t.manual_link, key))
-            .values(weight=fields["weight"], kept_for_scope_id=None)
-        )
-        if self.tx.execute(changed).rowcount == 0:
-            columns = {
-                "key_result_id": self.id_of("key_results", key[0]),
-                "connection_id": self.id_of("connections", key[1]),
-                "key": key[2],
-                "weight": fields["weight"],
-            }
-            self.tx.execute(sa.insert(t.manual_link).values(columns))
-
-    def _remove_link(self, key: Key) -> None:
-        found = self.tx.scalar(sa.select(t.manual_link.c.id).where(_named(t.manual_link, key)))
-        if found is not None and not scope_moves.keep_link(self.tx, found):
-            self.tx.execute(sa.delete(t.manual_link).where(t.manual_link.c.id == found))
 
 
 def forget_page_edits(tx: Transaction, section: str, key: Key) -> None:
     """Forget what pages wrote in an item: a file says the same."""
-    _update(tx, section, key, {"page_edits": {}})
+    table = _table(section)
+    tx.execute(sa.update(table).where(_named(table, key)).values(page_edits={}))
 
 
-def _update(tx: Transaction, section: str, key: Key, columns: Mapping[str, Any]) -> None:
-    table = t.manual_link if section == "links" else t.rule if section == "rules" else _TABLES[section]
-    tx.execute(sa.update(table).where(_named(table, key)).values(columns))
+def _table(section: str) -> sa.Table:
+    return t.manual_link if section == "links" else t.rule if section == "rules" else _TABLES[section]
+
+
+def _by(section: str) -> str:
+    """Return the column by which an item's row is found."""
+    if section in ("links", "organisation"):
+        return "id"
+    return "slug" if section == "rules" else _name_column(_TABLES[section]).name
 
 
 def _named(table: sa.Table, key: Key) -> sa.ColumnElement[bool]:
@@ -272,7 +290,3 @@ def _named(table: sa.Table, key: Key) -> sa.ColumnElement[bool]:
 
 def _name_column(table: sa.Table) -> sa.Column[Any]:
     return table.c.email if table is t.person else table.c.slug
-
-
-def _column(column: sa.Column[Any], value: Any) -> Any:
-    return sa.null() if value is None and isinstance(column.type, sa.JSON) else value

@@ -19,9 +19,10 @@ from sync_service.domain.people.notices import Change, KeyResultState
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
 from sync_service.store.engine.database import among, database_now, insert_or_skip
+from sync_service.store.engine.many_rows import update_rows
 from sync_service.store.okrs import frozen, history
 from sync_service.store.okrs.applying import applied
-from sync_service.store.okrs.applying.causes import from_columns, to_columns
+from sync_service.store.okrs.applying.causes import from_columns, merged_causes, to_columns
 from sync_service.store.okrs.team_settings import team_settings
 
 
@@ -274,19 +275,20 @@ def drop_notices(tx: Transaction, outcomes: Mapping[int, str], *, now: datetime)
 
 def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = ()) -> None:
     """Request to compute key results again, now; their causes accumulate until then."""
-    r = tables.recompute
-    now = database_now(tx)
-    k = tables.live_key_result  # not one that is being removed
-    ordered = tx.scalars(sa.select(k.c.id).where(among(tx, k.c.id, sorted(set(ids)))).order_by(k.c.id)).all()
+    recompute_each(tx, dict.fromkeys(ids, causes))
+
+
+def recompute_each(tx: Transaction, wanted: Mapping[int, Sequence[Cause]]) -> None:
+    """Request to compute key results again, now, each for its own causes."""
+    r, k = tables.recompute, tables.live_key_result  # not one that is being removed
+    ordered = tx.scalars(sa.select(k.c.id).where(among(tx, k.c.id, sorted(wanted))).order_by(k.c.id)).all()
     rows = [{"key_result_id": key_result_id, "causes": []} for key_result_id in ordered]
     insert_or_skip(tx, r, rows, unique=("key_result_id",))
-    waiting = sa.select(r).where(r.c.key_result_id.in_(ordered)).order_by(r.c.id).with_for_update()
-    for row in tx.execute(waiting).all():
-        new = (to_columns(cause) for cause in causes)
-        all_causes = [*row.causes, *(cause for cause in new if cause not in row.causes)]
-        # This ends the lease of a computation under way on purpose: its result may be out of date.
-        columns = {"due_at": now, "lease": None, "attempts": 0, "causes": all_causes, "buried_at": None}
-        tx.execute(sa.update(r).where(r.c.id == row.id).values(columns))
+    waiting = sa.select(r).where(among(tx, r.c.key_result_id, ordered)).order_by(r.c.id).with_for_update()
+    # This ends the lease of a computation under way on purpose: its result may be out of date.
+    due = {"due_at": database_now(tx), "lease": None, "attempts": 0, "buried_at": None}
+    found = [(row.id, merged_causes(row.causes, wanted[row.key_result_id])) for row in tx.execute(waiting).all()]
+    update_rows(tx, r, [{"id": row_id, "causes": causes, **due} for row_id, causes in found])
 
 
 def zone(tx: Transaction, key_result_id: int) -> ZoneInfo:

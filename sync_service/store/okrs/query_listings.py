@@ -1,6 +1,6 @@
 """Query listings: recurring runs that list all members of a query; one row per revision, settled when it is retired."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -90,10 +90,11 @@ class Run:
         }
 
 
-def begin(tx: Transaction, revision_id: int, connection_id: int) -> None:
-    """Request the first listing of a new revision's query, now."""
-    columns = {"revision_id": revision_id, "connection_id": connection_id, "due_at": DatabaseNow()}
-    tx.execute(sa.insert(query_listing).values(columns))
+def begin(tx: Transaction, connections: Mapping[int, int]) -> None:
+    """Request the first listing of the queries of new revisions, now: revision id → id of its connection."""
+    rows = [{"revision_id": revision_id, "connection_id": id_} for revision_id, id_ in connections.items()]
+    if rows:
+        tx.execute(sa.insert(query_listing).values(due_at=DatabaseNow()), rows)
 
 
 def end(tx: Transaction, revision_id: int) -> None:

@@ -30,20 +30,36 @@ class Version:
     differences: Sequence[str] = ()
 
 
-def add(tx: Transaction, slug: str, *, changed_by: str, now: datetime, what: str) -> None:
-    """Add the present form of a rule as its newest version."""
-    row = tx.execute(_present().where(rule.c.slug == slug)).one()
+def add(tx: Transaction, said: Mapping[str, str], *, changed_by: str, now: datetime) -> None:
+    """Add the present forms of rules as their newest versions: slug → what is said of it."""
+    slugs, rows = list(said), []
+    for first in range(0, len(slugs), AT_ONCE):
+        found = tx.execute(_present().where(rule.c.slug.in_(slugs[first : first + AT_ONCE])))
+        rows += [
+            {
+                "rule_slug": row.slug,
+                "number": (row.newest or 0) + 1,
+                "at": now,
+                "changed_by": changed_by,
+                "what": said[row.slug],
+                "definition": _definition(row),
+            }
+            for row in found
+        ]
+    if rows:
+        tx.execute(sa.insert(rule_version), rows)
+
+
+def _definition(row: sa.Row[Any]) -> dict[str, Any]:
     definition = {name: getattr(row, name) for name in ("owner", "connection", "key_result", "query", "state")}
-    definition["when"] = None if row.query else row.condition
-    columns = {"at": now, "changed_by": changed_by, "what": what, "definition": definition}
-    tx.execute(sa.insert(rule_version).values(rule_slug=slug, number=(row.newest or 0) + 1, **columns))
+    return definition | {"when": None if row.query else row.condition}
 
 
 def _present() -> sa.Select[Any]:
     newest = sa.select(sa.func.max(rule_version.c.number)).where(rule_version.c.rule_slug == rule.c.slug)
     return (
         sa.select(
-            *(rule.c[name] for name in ("query", "state", "condition")),
+            *(rule.c[name] for name in ("slug", "query", "state", "condition")),
             person.c.email.label("owner"),
             live_connection.c.slug.label("connection"),
             live_key_result.c.slug.label("key_result"),

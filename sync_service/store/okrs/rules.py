@@ -1,6 +1,6 @@
 """Mapping rules: save and remove them; each edit is a rule revision that counts once its links are created."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import DatabaseNow
+from sync_service.store.engine.database import DatabaseNow, among
+from sync_service.store.engine.many_rows import insert_rows, update_rows
 from sync_service.store.okrs import query_listings, rule_versions
 from sync_service.store.tables import rule, rule_revision
 
@@ -28,6 +29,9 @@ class Definition:
     state: RuleState = RuleState.ACTIVE
 
 
+AT_ONCE = 500
+"""Rules that one statement names."""
+
 _DECIDES = ("connection_id", "key_result_id", "condition")
 
 
@@ -41,7 +45,7 @@ def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime,
     """
     versions.lock_rules(tx)
     before = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug)).one_or_none()
-    changed = write(tx, wanted, changed_by=changed_by, now=now, what=what)
+    changed = write(tx, [wanted], changed_by=changed_by, now=now, what=what)
     if changed:
         _remember_page(tx, wanted, before, changed_by)
     if changed:
@@ -73,40 +77,63 @@ def _remember_page(tx: Transaction, wanted: Definition, before: sa.Row[Any] | No
     tx.execute(edited.values(columns | {"changed_by": changed_by}))
 
 
-def write(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime, what: str = "") -> bool:
-    """Do as `save` does, for a caller of many: it bumps `rules` before and `changes` after all of them."""
-    found = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug).with_for_update()).one_or_none()
-    columns = {name: getattr(wanted, name) for name in (*_DECIDES, "slug", "owner_id", "query", "state")}
-    if found is None:
-        rule_id = tx.execute(sa.insert(rule).values(columns).returning(rule.c.id)).scalar_one()
-    else:
-        rule_id = found.id
-        if all(getattr(found, name) == value for name, value in columns.items()):
-            return False
-        tx.execute(sa.update(rule).where(rule.c.id == rule_id).values(columns))
-    rule_versions.add(tx, wanted.slug, changed_by=changed_by, now=now, what=what or ("changed" if found else "created"))
-    decides = found is None or any(getattr(found, name) != columns[name] for name in (*_DECIDES, "state", "query"))
-    if found is not None and decides:
-        _retire_unfinished(tx, [rule_id])
-    if decides:
-        _revise(tx, rule_id, wanted, changed_by=changed_by, now=now)
-    return True
+def write(tx: Transaction, wanted: Sequence[Definition], *, changed_by: str, now: datetime, what: str = "") -> bool:
+    """Do as `save` does for many rules, by a few statements: the caller bumps `rules` before and `changes` after.
+
+    Return whether anything changed.
+    """
+    found = {row.slug: row for row in _locked(tx, [one.slug for one in wanted])}
+    changed = [one for one in wanted if one.slug not in found or _differs(found[one.slug], one, _WRITTEN)]
+    new = [_columns(one) for one in changed if one.slug not in found]
+    ids = {row.slug: row.id for row in found.values()} | insert_rows(tx, rule, new, by="slug")
+    old = [{"id": found[one.slug].id, **_columns(one)} for one in changed if one.slug in found]
+    update_rows(tx, rule, old)
+    said = {one.slug: what or ("changed" if one.slug in found else "created") for one in changed}
+    rule_versions.add(tx, said, changed_by=changed_by, now=now)
+    revised = [one for one in changed if one.slug not in found or _differs(found[one.slug], one, _REVISED)]
+    _retire_unfinished(tx, [ids[one.slug] for one in revised if one.slug in found])
+    _revise(tx, [(ids[one.slug], one) for one in revised], changed_by=changed_by, now=now)
+    return bool(changed)
+
+
+_REVISED = (*_DECIDES, "state", "query")
+_WRITTEN = (*_REVISED, "slug", "owner_id")
+
+
+def _columns(one: Definition) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in _WRITTEN}
+
+
+def _differs(row: sa.Row[Any], one: Definition, names: Sequence[str]) -> bool:
+    return any(getattr(row, name) != getattr(one, name) for name in names)
+
+
+def _locked(tx: Transaction, slugs: Sequence[str]) -> Iterator[sa.Row[Any]]:
+    """Lock and yield the rules with these slugs."""
+    for first in range(0, len(slugs), AT_ONCE):
+        named = rule.c.slug.in_(slugs[first : first + AT_ONCE])
+        yield from tx.execute(sa.select(rule).where(named).order_by(rule.c.id).with_for_update())
 
 
 def _retire_unfinished(tx: Transaction, rule_ids: Sequence[int]) -> None:
-    unfinished = sa.and_(rule_revision.c.rule_id.in_(rule_ids), rule_revision.c.state == "pending")
+    unfinished = sa.and_(among(tx, rule_revision.c.rule_id, rule_ids), rule_revision.c.state == "pending")
     retired = {"state": "retired", "due_at": DatabaseNow(), "lease": None}
-    tx.execute(sa.update(rule_revision).where(unfinished).values(retired))
+    if rule_ids:
+        tx.execute(sa.update(rule_revision).where(unfinished).values(retired))
 
 
-def _revise(tx: Transaction, rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> None:
-    """Add a revision."""
-    asks = wanted.state.matches and wanted.query is not None
-    columns = _revision(rule_id, wanted, changed_by=changed_by, now=now)
-    columns["due_at"] = None if asks else DatabaseNow()  # the listing of its query makes it due
-    revision_id = tx.execute(sa.insert(rule_revision).values(columns).returning(rule_revision.c.id)).scalar_one()
-    if asks:
-        query_listings.begin(tx, revision_id, wanted.connection_id)
+def _revise(tx: Transaction, revised: Sequence[tuple[int, Definition]], *, changed_by: str, now: datetime) -> None:
+    """Add revisions of rules. One with a query is made due by the listing of its query."""
+    asking = [_revision(*one, changed_by=changed_by, now=now) for one in revised if _asks(one[1])]
+    others = [_revision(*one, changed_by=changed_by, now=now) for one in revised if not _asks(one[1])]
+    if others:
+        tx.execute(sa.insert(rule_revision).values(due_at=DatabaseNow()), others)
+    ids = insert_rows(tx, rule_revision, asking, by="rule_slug")
+    query_listings.begin(tx, {ids[row["rule_slug"]]: row["connection_id"] for row in asking})
+
+
+def _asks(one: Definition) -> bool:
+    return one.state.matches and one.query is not None
 
 
 def _revision(rule_id: int, wanted: Definition, *, changed_by: str, now: datetime) -> dict[str, Any]:
@@ -129,20 +156,16 @@ MATCHES_NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
 """The condition of a draft or a disabled rule: it matches no issue."""
 
 
-REMOVED_AT_ONCE = 500
-"""Rules that are removed by one statement."""
-
-
 def remove(tx: Transaction, slugs: Sequence[str], *, changed_by: str, now: datetime) -> None:
     """Remove rules; their links end as if they were disabled. The caller bumps `rules` before and `changes` after."""
-    for first in range(0, len(slugs), REMOVED_AT_ONCE):
-        named = rule.c.slug.in_(slugs[first : first + REMOVED_AT_ONCE])
-        found = tx.execute(sa.select(rule).where(named).order_by(rule.c.id).with_for_update()).all()
+    for first in range(0, len(slugs), AT_ONCE):
+        some = slugs[first : first + AT_ONCE]
+        found = list(_locked(tx, some))
         _retire_unfinished(tx, [row.id for row in found])
         disabled = [_revision(row.id, _disabled(row), changed_by=changed_by, now=now) for row in found]
         if disabled:
             tx.execute(sa.insert(rule_revision).values(due_at=DatabaseNow()), disabled)
-        tx.execute(sa.delete(rule).where(named))
+        tx.execute(sa.delete(rule).where(rule.c.slug.in_(some)))
     rule_versions.add_removals(tx, slugs, changed_by=changed_by, now=now)
 
 

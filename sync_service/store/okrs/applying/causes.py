@@ -1,6 +1,6 @@
 """Causes as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -21,3 +21,9 @@ _CAUSE_FIELDS = tuple(one.name for one in fields(Cause))
 def from_columns(columns: Mapping[str, Any]) -> Cause:
     """Convert JSON to a cause."""
     return Cause(**columns)
+
+
+def merged_causes(known: Sequence[dict[str, Any]], causes: Iterable[Cause]) -> list[dict[str, Any]]:
+    """Return known causes, as JSON, and those that are new."""
+    new = (to_columns(cause) for cause in causes)
+    return [*known, *(cause for cause in new if cause not in known)]
