@@ -184,13 +184,13 @@ class Relinker:
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
         """Compute a key result again, and once more when the next day begins: its status changes with the day."""
-        ends = applied.ends_at(tx, row.key_result_id)
-        by_time = [] if ends is not None and ends <= self.now() else [Cause(what="another day of the cycle passed")]
+        ends, began = applied.ends_at(tx, row.key_result_id), self.now()
+        by_time = [] if ends is not None and ends <= began else [Cause(what="another day of the cycle passed")]
         causes = [from_columns(columns) for columns in row.causes] or by_time
         self._compute(tx, self.ruleset_cache.current(tx), {row.key_result_id: causes})
         forecasts.request(tx, [row.key_result_id])  # its settings, its cycle or the day may have changed
         wait, ends = self._until_next_day(tx, row.key_result_id), applied.ends_at(tx, row.key_result_id)
-        if ends is not None:
+        if ends is not None and ends > began:  # an earlier one ended, or stays because the numbers are final
             wait = min(wait, max(ends - self.now(), timedelta(0)))
         due.release(tx, tables.recompute, row, wait=wait, causes=[])
 

@@ -1,7 +1,7 @@
 """Applied, proposed and overridden values, from a delivery to the history."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -23,6 +23,9 @@ from tests.support.config_file import LABELLED
 from tests.support.fake_tracker import CoreHarness
 
 pytestmark = pytest.mark.both_databases
+
+END = datetime(2027, 1, 1, tzinfo=UTC)
+"""The end of the cycle."""
 
 
 def decide(core: CoreHarness, what: str, *values: object, **settings: object) -> None:
@@ -163,6 +166,25 @@ def test_an_override_ends_on_time_though_its_row_was_claimed(core: CoreHarness) 
         wait = row.due_at - database_now(tx)
     assert timedelta(hours=1) < wait <= timedelta(hours=2)
     assert core.key_result_row().current == 80
+
+
+def test_an_override_whose_time_is_over_after_the_numbers_are_final_makes_no_row_due_again_at_once(
+    core: CoreHarness,
+) -> None:
+    """It stays, as the final numbers do; the key result is computed again on the next day only."""
+    core.receive_and_drain(issue(1, 0), issue(2, 0))
+    until = END + timedelta(days=6)
+    decide(core, "override", 80.0, until=until)
+    core.now = END + timedelta(days=4)
+    core.make_due(tables.recompute)
+    core.drains.by_table["recompute"]()
+    core.now = until + timedelta(hours=1)
+    core.make_due(tables.recompute)
+    core.drains.by_table["recompute"]()
+    row = core.key_result_row()
+    assert (row.status, row.current, row.override is None) == ("closed", 80, False)
+    with reading(core.engine) as tx:
+        assert core.rows(tables.recompute)[0].due_at > database_now(tx) + timedelta(hours=1)
 
 
 def test_an_override_until_a_change_does_not_end_with_the_time_that_passed_before_it(core: CoreHarness) -> None:
