@@ -14,6 +14,7 @@ from sync_service.domain.measures.contributions import ClosedWhen, Contribution,
 from sync_service.domain.measures.parts import ContributionChange
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.measures.status import Span
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.store.engine.database import among
 from sync_service.store.okrs.linked_issues import PreviewLinks, close_something, linked, through, weighed
@@ -90,11 +91,15 @@ def _of_issue(row: Row[Any], measure: Measure) -> Contribution:
 
 
 def number_of(row: Row[Any], name: str) -> tuple[float | None, datetime | None]:
-    """Return a number field of an issue, and the tracker's time of it; None: it has none, or it is unknown."""
-    if name == "points":
+    """Return a number field of an issue, and the tracker's time of it; None: it has none, or it is unknown.
+
+    A measure may name the field in any letter case.
+    """
+    wanted = folded(name)
+    if wanted == "points":
         return row.points, row.points_at
     for field, value, at in row.numbers or ():
-        if field == name:
+        if folded(field) == wanted:
             return value, datetime.fromisoformat(at) if at else None
     return None, None
 
