@@ -24,6 +24,9 @@ from redis.retry import Retry
 
 SERVERS = ("redis-server", "valkey-server")
 OLDEST = 7  # the major version of Redis; Valkey began at 7
+VERSION_SECONDS = 10.0
+"""How long a program may take to say its version."""
+
 LONGEST_SOCKET_PATH = 103  # bytes, of macOS; Linux takes 107
 VERSION = re.compile(r"\bv=(\d+)\.")
 
@@ -88,10 +91,12 @@ def find_program() -> Path:
 
 
 def new_enough(program: str) -> bool:
-    """Return whether the program starts here and its version is new enough."""
+    """Return whether the program starts here, says its version in time, and is new enough."""
     try:
-        result = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=10)
-    except OSError:
+        result = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, check=False, timeout=VERSION_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return False
     found = VERSION.search(result.stdout)
     return found is not None and int(found[1]) >= OLDEST

@@ -60,6 +60,14 @@ def test_a_program_that_does_not_start_is_not_used(tmp_path: Path) -> None:
     assert not redis_server.new_enough(str(tmp_path / "redis-server"))
 
 
+def test_a_program_that_does_not_answer_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A wrapper may hang, as on a network file system that is away."""
+    (tmp_path / "redis-server").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "redis-server").chmod(0o700)
+    monkeypatch.setattr(redis_server, "VERSION_SECONDS", 0.05)
+    assert not redis_server.new_enough(str(tmp_path / "redis-server"))
+
+
 @pytest.mark.slow
 def test_the_data_survives_a_kill(tmp_path: Path) -> None:
     """Only the own user can access socket and directory."""
