@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, Span, Thresholds
+from sync_service.domain.measures.status import DEFAULT_THRESHOLDS, GRACE_DAYS, Span, Thresholds
 from sync_service.domain.people.cadence import NEVER, Cadence, parse_cadence
 from sync_service.store.engine.database import default_zone
 from sync_service.store.tables import organisation, team
@@ -45,7 +45,7 @@ class TeamSettings:
     @property
     def grace_days(self) -> int:
         """How many days after its end the numbers of a cycle still follow."""
-        return self.organisation.grace_days if self.organisation else 3
+        return self.organisation.grace_days if self.organisation else GRACE_DAYS
 
     @property
     def week_starts(self) -> int:
