@@ -33,9 +33,9 @@ from sync_service.store.trackers.outcomes import IgnoredOutcome, ignored
 class UpdateSource(Enum):
     """How we got an update: the tracker sent a webhook, we fetched one issue, or we polled a scope."""
 
-    WEBHOOK = "told"
-    FETCH = "fetched"
-    POLL = "listed"
+    WEBHOOK = "webhook"
+    FETCH = "fetch"
+    POLL = "poll"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
