@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.plan.page_edits import Origin, Origins, written_paths
-from sync_service.config_file.plan.save_links import LinkWriter
+from sync_service.config_file.plan.saving.links import LinkWriter
 from sync_service.config_file.read.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.config_file.read.state import Fields, Key
 from sync_service.domain.rules.rule_state import RuleState

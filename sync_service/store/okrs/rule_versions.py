@@ -30,9 +30,9 @@ class Version:
     differences: Sequence[str] = ()
 
 
-def add(tx: Transaction, said: Mapping[str, str], *, changed_by: str, now: datetime) -> None:
-    """Add the present forms of rules as their newest versions: slug → what is said of it."""
-    slugs, rows = list(said), []
+def add(tx: Transaction, words: Mapping[str, str], *, changed_by: str, now: datetime) -> None:
+    """Add the present forms of rules as their newest versions: slug → what was done to it."""
+    slugs, rows = list(words), []
     for first in range(0, len(slugs), AT_ONCE):
         found = tx.execute(_present().where(rule.c.slug.in_(slugs[first : first + AT_ONCE])))
         rows += [
@@ -41,7 +41,7 @@ def add(tx: Transaction, said: Mapping[str, str], *, changed_by: str, now: datet
                 "number": (row.newest or 0) + 1,
                 "at": now,
                 "changed_by": changed_by,
-                "what": said[row.slug],
+                "what": words[row.slug],
                 "definition": _definition(row),
             }
             for row in found

@@ -88,8 +88,8 @@ def write(tx: Transaction, wanted: Sequence[Definition], *, changed_by: str, now
     ids = {row.slug: row.id for row in found.values()} | insert_rows(tx, rule, new, by="slug")
     old = [{"id": found[one.slug].id, **_columns(one)} for one in changed if one.slug in found]
     update_rows(tx, rule, old)
-    said = {one.slug: what or ("changed" if one.slug in found else "created") for one in changed}
-    rule_versions.add(tx, said, changed_by=changed_by, now=now)
+    words = {one.slug: what or ("changed" if one.slug in found else "created") for one in changed}
+    rule_versions.add(tx, words, changed_by=changed_by, now=now)
     revised = [one for one in changed if one.slug not in found or _differs(found[one.slug], one, _REVISED)]
     _retire_unfinished(tx, [ids[one.slug] for one in revised if one.slug in found])
     _revise(tx, [(ids[one.slug], one) for one in revised], changed_by=changed_by, now=now)

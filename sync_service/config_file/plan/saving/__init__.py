@@ -1,0 +1,1 @@
+"""Write one kind of items as rows."""
