@@ -76,7 +76,8 @@ def _count_workers(services: Services) -> int | None:
     "--issue",
     "reference",
     metavar="KEY",
-    help="Explain an issue instead: what it serves, and what closing it is worth. KEY or CONNECTION:KEY.",
+    help="Explain an issue instead: what it serves, what closing it is worth, and rule by rule why it matches or not. "
+    "KEY, CONNECTION:KEY or its web address.",
 )
 @click.option("--line", "as_line", is_flag=True, help="Print the value of each day of the cycle instead.")
 def explain(

@@ -285,3 +285,23 @@ def test_a_token_is_printed_once_and_can_be_revoked(run: Run, engine: Engine) ->
     with reading(engine) as tx:
         assert auth.find_api_token(tx, token, datetime.now(UTC)) is None
     assert run("token", "create", "--name", " ", "--role", "admin").exit_code == 2
+
+
+def test_explain_tries_an_issue(run: Run, engine: Engine) -> None:
+    """Rule by rule why it matches or not; what is unknown is refused in words."""
+    with writing(engine) as tx:
+        scope = {"scope_external_id": None, "scope_name": "acme/checkout"}
+        columns = {"identity": "501#9", "key": "acme/checkout#9", "folded_key": "acme/checkout#9", "title": "Pay"}
+        plain = {"connection_id": 1, "state": "todo", "labels": [], "assignees": [], "updated_at": NOW, "url": ""}
+        tx.execute(sa.insert(t.issue).values(plain | columns | scope | {"scope_external_id": "501"}))
+        tx.execute(sa.update(t.scope).where(t.scope.c.name == "acme/checkout").values(external_id="501"))
+    text = run("explain", "--issue", "acme-github:acme/checkout#9").stdout
+    assert "rule checkout-label → KR-1: does not match" in text
+    assert "no   labels include checkout (it has none)" in text
+    assert "yes  scope is acme/checkout (it has acme/checkout)" in text
+    report = json.loads(run("explain", "--issue", "acme/checkout#9", "--json").stdout)
+    assert [one["slug"] for one in report["rules"]] == ["checkout-label"]
+    refused = run("explain", "--issue", "acme/checkout#8")
+    assert (refused.exit_code, "is known" in refused.stderr) == (1, True)
+    assert run("explain").exit_code == 2
+    assert run("explain", "KR-1", "--issue", "acme/checkout#9").exit_code == 2

@@ -57,8 +57,8 @@ def test_an_issue_that_one_condition_excludes_is_a_near_miss_with_that_condition
     seen = previewed(engine, {"all": [CHECKOUT, DONE]})
     assert [one.key for one in seen.shown] == ["acme/checkout#1"]
     assert [(one.key, one.missing) for one in seen.near] == [
-        ("acme/checkout#3", ("all", 0)),
-        ("acme/checkout#2", ("all", 1)),
+        ("acme/checkout#3", "labels include checkout"),
+        ("acme/checkout#2", "state is done"),
     ]
     assert (seen.misses.searched, seen.misses.all_searched) == (4, True)
 

@@ -51,7 +51,7 @@ def add_labelled_issues(services: Services, example: Example) -> None:
 
 
 def _add(tx: sa.Connection, example: Example, scope_id: int, number: int, title: str, **columns: Any) -> None:
-    scope_columns = {"scope_external_id": "501", "scope_name": "acme/checkout"}
+    scope_columns = {"scope_external_id": "501", "scope_name": "acme/checkout", "folded_key": f"acme/checkout#{number}"}
     add_issue(tx, example.github, scope_id, f"acme/checkout#{number}", title, **scope_columns, **columns)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.people.notices import KeyResultState
 from sync_service.domain.rules.conditions import compile_condition, possible_scopes
 from sync_service.domain.rules.named_people import named_people
-from sync_service.domain.rules.requirements import Path, requirements
+from sync_service.domain.rules.requirements import requirements
 from sync_service.domain.rules.rule_index import CompiledRule, necessary_terms
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import State
@@ -50,7 +50,7 @@ class Edit:
 class MatchedIssue:
     """A known issue that the rule matches, no longer matches, or would match if one of its conditions held.
 
-    `new`: the rule did not link it to this key result before. `missing` is the path of that one condition.
+    `new`: the rule did not link it to this key result before. `missing` is that one condition, in words.
     """
 
     id: int
@@ -60,7 +60,7 @@ class MatchedIssue:
     state: State | None
     scope: str
     new: bool
-    missing: Path | None = None
+    missing: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
         misses=misses,
         near=named.first(
             [one.issue_id for one in misses.found],
-            missing={one.issue_id: misses.conditions[one.condition].path for one in misses.found[:SHOWN]},
+            missing={one.issue_id: misses.conditions[one.condition].words for one in misses.found[:SHOWN]},
         ),
         unknown=unknown_values(tx, edit.connection_id, edit.condition),
     )
@@ -174,7 +174,7 @@ class _Named:
     connection_id: int
 
     def first(
-        self, ids: Sequence[int], *, new: Collection[int] = (), missing: Mapping[int, Path] | None = None
+        self, ids: Sequence[int], *, new: Collection[int] = (), missing: Mapping[int, str] | None = None
     ) -> list[MatchedIssue]:
         """Return the first of these issues, in their order."""
         held = {one.id: one.issue for one in issues.read(self.tx, ids[:SHOWN]) if one.issue}

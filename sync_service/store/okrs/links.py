@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.store.tables import link, manual_link
+from sync_service.store.tables import key_result, link, manual_link
 
 LinkKey = tuple[int, str, int]
 """(key result id, origin of the link, source: the id of a rule revision or manual link, 0 for a label)."""
@@ -26,6 +26,12 @@ def read(tx: Transaction, issue_ids: Collection[int]) -> dict[int, Links]:
     for row in tx.execute(sa.select(link).where(link.c.issue_id.in_(issue_ids))):
         found[row.issue_id][row.key_result_id, row.origin, row.source] = row.weight
     return found
+
+
+def key_result_slugs(tx: Transaction, ids: Collection[int]) -> dict[int, str]:
+    """Return the slugs of linked key results, by id."""
+    found = sa.select(key_result.c.id, key_result.c.slug).where(key_result.c.id.in_(ids))
+    return {row.id: row.slug for row in tx.execute(found)}
 
 
 def of_revisions(tx: Transaction, revision_ids: Collection[int]) -> set[int]:

@@ -97,3 +97,11 @@ def _by_other_names(key: str, names: Mapping[str, Collection[str]]) -> Iterable[
     mark = "#" if "#" in key else "-"
     name, _, number = key.rpartition(mark)
     return (f"{other}{mark}{number}" for other in names.get(name, ()))
+
+
+def issues_with_key(tx: Transaction, connection_id: int, key: str) -> list[int]:
+    """Return the row ids of the issues that have or had a key: first those that exist, the newest first."""
+    keys = {key.lower(), *other_keys(tx, connection_id, {(None, key)})[None, key]}
+    mine = sa.and_(issue.c.connection_id == connection_id, issue.c.folded_key.in_(keys))
+    exists_first = (issue.c.gone_reason.isnot(None), issue.c.folded_key != key.lower(), issue.c.id.desc())
+    return list(tx.scalars(sa.select(issue.c.id).where(mine).order_by(*exists_first)))

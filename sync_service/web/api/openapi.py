@@ -20,6 +20,7 @@ from sync_service.web.api.plan import models as plan_models
 from sync_service.web.api.plan.bodies import PlanFiles
 from sync_service.web.api.reference import read_reference
 from sync_service.web.api.rules import models as rule_models
+from sync_service.web.api.trials import models as trial_models
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
@@ -44,6 +45,7 @@ RESPONSE_MODELS = (
     rule_models.RuleDetail,
     rule_models.RuleVersionList,
     rule_models.ProposedLinkList,
+    trial_models.TriedIssueList,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,
@@ -56,6 +58,7 @@ BODY_MODELS = (
     bodies.ProposalDecision,
     bodies.NewOverride,
     NewCheckIn,
+    trial_models.IssueToTry,
     cycle_models.Closing,
     cycle_models.Settlement,
     cycle_models.Refreezing,

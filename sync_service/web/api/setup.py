@@ -16,6 +16,7 @@ from sync_service.web.api.forecasts import routes as issues
 from sync_service.web.api.line import routes as line
 from sync_service.web.api.plan import routes as plan
 from sync_service.web.api.rules import routes as rules
+from sync_service.web.api.trials import routes as trials
 
 LIMIT = "600/minute"
 """Per token and web process. Webhooks are never limited: GitHub would not send them again."""
@@ -48,6 +49,7 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
         cycles.blueprint,
         steps.blueprint,
         rules.blueprint,
+        trials.blueprint,
         lists.blueprint,
     ):
         csrf.exempt(blueprint)  # browsers do not send bearer tokens by themselves

@@ -20,7 +20,7 @@ from sync_service.web.rules import condition_builder
 from sync_service.web.rules.condition_builder import InvalidConditionText, Row
 
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-RESERVED = ("new", "preview", "draft")
+RESERVED = ("new", "preview", "draft", "try")
 """Slugs that our own URLs use."""
 
 _TOO_MANY_ROWS = f"there are {condition_builder.MOST_ROWS} rows at most; write a longer condition as text"

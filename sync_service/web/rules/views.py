@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.progress.rules.editor import NotAllowed, Refused
+from sync_service.progress.previews.try_issue import UnknownIssueError, try_issue
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import rule_versions
 from sync_service.store.views import rules as rule_views
@@ -132,6 +133,22 @@ def draft() -> ResponseReturnValue:
         )
     response.headers["HX-Trigger"] = "rule-changed"
     return response
+
+
+@blueprint.get("/try")
+@guarded(Guard.VIEWER)
+def try_rules() -> ResponseReturnValue:
+    """Show for an issue (`?issue=`, a key or an address) why each rule of its connection matches it or not."""
+    written = request.args.get("issue", "").strip()
+    found, unknown = [], ""
+    if written:
+        with reading(services().engine) as tx:
+            try:
+                found = try_issue(tx, written, services().connectors)
+            except UnknownIssueError as error:
+                unknown = str(error)
+    page = render_template("rule_trial.html", written=written, found=found, unknown=unknown)
+    return page, 404 if unknown else 200
 
 
 @blueprint.post("/preview")

@@ -1,0 +1,238 @@
+"""Try an issue: for each rule of its connection, why it matches or not, condition by condition. Saves nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection as Transaction
+
+from sync_service.domain.rules.condition_text import describe
+from sync_service.domain.rules.conditions import Subject
+from sync_service.domain.rules.requirements import Reason, reason
+from sync_service.domain.rules.rule_state import RuleState
+from sync_service.domain.trackers.connector import Connector
+from sync_service.domain.trackers.issue import Issue
+from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
+from sync_service.progress.term_names import TermNames, keys_of
+from sync_service.store.engine import versions
+from sync_service.store.okrs import links, query_members
+from sync_service.store.okrs.links import Links
+from sync_service.store.okrs.ruleset import Ruleset, Tracker, load_ruleset
+from sync_service.store.trackers import issues, known_keys
+from sync_service.store.views.rules import RuleView, rule_views
+
+LONGEST = 2000
+"""Most characters of a key or an address."""
+
+
+class UnknownIssueError(ValueError):
+    """No known issue is meant; the message says why, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestedCondition:
+    """Whether a condition holds for an issue. `group` is `all`, `any` or `none`; None: a test of one field.
+
+    `found` is what the issue has in that field, as rules compare it; None where it can't be shown.
+    """
+
+    holds: bool
+    words: str
+    group: str | None
+    found: Sequence[str] | None
+    members: Sequence["TestedCondition"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedRule:
+    """A rule tried on an issue. `holds` is what its condition or query says of the issue; None: nobody knows.
+
+    `links` says whether the rule links the issue now, and `why_not` why it does not although its condition holds.
+    """
+
+    slug: str
+    key_result: str
+    words: str
+    query: str | None
+    holds: bool | None
+    links: bool
+    why_not: str | None
+    tested: TestedCondition | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedIssue:
+    """An issue with all rules of its connection. `unmatched` says why no rule is asked about it at all.
+
+    `serves` are the key results that it is linked to, each with the origins of these links.
+    """
+
+    connection: str
+    key: str
+    title: str
+    url: str
+    state: str | None
+    unmatched: str | None
+    serves: Mapping[str, Sequence[str]]
+    rules: Sequence[TriedRule]
+
+
+def try_issue(tx: Transaction, written: str, connectors: Mapping[str, Connector]) -> list[TriedIssue]:
+    """Return what the rules say of an issue, given by key, `CONNECTION:KEY` or address; once for each connection.
+
+    Raise `UnknownIssueError` when no known issue is meant.
+    """
+    ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
+    found = _find(tx, ruleset, written.strip()[:LONGEST], connectors)
+    views = rule_views(tx)
+    return [_Trial(tx, ruleset, tracker, row_id).result(views) for tracker, row_id in found]
+
+
+def _find(
+    tx: Transaction, ruleset: Ruleset, written: str, connectors: Mapping[str, Connector]
+) -> list[tuple[Tracker, int]]:
+    """Return the issue that is meant at each connection that knows it."""
+    if not written:
+        raise UnknownIssueError("write the key of an issue, or its web address")
+    asked, refused, found = [], [], []
+    named, colon, rest = written.partition(":")
+    only = [one for one in ruleset.trackers.values() if colon and one.slug == named]
+    for tracker in only or sorted(ruleset.trackers.values(), key=lambda one: one.slug):
+        connector = connectors.get(tracker.site.kind)
+        if connector is None:
+            continue
+        try:
+            key = connector.normalize_key(rest if only else written, site=tracker.site.address)
+        except ValueError as error:
+            refused.append(f"{tracker.slug}: {error}")
+            continue
+        asked.append(tracker.slug)
+        found += [(tracker, id_) for id_ in known_keys.issues_with_key(tx, tracker.id, key)[:1]]
+    if found:
+        return found
+    if asked:
+        raise UnknownIssueError(f"no issue {written!r} is known at {' or '.join(asked)}")
+    raise UnknownIssueError("; ".join(refused) or "there is no connection to a tracker yet")
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    tx: Transaction
+    ruleset: Ruleset
+    tracker: Tracker
+    row_id: int
+
+    def result(self, views: Sequence[RuleView]) -> TriedIssue:
+        """Return the issue with what each rule of its connection says of it."""
+        (row,) = issues.read(self.tx, [self.row_id])
+        one = row.issue or Issue(identity="", key="")
+        unmatched, subject = self._unmatched(row.issue), self._subject(one)
+        mine = links.read(self.tx, [self.row_id]).get(self.row_id, {})
+        linking = self._rules(source for _, origin, source in mine if origin == "rule")
+        members = self._rules(query_members.of_issues(self.tx, [self.row_id]).get(self.row_id, ()))
+        tried = [
+            _tried(view, subject, members, linked=view.slug in linking.values(), unmatched=unmatched)
+            for view in views
+            if view.connection == self.tracker.slug
+        ]
+        return TriedIssue(
+            connection=self.tracker.slug,
+            key=one.key,
+            title=one.title,
+            url=one.url,
+            state=one.state,
+            unmatched=unmatched,
+            serves=self._serves(mine, linking),
+            rules=sorted(tried, key=lambda one: (not one.holds, one.slug)),
+        )
+
+    def _rules(self, revision_ids: Iterable[int]) -> dict[int, str]:
+        """Return the slugs of rules whose revisions are in force."""
+        known = self.ruleset.rules.by_revision
+        return {id_: known[id_].slug for id_ in revision_ids if id_ in known and not known[id_].pending}
+
+    def _serves(self, mine: Links, linking: Mapping[int, str]) -> dict[str, list[str]]:
+        slugs = links.key_result_slugs(self.tx, {key_result_id for key_result_id, _, _ in mine})
+        serves: dict[str, list[str]] = {}
+        for key_result_id, origin, source in sorted(mine):
+            if origin != "rule" or source in linking:
+                why = f"rule {linking[source]}" if origin == "rule" else origin
+                serves.setdefault(slugs[key_result_id], []).append(why)
+        return serves
+
+    def _unmatched(self, one: Issue | None) -> str | None:
+        if one is None or (one.state is None and one.gone_reason is None):
+            return "the tracker has not shown this issue yet"
+        if one.gone_reason is not None:
+            return f"the issue is gone: {one.gone_reason}"
+        if one.scope is None or self.ruleset.scope_of(self.tracker.id, one.scope) is None:
+            return self.ruleset.why_unwatched(self.tracker.id, one.scope) if one.scope else "its scope is not known"
+        return None
+
+    def _subject(self, one: Issue) -> Subject | None:
+        scope = self.ruleset.scope_of(self.tracker.id, one.scope) if one.scope else None
+        if scope is None:
+            return None
+        names = TermNames.read(self.tx, set(keys_of(self.tracker.id, one)))
+        parents = other_parents(self.tx, self.tracker.id, [one])
+        others = parents.get((one.parent_identity, one.parent_key or ""), frozenset())
+        people = accounts_at(self.ruleset, self.tracker.id)
+        return subject_of(one, scope, self.tracker.id, names, people, other_parents=others)
+
+
+def _tried(
+    view: RuleView, subject: Subject | None, members: Mapping[int, str], *, linked: bool, unmatched: str | None
+) -> TriedRule:
+    tested = None if view.query or subject is None else tested_condition(view.condition, subject)
+    holds = view.slug in members.values() if view.query else tested.holds if tested else None
+    return TriedRule(
+        slug=view.slug,
+        key_result=view.key_result,
+        words=view.words,
+        query=view.query,
+        holds=holds,
+        links=linked,
+        why_not=_why_not(view, holds=holds, unmatched=unmatched) if not linked else None,
+        tested=tested,
+    )
+
+
+_NOT_LINKING = {
+    RuleState.DISABLED: "the rule is disabled",
+    RuleState.DRAFT: "the rule is a draft",
+    RuleState.PROPOSING: "the rule only proposes links",
+}
+
+
+def _why_not(view: RuleView, *, holds: bool | None, unmatched: str | None) -> str | None:
+    """Return why a rule does not link an issue, apart from its condition; None: its condition says it."""
+    if unmatched:
+        return unmatched
+    if view.state in _NOT_LINKING:
+        return _NOT_LINKING[view.state]
+    if view.query and not holds:
+        return "the query did not find it when it was last asked"
+    return "its links are made in a moment" if holds else None
+
+
+def tested_condition(condition: Mapping[str, Any], subject: Subject) -> TestedCondition:
+    """Return why a valid condition holds for an issue or not, in words."""
+    return _in_words(reason(condition, subject), subject)
+
+
+def _in_words(one: Reason, subject: Subject) -> TestedCondition:
+    return TestedCondition(
+        holds=one.holds,
+        words=describe(one.condition),
+        group=one.group,
+        found=None if one.group else _found(one.condition["field"], subject),
+        members=[_in_words(each, subject) for each in one.members],
+    )
+
+
+def _found(field: str, subject: Subject) -> list[str] | None:
+    """Return what an issue has in a field."""
+    value = getattr(subject, field, None)
+    if isinstance(value, str):
+        return [value] if value else []
+    return sorted(value) if isinstance(value, frozenset) and all(isinstance(one, str) for one in value) else None

@@ -1,0 +1,1 @@
+"""What rules say of an issue, in the API."""
