@@ -57,7 +57,7 @@ class InputReader:
                 self._read_contributions(some, ids, changes, present)
         if self.supposed is None:
             contributions.save(self.tx, changes)
-        read = _Read.of(self.tx, found, self.now, self.grace_days)
+        read = _Read.of(self.tx, found, self.now, self.grace_days, self.supposed)
         return {one.id: self._change(one, changes[one.id], present.get(one.id, {}), read) for one in found}
 
     def _read_contributions(
@@ -69,13 +69,8 @@ class InputReader:
     ) -> None:
         """Compare what issues bring with what they brought; keep all contributions where they are needed one by one."""
         before = contributions.stored(self.tx, [one.id for one in found], issue_ids=issue_ids)
-        measures = {one.id: one.measure for one in found if one.measure.reads}
-        after = contributions.present(
-            self.tx, measures, test=self._meets_condition, supposed=self.supposed, issue_ids=issue_ids
-        )
+        after = self.present(found, before, issue_ids)
         for one in found:
-            if one.span.ends_at <= self.now:
-                after[one.id] = _as_of_end(self.tx, one, after.get(one.id, {}), before[one.id])
             changes[one.id] = contributions.changes(before[one.id], after.get(one.id, {}), by_rule=self.by_rule)
         if issue_ids is None:
             present |= after
@@ -84,6 +79,19 @@ class InputReader:
         for id_, stored in contributions.stored(self.tx, single).items() if single else ():
             kept = {issue: each for issue, each in stored.items() if issue not in before[id_]}
             present[id_] = kept | after[id_]
+
+    def present(
+        self, found: Sequence[KeyResult], before: Mapping[int, Contributions], issue_ids: Collection[int] | None = None
+    ) -> dict[int, Contributions]:
+        """Return what linked issues bring to key results now, or as of the end of their cycle; `before` is stored."""
+        measures = {one.id: one.measure for one in found if one.measure.reads}
+        after = contributions.present(
+            self.tx, measures, test=self._meets_condition, supposed=self.supposed, issue_ids=issue_ids
+        )
+        for one in found:
+            if one.span.ends_at <= self.now:
+                after[one.id] = _as_of_end(self.tx, one, after.get(one.id, {}), before[one.id])
+        return after
 
     def _change(self, one: KeyResult, changes: Changes, present: Contributions, read: "_Read") -> Change:
         """Return the inputs of one key result and how they changed; `present` are its contributions, if read."""
@@ -163,7 +171,14 @@ class _Read:
     known_since: Mapping[int, datetime]
 
     @classmethod
-    def of(cls, tx: Connection, found: Sequence[KeyResult], now: datetime, grace_days: int) -> "_Read":
+    def of(
+        cls,
+        tx: Connection,
+        found: Sequence[KeyResult],
+        now: datetime,
+        grace_days: int,
+        supposed: PreviewLinks | None,
+    ) -> "_Read":
         """Read what the measures of key results need."""
         measures = {one.id: one.measure for one in found}
         with_steps = [
@@ -176,6 +191,6 @@ class _Read:
             ),
             steps_done={id_: one.done for id_, one in read_steps(tx, with_steps, now, grace_days).items()},
             known_since=contributions.known_since(
-                tx, [id_ for id_, one in measures.items() if one.kind == "throughput"]
+                tx, [id_ for id_, one in measures.items() if one.kind == "throughput"], supposed=supposed
             ),
         )

@@ -23,6 +23,7 @@ from sync_service.progress.compute import compute_states
 from sync_service.progress.previews.known_issues import known_issues
 from sync_service.progress.previews.known_values import UnknownValue, unknown_values
 from sync_service.progress.previews.near_misses import NearMisses, near_misses
+from sync_service.progress.previews.replayed_line import ReplayedLine, replayed_lines
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, links
 from sync_service.store.okrs.key_results import Computed, KeyResult
@@ -83,7 +84,8 @@ class Preview:
 
     The connection has `known` issues, `watched` of them were matched against the rule, and `matching` of these match.
     `gained` links would be made and `let_go` removed. `shown` and `lost` name the first matching issues and the first
-    that the rule would no longer link to its key result; `near` the first that one condition excludes.
+    that the rule would no longer link to its key result; `near` the first that one condition excludes. `lines` are the
+    lines of the touched key results and as they would have been; empty where they were not asked for.
     """
 
     known: int
@@ -97,10 +99,14 @@ class Preview:
     misses: NearMisses
     near: Sequence[MatchedIssue]
     unknown: Sequence[UnknownValue]
+    lines: Sequence[ReplayedLine] = ()
 
 
-def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
-    """Return what an edit would do if it were saved now. Raise `RuleError` when the condition can't be used."""
+def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -> Preview:
+    """Return what an edit would do if it were saved now, on demand with replayed `lines`.
+
+    Raise `RuleError` when the condition can't be used.
+    """
     rule = _compiled(edit)
     wanted = requirements(edit.condition if edit.enabled else MATCHES_NOTHING)
     ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
@@ -114,6 +120,8 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
     new, lost = [id_ for id_ in matching if id_ not in linked.same], linked.lost(matching)
     misses = near_misses(known, wanted)
     named = _Named(tx, ruleset, edit.connection_id)
+    effects = _Effects.of(tx, ruleset, rule, before, matching)
+    computed = effects.computed(now)
     return Preview(
         known=known.known,
         watched=len(known.ids),
@@ -122,13 +130,14 @@ def preview(tx: Connection, edit: Edit, *, now: datetime) -> Preview:
         let_go=len(lost),
         shown=named.first([*new, *(id_ for id_ in matching if id_ in linked.same)], new=set(new)),
         lost=named.first(sorted(lost, reverse=True)),
-        effects=_effects(tx, ruleset, rule, before, matching, now=now),
+        effects=[_effect(one, computed.get(one.id)) for one in effects.touched],
         misses=misses,
         near=named.first(
             [one.issue_id for one in misses.found],
             missing={one.issue_id: misses.conditions[one.condition].words for one in misses.found[:SHOWN]},
         ),
         unknown=unknown_values(tx, edit.connection_id, edit.condition),
+        lines=effects.lines(computed, now) if lines else (),
     )
 
 
@@ -199,25 +208,43 @@ class _Named:
         return scope.name if scope else one.scope.name if one.scope else ""
 
 
-def _effects(
-    tx: Connection,
-    ruleset: Ruleset,
-    rule: CompiledRule,
-    before: Sequence[CompiledRule],
-    matching: Sequence[int],
-    *,
-    now: datetime,
-) -> list[Effect]:
-    """Compute the key results of the rule as it is and as it would be."""
-    replaced = {one.revision_id for one in before}
-    others = [one for one in ruleset.rules.rules if one.revision_id not in replaced]
-    supposed = PreviewLinks(without=replaced, key_result_id=rule.key_result_id, issue_ids=matching)
-    touched = key_results.read(tx, {rule.key_result_id, *(one.key_result_id for one in before if not one.pending)})
-    edited_ruleset = with_rules(tx, ruleset, [*others, rule])
-    computed = {
-        one.key_result.id: one for one in compute_states(tx, edited_ruleset, touched, {}, now=now, supposed=supposed)
-    }
-    return [_effect(one, computed.get(one.id)) for one in touched]
+@dataclass(frozen=True, slots=True)
+class _Effects:
+    """Computes the key results of a rule as it is and as it would be."""
+
+    tx: Connection
+    ruleset: Ruleset
+    touched: Sequence[KeyResult]
+    supposed: PreviewLinks
+
+    @classmethod
+    def of(
+        cls,
+        tx: Connection,
+        ruleset: Ruleset,
+        rule: CompiledRule,
+        before: Sequence[CompiledRule],
+        matching: Sequence[int],
+    ) -> "_Effects":
+        replaced = {one.revision_id for one in before}
+        others = [one for one in ruleset.rules.rules if one.revision_id not in replaced]
+        touched = {rule.key_result_id, *(one.key_result_id for one in before if not one.pending)}
+        return cls(
+            tx,
+            with_rules(tx, ruleset, [*others, rule]),
+            key_results.read(tx, touched),
+            PreviewLinks(without=replaced, key_result_id=rule.key_result_id, issue_ids=matching),
+        )
+
+    def computed(self, now: datetime) -> dict[int, Computed]:
+        """Return the states that would follow, by key result; those that are closed for good have none."""
+        states = compute_states(self.tx, self.ruleset, self.touched, {}, now=now, supposed=self.supposed)
+        return {one.key_result.id: one for one in states}
+
+    def lines(self, computed: Mapping[int, Computed], now: datetime) -> list[ReplayedLine]:
+        """Return the lines, as they are and as they would have been."""
+        values = {id_: one.state.value for id_, one in computed.items()}
+        return replayed_lines(self.tx, self.ruleset, self.touched, self.supposed, now=now, values=values)
 
 
 def _effect(one: KeyResult, computed: Computed | None) -> Effect:

@@ -220,14 +220,17 @@ def _summed(tx: Transaction, key_result_ids: Sequence[int], span: Span) -> sa.Se
     )
 
 
-def known_since(tx: Transaction, key_result_ids: Collection[int]) -> dict[int, datetime]:
+def known_since(
+    tx: Transaction, key_result_ids: Collection[int], *, supposed: PreviewLinks | None = None
+) -> dict[int, datetime]:
     """Return since when all closings of linked issues are known, where a connection ignores what was before.
 
-    What a connection imports is known with its dates.
+    What a connection imports is known with its dates. With `supposed` links: of the issues that they link.
     """
     if not key_result_ids:
         return {}
-    c = contribution.c
+    counting: sa.FromClause = linked(tx, key_result_ids, supposed=supposed) if supposed else contribution
+    c = counting.c
     statement = (
         sa.select(c.key_result_id, sa.func.max(live_scope.c.covered_at).label("since"))
         .join(issue, issue.c.id == c.issue_id)

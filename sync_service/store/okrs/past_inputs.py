@@ -12,6 +12,7 @@ from sqlalchemy.engine import Row
 from sync_service.domain.measures.line import PastIssue
 from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.domain.trackers.state_changes import IssueStates, StateChange
+from sync_service.store.engine.database import among
 from sync_service.store.okrs import contributions
 from sync_service.store.tables import (
     check_in,
@@ -39,9 +40,12 @@ class Tick:
 
 def past_issues(tx: Transaction, key_result_id: int) -> dict[int, PastIssue]:
     """Return the issues from which a key result's value is computed now, by id, with their known past."""
-    now = contributions.stored(tx, [key_result_id])[key_result_id]
-    of_key_result = contribution.c.key_result_id == key_result_id
-    linked = sa.select(*_COLUMNS).join(contribution, contribution.c.issue_id == issue.c.id).where(of_key_result)
+    return pasts_of(tx, contributions.stored(tx, [key_result_id])[key_result_id])
+
+
+def pasts_of(tx: Transaction, now: contributions.Contributions) -> dict[int, PastIssue]:
+    """Return issues, by id, with what they bring now and their known past."""
+    linked = sa.select(*_COLUMNS).where(among(tx, issue.c.id, now.keys()))
     rows = {row.id: row for row in tx.execute(linked)}
     states = issue_states.read(tx, now)
     return {
