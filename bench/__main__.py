@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import apply_updates, forecasts, importing, measures, memory, webhook_latency
+from bench import apply_updates, forecasts, importing, measures, memory, rules, webhook_latency
 from bench.harness import DATABASES, Harness, HarnessFactory, harness_factory
 from bench.report import Finding, lines, machine, save
 from sync_service.runtime.memory import collect_less_often
@@ -38,6 +38,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "memory": in_one_harness(memory.measure),
     "forecast": forecasts.measure,
     "measures": in_one_harness(measures.measure),
+    "rules": in_one_harness(rules.measure),
     "import": in_one_harness(importing.measure_github),
     "import-jira": in_one_harness(importing.measure_jira),
 }

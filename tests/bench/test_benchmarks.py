@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from bench import apply_updates, forecasts, importing, measures, memory, webhook_latency
+from bench import apply_updates, forecasts, importing, measures, memory, rules, webhook_latency
 from bench.__main__ import BENCHMARKS
 from bench.harness import DATABASES, HarnessFactory, harness_factory
 from bench.seed import Size
@@ -29,6 +29,7 @@ def small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         apply_updates: {"DELIVERIES": 40, "JOBS": 10, "MEDIUM": Size(scopes=1), "LARGE": Size(scopes=2)},
         memory: {"DELIVERIES": 40, "WARM": 20, "STEP": 20, "SIZE": Size(scopes=1)},
         measures: {"LINKS": 20, "DELIVERIES": 20, "ROUNDS": 1},
+        rules: {"ISSUES": 200, "ROUNDS": 1, "MATCHES": 10},
         importing: {"ISSUES": 200},
         forecasts: {"FORECASTS": 20, "TRACKED": 1, "ROUNDS": 1},
     }

@@ -5,18 +5,18 @@ thousand issues, most have the same labels and the same state as others. A condi
 field or an operator that `_COLUMNS` does not name) is tested on whole issues, in chunks.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import or_
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.rules.conditions import Predicate, Subject
+from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.rules.requirements import Requirement, Requirements, leaves
-from sync_service.domain.text import folded
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.progress.previews.plain_fields import PLAIN_FIELDS, PlainFields, tested_plainly
 from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.okrs.ruleset import Ruleset, Scope
@@ -50,12 +50,13 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 class KnownIssues:
     """The known issues that are in watched scopes, by row id, newest first; `holding` are the requirements of each.
 
-    `known` counts those in other scopes too.
+    `known` counts those in other scopes too. `columns` are those that were read of them, by name.
     """
 
     known: int
     ids: Sequence[int]
     holding: Sequence[int]
+    columns: Mapping[str, Sequence[Any]] = field(default_factory=dict, compare=False)
 
     def matching(self, wanted: Requirements) -> list[int]:
         """Return the issues for which the whole condition holds."""
@@ -93,15 +94,17 @@ class _Matching:
         names = list(dict.fromkeys([*issue_columns.SCOPE, *(name for columns in needed for name in columns)]))
         every = issue_columns.read(self.tx, self.connection_id, names)
         watched = {ref: self._scope(issue_columns.scope_ref(*ref)) for ref in {row[1:3] for row in every}}
-        rows = [row for row in every if watched[row[1:3]] is not None]
+        rows = every if None not in watched.values() else [row for row in every if watched[row[1:3]] is not None]
+        ids, *lists = zip(*rows, strict=True) if rows else ((), *([()] * len(names)))
+        read = dict(zip(names, lists, strict=True))
         holding = [0] * len(rows)
         for number, (one, columns) in enumerate(zip(wanted.each, needed, strict=True)):
-            values = list(map(itemgetter(*(1 + names.index(name) for name in columns)), rows))
+            values = read[columns[0]] if len(columns) == 1 else list(zip(*map(read.get, columns), strict=True))
             distinct = set(values)
             found = dict(zip(distinct, self._tested(one, columns, distinct), strict=True))
-            bit = 1 << number
-            holding = [held | bit if found[value] else held for held, value in zip(holding, values, strict=True)]
-        return KnownIssues(len(every), [row[0] for row in rows], holding)
+            bits = {value: held << number for value, held in found.items()}
+            holding = list(map(or_, holding, map(bits.__getitem__, values)))
+        return KnownIssues(len(every), ids, holding, read)
 
     def whole(self, wanted: Requirements) -> KnownIssues:
         """Return which requirements hold, from whole issues."""
@@ -119,9 +122,11 @@ class _Matching:
 
     def _tested(self, one: Requirement, columns: Sequence[str], values: Collection[Any]) -> Iterable[bool]:
         """Return whether a requirement holds for each combination of values."""
-        if tuple(columns) == ("title",):
-            return _titles_tested(one.predicate, values)
-        named = [dict(zip(columns, value if len(columns) > 1 else (value,), strict=True)) for value in values]
+        each = [(value,) for value in values] if len(columns) == 1 else list(values)
+        fields = {leaf["field"] for _, leaf in leaves(one.condition)}
+        if fields <= PLAIN_FIELDS:
+            return tested_plainly(one.predicate, PlainFields(self.tx, self.connection_id), columns, each)
+        named = [dict(zip(columns, value, strict=True)) for value in each]
         scopes = [self._scope_of(each) for each in named]
         return map(one.predicate, self._subjects(zip(map(issue_columns.as_issue, named), scopes, strict=True)))
 
@@ -162,14 +167,3 @@ def is_there(one: Issue) -> bool:
 
 def _holding(wanted: Requirements, subject: Subject) -> int:
     return sum(1 << number for number, one in enumerate(wanted.each) if one.predicate(subject))
-
-
-def _titles_tested(predicate: Predicate, titles: Iterable[str | None]) -> Iterator[bool]:
-    """Yield whether a test of the title holds for each title; nearly every issue has another one.
-
-    One subject is used for all of them: to build one takes ten times as long as to test it.
-    """
-    subject = Subject(scope="", kind="", state="")
-    for title in titles:
-        object.__setattr__(subject, "title", folded(title or ""))
-        yield predicate(subject)

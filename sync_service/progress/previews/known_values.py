@@ -1,6 +1,5 @@
 """Values in a condition that no issue has, each with the nearest known values: a typo is not a zero."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -40,13 +39,18 @@ class UnknownValue:
     nearest: Sequence[KnownValue]
 
 
-def unknown_values(tx: Connection, connection_id: int, condition: Mapping[str, Any]) -> list[UnknownValue]:
-    """Return the values of a valid condition that no issue of a connection has, in its order."""
-    counted: dict[str, Counter[str]] = {}
+def unknown_values(
+    tx: Connection, connection_id: int, condition: Mapping[str, Any], read: Mapping[str, Sequence[Any]] | None = None
+) -> list[UnknownValue]:
+    """Return the values of a valid condition that no issue of a connection has, in its order.
+
+    `read` are columns of its issues that were read already.
+    """
+    counted: dict[str, dict[str, int]] = {}
     found = []
     for path, field, value in _equal_values(condition):
         if field not in counted:
-            counted[field] = value_counts.of_field(tx, connection_id, field)
+            counted[field] = value_counts.of_field(tx, connection_id, field, read)
         unknown = _unknown(path, field, value, counted[field])
         found += [unknown] if unknown else []
     return found

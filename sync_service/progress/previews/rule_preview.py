@@ -136,7 +136,7 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
             [one.issue_id for one in misses.found],
             missing={one.issue_id: misses.conditions[one.condition].words for one in misses.found[:SHOWN]},
         ),
-        unknown=unknown_values(tx, edit.connection_id, edit.condition),
+        unknown=unknown_values(tx, edit.connection_id, edit.condition, known.columns),
         lines=effects.lines(computed, now) if lines else (),
     )
 

@@ -22,7 +22,7 @@ def read(tx: Transaction, connection_id: int, names: Sequence[str]) -> list[tupl
                for name in names)  # fmt: skip
     there = (issue.c.connection_id == connection_id, issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
     rows = tx.execute(sa.select(issue.c.id, *columns).where(*there).order_by(issue.c.id.desc()))
-    return [tuple(row) for row in rows]
+    return list(map(tuple, rows.all()))
 
 
 def as_issue(columns: Mapping[str, Any]) -> Issue:

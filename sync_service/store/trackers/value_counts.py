@@ -2,8 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
@@ -23,40 +22,58 @@ FIELDS = frozenset([*_TEXTS, *_TERMS, "scope", "milestone"])
 """The fields whose values can be counted."""
 
 
-def of_field(tx: Transaction, connection_id: int, field: str) -> Counter[str]:
-    """Return the values of a field with how many issues have each."""
-    counts: Counter[str] = Counter()
+def of_field(
+    tx: Transaction, connection_id: int, field: str, read: Mapping[str, Sequence[str | None]] | None = None
+) -> dict[str, int]:
+    """Return the values of a field with how many issues have each.
+
+    `read` are columns of issues that were read already, by their names, with JSON as its text.
+    """
     if field == "scope":
-        counts.update(_scopes(tx, connection_id))
-    elif field in _TEXTS:
-        counts.update(_grouped(tx, connection_id, issue.c[_TEXTS[field]]))
-    else:
-        kind = TermKind.MILESTONE if field == "milestone" else _TERMS[field][1]
-        names = _names(tx, connection_id, kind)
-        counts.update(dict.fromkeys((name for name in names.values() if name), 0))
-        for id_, number in _carried(tx, connection_id, field):
-            name = names.get(id_, id_)
-            counts.update({name: number} if name else {})
-    return counts
+        return _scopes(tx, connection_id)
+    column = _column(field)
+    written = Counter((read or {}).get(column) or _read(tx, connection_id, column))
+    del written[None]
+    if field in _TEXTS:
+        return {value: count for value, count in written.items() if value}
+    names = term_names(tx, connection_id, TermKind.MILESTONE if field == "milestone" else _TERMS[field][1])
+    found = dict.fromkeys((name for name in names.values() if name), 0)
+    for id_, count in _by_id(field, written).items():
+        name = names.get(id_, id_)
+        if name:
+            found[name] = found.get(name, 0) + count
+    return found
 
 
-def _carried(tx: Transaction, connection_id: int, field: str) -> Iterator[tuple[str, int]]:
-    """Yield ids of terms, each with how many issues have them; an id may come again."""
+def _column(field: str) -> str:
+    return _TEXTS[field] if field in _TEXTS else _TERMS[field][0] if field in _TERMS else field
+
+
+def _by_id(field: str, written: Mapping[str | None, int]) -> dict[str, int]:
+    """Return how many issues have each term, by its id."""
     if field == "milestone":
-        yield from _grouped(tx, connection_id, issue.c.milestone).items()
-        return
-    for written, number in _grouped(tx, connection_id, sa.cast(issue.c[_TERMS[field][0]], sa.Text)).items():
-        for id_ in set(json.loads(written) or ()):
-            yield id_, number
+        return {id_: count for id_, count in written.items() if id_}
+    found: dict[str, int] = {}
+    for ids, count in zip(parsed(written), written.values(), strict=True):
+        for id_ in dict.fromkeys(ids):
+            found[id_] = found.get(id_, 0) + count
+    return found
 
 
-def _grouped(tx: Transaction, connection_id: int, column: sa.ColumnElement[Any]) -> dict[str, int]:
+def parsed(written: Iterable[str | None]) -> list[list[str]]:
+    """Return lists that are given as JSON texts: all of them at once, which takes a fifth of the time."""
+    every: list[list[str] | None] = json.loads(f"[{','.join(one or 'null' for one in written)}]")
+    return [one or [] for one in every]
+
+
+def _read(tx: Transaction, connection_id: int, name: str) -> list[str | None]:
+    column = sa.cast(issue.c[name], sa.Text)
     there = (issue.c.connection_id == connection_id, issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
-    rows = tx.execute(sa.select(column, sa.func.count()).where(*there, column.isnot(None)).group_by(column))
-    return {value: number for value, number in rows if value}
+    return [row[0] for row in tx.execute(sa.select(column).where(*there)).all()]
 
 
-def _names(tx: Transaction, connection_id: int, kind: TermKind) -> dict[str, str | None]:
+def term_names(tx: Transaction, connection_id: int, kind: TermKind) -> dict[str, str | None]:
+    """Return the names of all known terms of a kind, by their ids; None: it was deleted."""
     mine = (term.c.connection_id == connection_id, term.c.kind == kind.value)
     return {row.external_id: row.name for row in tx.execute(sa.select(term.c.external_id, term.c.name).where(*mine))}
 

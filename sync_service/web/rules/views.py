@@ -8,8 +8,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from sync_service.domain.rules.rule_state import RuleState
-from sync_service.progress.rules.editor import NotAllowed, Refused
 from sync_service.progress.previews.try_issue import UnknownIssueError, try_issue
+from sync_service.progress.rules.editor import NotAllowed, Refused
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import rule_versions
 from sync_service.store.views import rules as rule_views
