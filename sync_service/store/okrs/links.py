@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.store.tables import key_result, link, manual_link
+from sync_service.store.tables import link, live_key_result, manual_link
 
 LinkKey = tuple[int, str, int]
 """(key result id, origin of the link, source: the id of a rule revision or manual link, 0 for a label)."""
@@ -30,7 +30,7 @@ def read(tx: Transaction, issue_ids: Collection[int]) -> dict[int, Links]:
 
 def key_result_slugs(tx: Transaction, ids: Collection[int]) -> dict[int, str]:
     """Return the slugs of linked key results, by id."""
-    found = sa.select(key_result.c.id, key_result.c.slug).where(key_result.c.id.in_(ids))
+    found = sa.select(live_key_result.c.id, live_key_result.c.slug).where(live_key_result.c.id.in_(ids))
     return {row.id: row.slug for row in tx.execute(found)}
 
 
