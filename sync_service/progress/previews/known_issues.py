@@ -104,7 +104,7 @@ class _Matching:
             found = dict(zip(distinct, self._tested(one, columns, distinct), strict=True))
             bits = {value: held << number for value, held in found.items()}
             holding = list(map(or_, holding, map(bits.__getitem__, values)))
-        return KnownIssues(len(every), ids, holding, read)
+        return KnownIssues(len(every), list(ids), holding, read)
 
     def whole(self, wanted: Requirements) -> KnownIssues:
         """Return which requirements hold, from whole issues."""

@@ -85,12 +85,12 @@ def try_issue(tx: Transaction, written: str, connectors: Mapping[str, Connector]
     ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
     found = _find(tx, ruleset, written.strip()[:LONGEST], connectors)
     views = rule_views(tx)
-    return [_Trial(tx, ruleset, tracker, row_id).result(views) for tracker, row_id in found]
+    return [_Trial(tx, ruleset, tracker, row_id, key).result(views) for tracker, row_id, key in found]
 
 
 def _find(
     tx: Transaction, ruleset: Ruleset, written: str, connectors: Mapping[str, Connector]
-) -> list[tuple[Tracker, int]]:
+) -> list[tuple[Tracker, int, str]]:
     """Return the issue that is meant at each connection that knows it."""
     if not written:
         raise UnknownIssueError("write the key of an issue, or its web address")
@@ -107,7 +107,7 @@ def _find(
             refused.append(f"{tracker.slug}: {error}")
             continue
         asked.append(tracker.slug)
-        found += [(tracker, id_) for id_ in known_keys.issues_with_key(tx, tracker.id, key)[:1]]
+        found += [(tracker, id_, key) for id_ in known_keys.issues_with_key(tx, tracker.id, key)[:1]]
     if found:
         return found
     if asked:
@@ -121,11 +121,12 @@ class _Trial:
     ruleset: Ruleset
     tracker: Tracker
     row_id: int
+    key: str
 
     def result(self, views: Sequence[RuleView]) -> TriedIssue:
         """Return the issue with what each rule of its connection says of it."""
         (row,) = issues.read(self.tx, [self.row_id])
-        one = row.issue or Issue(identity="", key="")
+        one = row.issue or Issue(identity="", key=self.key)
         unmatched, subject = self._unmatched(row.issue), self._subject(one)
         mine = links.read(self.tx, [self.row_id]).get(self.row_id, {})
         linking = self._rules(source for _, origin, source in mine if origin == "rule")
