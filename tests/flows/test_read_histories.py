@@ -439,6 +439,22 @@ def test_key_results_that_depend_on_the_past_are_computed_again(github_harness: 
     assert causes == ["the past of its issues was read from the tracker"]
 
 
+def test_the_past_that_is_read_in_the_days_of_grace_counts_as_of_the_end(
+    github_harness: HistoryHarness, hub: GitHub
+) -> None:
+    """Whatever the measure reads: its value is as of the end, which follows from the past."""
+    today = datetime.now(UTC).date()
+    cycle = {"slug": "ever", "name": "Ever", "starts": "2020-01-01", "ends": str(today - timedelta(days=1))}
+    _many(hub, 1)
+    github_harness.apply(okrs({**github_harness.connection, "earlier": "import"}, cycles=[cycle]))
+    github_harness.drain("rule_revision", "recompute", "poll", "recompute")
+    with writing(github_harness.services.engine) as tx:
+        tx.execute(sa.update(tables.issue).values(history_read_at=None, states_known_since=None))
+    run_task(github_harness)
+    causes = [one["what"] for one in github_harness.rows(tables.recompute)[0].causes]
+    assert causes == ["the past of its issues was read from the tracker"]
+
+
 def _many(hub: GitHub, count: int) -> None:
     with hub.past() as clock:
         clock.set(day(1))

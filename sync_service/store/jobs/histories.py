@@ -113,7 +113,7 @@ def save(tx: Transaction, connection_id: int, histories: Iterable[IssueHistory],
     changed = [one for one in known if found[one] != known[one][0] or after[one] != held[one]]
     if changed:
         versions.bump(tx, versions.CHANGES)
-        _recompute(tx, changed)
+        _recompute(tx, changed, read_at)
     return len(changed)
 
 
@@ -131,9 +131,15 @@ def _save_columns(tx: Transaction, found: Mapping[int, Issue], read_at: datetime
     tx.execute(statement.values({**values, "history_read_at": read_at}), rows)
 
 
-def _recompute(tx: Transaction, issue_ids: list[int]) -> None:
-    """Request to compute the key results of issues whose measures depend on their past."""
+def _recompute(tx: Transaction, issue_ids: list[int], now: datetime) -> None:
+    """Request to compute the key results of issues whose values depend on their past.
+
+    After the end of a cycle each value is as of the end, whatever its measure reads.
+    """
     mine = sa.select(link.c.key_result_id).where(link.c.issue_id.in_(issue_ids))
     reached = sa.select(live_key_result.c.id, live_key_result.c.measure).where(live_key_result.c.id.in_(mine))
-    concerned = [row.id for row in tx.execute(reached) if parse_measure(row.measure).reads & OF_THE_PAST]
+    ended = set(spans.key_results_ended(tx, now))
+    concerned = [
+        row.id for row in tx.execute(reached) if row.id in ended or parse_measure(row.measure).reads & OF_THE_PAST
+    ]
     key_results.recompute(tx, concerned, causes=[Cause(what="the past of its issues was read from the tracker")])
