@@ -182,7 +182,8 @@ SHARED = (
 EVERYBODY = (
     *("/?cycle=2027-q1", "/key-results/KR-2", "/key-results/KR-4", "/key-results/KR-4?state=done&q=Piece"),
     *("/key-results/KR-4?q=nothing", "/key-results/KR-6", "/rules?q=nothing", "/rules/nested"),
-    *("/connections/acme-github", "/api/v1/docs"),
+    *("/connections/acme-github", "/api/v1/docs", "/rules/network-label/versions", "/rules/try"),
+    *("/rules/try?issue=acme/checkout%2342", "/rules/try?issue=nothing"),
 )
 ADMINS = (
     *("/rules/new", "/connections/new", "/connections/acme-github/remove", "/connections/acme-github/scopes"),

@@ -213,3 +213,18 @@ def test_letters_that_look_different_do_not_match() -> None:
     """An accent is no decoration, and a width is another character."""
     for typed in ("resume", "résumè", "\uff32ÉSUMÉ"):
         assert not compile_condition({"field": "title", "is": typed})(replace(BARE, title=folded("résumé")))
+
+
+@pytest.mark.parametrize(
+    ("condition", "nearest"),
+    [
+        ({"field": "lables", "has": "checkout"}, "labels"),
+        ({"field": "state", "is": "doen"}, "done"),
+        ({"field": "kind", "in": ["isue"]}, "issue"),
+    ],
+)
+def test_the_nearest_name_is_suggested(condition: dict[str, object], nearest: str) -> None:
+    """Of unknown fields and values."""
+    with pytest.raises(RuleError) as caught:
+        compile_condition(condition)
+    assert caught.value.allowed.endswith(f"; did you mean {nearest}?")

@@ -6,12 +6,12 @@ regular expressions: `matches` knows only `*`, which stands for any run of chara
 """
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from sync_service.domain.text import folded
+from sync_service.domain.text import did_you_mean, folded
 from sync_service.domain.trackers.observations import Kind, State
 
 
@@ -131,7 +131,7 @@ def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -
 def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predicate:
     field = leaf["field"]
     if not isinstance(field, str) or field not in FIELDS:
-        raise RuleError((*path, "field"), field, "one of " + ", ".join(FIELDS))
+        raise RuleError((*path, "field"), field, _one_of(field, FIELDS))
     operators = [name for name in leaf if name != "field"]
     if len(operators) != 1 or operators[0] not in FIELDS[field]:
         raise RuleError(path, operators, f"one operator for {field}: " + ", ".join(FIELDS[field]))
@@ -147,6 +147,10 @@ def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predi
     return lambda subject: test(getattr(subject, field))
 
 
+def _one_of(found: object, choices: Collection[str]) -> str:
+    return f"one of {', '.join(choices)}{did_you_mean(found, choices)}"
+
+
 def _values(field: str, operator: str, value: object, path: tuple[str | int, ...]) -> tuple[str, ...]:
     if value is None and operator == "is" and field not in FIELD_CHOICES:
         return ("",)
@@ -159,7 +163,7 @@ def _values(field: str, operator: str, value: object, path: tuple[str | int, ...
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in one):
             raise RuleError(path, one, "a text without control characters")
         if field in FIELD_CHOICES and one not in FIELD_CHOICES[field]:
-            raise RuleError(path, one, "one of " + ", ".join(FIELD_CHOICES[field]))
+            raise RuleError(path, one, _one_of(one, FIELD_CHOICES[field]))
     return tuple(folded(one.strip()) for one in values)
 
 
