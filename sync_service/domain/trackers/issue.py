@@ -121,7 +121,7 @@ def transfer_target(gone: str | None, successor: str | None) -> tuple[str, str] 
 
 def with_account_ids(issue: Issue, seen: Iterable[Account | None]) -> Issue:
     """Take the ids of accounts, seen with the logins of an issue's people, where it had none; of two the greater."""
-    ids = {one.id: one.stable_id for one in seen if one}
+    ids = {one.id: one.stable_id for one in seen if one and one.stable_id}
 
     def with_id(one: Account) -> Account:
         found = max(filter(None, (one.stable_id, ids.get(one.id))), default=None)
