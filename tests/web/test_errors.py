@@ -1,6 +1,7 @@
 """Error pages."""
 
 import logging
+import traceback
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from structlog.testing import CapturingLogger
 
 from config.settings import Settings
 from sync_service.runtime import wiring
@@ -95,17 +97,16 @@ def test_a_page_without_a_free_connection_to_the_database_answers_503(
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
-def test_a_database_error_that_is_a_bug_answers_500(
-    vera: SessionClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_database_error_that_is_a_bug_answers_500(vera: SessionClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """A 503 would say that waiting helps. The log has the traceback, and does not blame the database."""
 
     def wrong(*_: object, **__: object) -> None:
         raise IntegrityError("INSERT", {}, ValueError("twice"))
 
+    log = CapturingLogger()
+    monkeypatch.setattr("sync_service.web.request.errors.log", log)
     monkeypatch.setattr("sync_service.web.pages.objectives.cycle_views", wrong)
     assert vera.open("/").status_code == 500
-    logged = "".join(capsys.readouterr())
-    assert "a statement of ours failed" in logged
-    assert "in wrong" in logged
-    assert "does not answer" not in logged
+    (call,) = log.calls
+    assert (call.method_name, call.args) == ("error", ("a statement of ours failed",))
+    assert "in wrong" in "".join(traceback.format_exception(call.kwargs["exc_info"]))
