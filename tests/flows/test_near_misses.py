@@ -19,6 +19,7 @@ from sync_service.store.engine import versions
 from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.okrs.ruleset import load_ruleset
 from tests.flows.preview_data import NOW, add_issue, preview_edit, seed
+from tests.support.run_scope import ALL
 
 CHECKOUT: dict[str, Any] = {"field": "labels", "has": "checkout"}
 DONE: dict[str, Any] = {"field": "state", "is": "done"}
@@ -184,7 +185,7 @@ known = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40 if ALL else 15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     found=st.lists(known, max_size=6),
     condition=st.fixed_dictionaries(

@@ -115,7 +115,6 @@ EDITS: dict[str, Callable[[Document], object]] = {
 }
 
 
-@pytest.mark.both_databases
 @settings(max_examples=30 if ALL else 6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.lists(st.sampled_from(sorted(EDITS)), unique=True, max_size=5))
 def test_a_plan_says_what_applying_gives(services: Services, chosen: list[str]) -> None:

@@ -29,7 +29,7 @@ from tests.flows.test_key_result_line import (
     snapshots,
 )
 from tests.support.fake_tracker import CoreHarness, open_core_harness
-from tests.support.run_scope import LONG
+from tests.support.run_scope import ALL, LONG
 
 pytestmark = pytest.mark.both_databases
 
@@ -65,7 +65,12 @@ def test_the_replayed_line_equals_that_of_a_rule_in_force_since_the_first_day(co
     """Random happenings: creation, start, closing, reopening, dropping; one key result has the rule from the start."""
     numbers = count(1)
 
-    @settings(max_examples=300 if LONG else 30, suppress_health_check=list(HealthCheck), deadline=None, phases=PHASES)
+    @settings(
+        max_examples=300 if LONG else 30 if ALL else 10,
+        suppress_health_check=list(HealthCheck),
+        deadline=None,
+        phases=PHASES,
+    )
     @given(measure=st.sampled_from(MEASURES), done=happenings, later=st.integers(1, 2500))
     def compare(measure: dict[str, Any], done: Sequence[Happening], later: int) -> None:
         core.now = STARTS - 7 * DAY
