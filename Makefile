@@ -42,7 +42,7 @@ test-fast: setup-dev ## run the tests that take less than a second each
 	$(BIN)/pytest -n 2 -m "not slow"
 
 faults: setup-dev ## 200 kills on each database under load, and longer runs of all tests of faults (FAULTS_SEED=n)
-	FAULTS=long TESTS=all $(BIN)/pytest tests/faults tests/flows/test_six_hours_away.py tests/flows/test_decision_histories.py tests/domain/measures tests/domain/cycles -s
+	FAULTS=long TESTS=all $(BIN)/pytest tests/faults tests/flows/test_six_hours_away.py tests/flows/test_decision_histories.py tests/flows/test_cycle_end_of_every_measure.py tests/flows/test_key_result_line.py tests/flows/test_replayed_line.py tests/flows/test_forecast_track_record.py tests/flows/test_worth.py tests/domain/measures tests/domain/cycles -s
 
 mutation: setup-dev ## change the code of domain/ in 400 ways and count what the tests notice (MUTATION_SEED=n)
 	@$(BIN)/python tools/mutation.py --seed $(or $(MUTATION_SEED),0)
