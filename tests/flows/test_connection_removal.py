@@ -11,6 +11,7 @@ from sync_service.domain.trackers.observations import Term
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import DatabaseNow, reading, writing
+from sync_service.store.queue import batched_deletes
 from sync_service.store.trackers import connection_removal
 from tests.faults.oracle_check import furnish
 from tests.flows.issue_factory import CHECKOUT_LABEL, done
@@ -30,7 +31,7 @@ LINK = "links:\n  - {key_result: KR-1, issue: 'old:acme/checkout#1', weight: 3}\
 @pytest.fixture
 def removing(services: Services, monkeypatch: pytest.MonkeyPatch) -> Siblings:
     """Return services where seven issues of the connection `old` count, by a rule, a label and by hand."""
-    monkeypatch.setattr(connection_removal, "BATCH", BATCH)
+    monkeypatch.setattr(batched_deletes, "BATCH", BATCH)
     made = Siblings(services)
     made.apply(okrs(old="acme/checkout", new="acme/other", more=LINK))
     made.drain()

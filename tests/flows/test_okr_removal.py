@@ -10,6 +10,7 @@ from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import key_results, okr_removal
+from sync_service.store.queue import batched_deletes
 from sync_service.store.views import lists
 from sync_service.store.views.key_results import key_result_views
 from sync_service.store.views.objectives import cycle_views
@@ -66,7 +67,7 @@ WITHOUT = {
 @pytest.fixture
 def removing(services: Services, monkeypatch: pytest.MonkeyPatch) -> Siblings:
     """Return services where seven issues count toward two key results, by rules, labels and by hand."""
-    monkeypatch.setattr(okr_removal, "BATCH", BATCH)
+    monkeypatch.setattr(batched_deletes, "BATCH", BATCH)
     made = Siblings(services)
     made.apply(FILE.encode())
     made.drain()

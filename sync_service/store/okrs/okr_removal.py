@@ -4,7 +4,7 @@ A key result may have hundreds of thousands of links. Deleted at once they would
 file waiting. The marked rows are what remembers the work: a killed process leaves them, and any other goes on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import sqlalchemy as sa
@@ -13,9 +13,7 @@ from sqlalchemy.engine import Engine
 
 from sync_service.store import tables as t
 from sync_service.store.engine.database import DatabaseNow, reading, retry_on_conflict, writing
-
-BATCH = 1000
-"""Rows of one table deleted in one transaction."""
+from sync_service.store.queue.batched_deletes import delete_next
 
 _ABOVE = (t.key_result, t.objective, t.cycle)
 """The tables with marked rows, each before the one that it refers to."""
@@ -78,20 +76,4 @@ def _next(engine: Engine) -> tuple[sa.Table, int] | None:
 def _delete(engine: Engine, table: sa.Table, row_id: int) -> None:
     """Delete the next rows that refer to a marked row; the row itself once there are none."""
     with writing(engine) as tx:
-        below = _rows(row_id) if table is t.key_result else ()
-        if not any(_delete_some(tx, one, where) for one, where in below):
-            tx.execute(sa.delete(table).where(table.c.id == row_id))
-
-
-def _rows(key_result_id: int) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
-    """Yield the tables with a key result's rows, in the order to delete them: whatever refers to a row before it."""
-    revisions = sa.select(t.rule_revision.c.id).where(t.rule_revision.c.key_result_id == key_result_id)
-    yield t.query_member, t.query_member.c.revision_id.in_(revisions)
-    for table in reversed(t.metadata.sorted_tables):
-        if "key_result_id" in table.c:
-            yield table, table.c.key_result_id == key_result_id
-
-
-def _delete_some(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool]) -> bool:
-    some = sa.select(table.c.id).where(where).limit(BATCH)
-    return tx.execute(sa.delete(table).where(table.c.id.in_(some))).rowcount > 0
+        delete_next(tx, table, row_id, column="key_result_id" if table is t.key_result else None)

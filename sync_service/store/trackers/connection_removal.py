@@ -4,7 +4,6 @@ A connection may have hundreds of thousands of issues and deliveries. Deleted at
 of a SQLite file waiting. The marked row is what remembers the work: a killed process leaves it, and any other goes on.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,10 +12,8 @@ from sqlalchemy.engine import Engine
 
 from sync_service.store import tables as t
 from sync_service.store.engine.database import DatabaseNow, reading, writing
+from sync_service.store.queue.batched_deletes import delete_next
 from sync_service.store.trackers import scope_moves
-
-BATCH = 1000
-"""Rows of one table deleted in one transaction."""
 
 _CONFIGURED = (t.rule, t.manual_link)
 _CALLS = (t.query_listing, t.poll, t.scheduled_task, t.oauth_token, t.connection_alert, t.relink_request)
@@ -60,8 +57,7 @@ def go_on(engine: Engine, *, batches: int | None = None) -> bool:
             return True
         done += 1
         with writing(engine) as tx:
-            if not any(_delete_some(tx, table, where) for table, where in _rows(connection_id)):
-                tx.execute(sa.delete(t.connection).where(t.connection.c.id == connection_id))
+            delete_next(tx, t.connection, connection_id, column="connection_id")
     return False
 
 
@@ -74,17 +70,3 @@ def ids(tx: Transaction) -> list[int]:
 def _next(engine: Engine) -> int | None:
     with reading(engine) as tx:
         return next(iter(ids(tx)), None)
-
-
-def _rows(connection_id: int) -> Iterator[tuple[sa.Table, sa.ColumnElement[bool]]]:
-    """Yield the tables with a connection's rows, in the order to delete them: whatever refers to a row before it."""
-    revisions = sa.select(t.rule_revision.c.id).where(t.rule_revision.c.connection_id == connection_id)
-    yield t.query_member, t.query_member.c.revision_id.in_(revisions)
-    for table in reversed(t.metadata.sorted_tables):
-        if "connection_id" in table.c:
-            yield table, table.c.connection_id == connection_id
-
-
-def _delete_some(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool]) -> bool:
-    some = sa.select(table.c.id).where(where).order_by(table.c.id).limit(BATCH)
-    return tx.execute(sa.delete(table).where(table.c.id.in_(some))).rowcount > 0

@@ -10,10 +10,8 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
 from sync_service.store.engine.database import DatabaseNow, reading, writing
+from sync_service.store.queue.batched_deletes import BATCH
 from sync_service.store.tables import connection_alert, issue, poll, scope
-
-BATCH = 1000
-"""Issues in one transaction."""
 
 
 def begin(tx: Transaction, scope_ids: Collection[int]) -> None:
