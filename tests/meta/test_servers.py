@@ -233,6 +233,7 @@ def test_a_run_that_is_killed_leaves_no_server_behind() -> None:
     run.kill()
     run.wait()
     until(lambda: processes_with(mark) == [], "every process is gone")
+    assert processes_with(mark) == []
 
 
 def test_a_killed_run_would_leave_these(postgres: PostgresDatabases, own_valkey: Valkey) -> None:

@@ -83,11 +83,9 @@ def page(
         read = {
             **_history(tx, view.id, older),
             **_check_ins(tx, view, who, answer),
-            "listing": list_issues(issues_view(tx, view.id), IssueFilter.read(request.args)),
+            **_issues(tx, view.id),
             "steps": step_states(tx, view, now),
             "forecast": forecast_view(tx, view),
-            "proposed_links": link_decisions.waiting(tx, view.id, limit=PROPOSED_LINKS),
-            "proposed_count": link_decisions.count_waiting(tx, view.id),
         }
     typed = request.form if answer or override_mistakes else _fields(read["corrected"])
     return render_template(
@@ -108,6 +106,15 @@ def page(
         typed=typed,
         **read,
     )
+
+
+def _issues(tx: Connection, key_result_id: int) -> dict[str, Any]:
+    """Return the linked issues that the filter shows, and the links that wait for the owner."""
+    return {
+        "listing": list_issues(issues_view(tx, key_result_id), IssueFilter.read(request.args)),
+        "proposed_links": link_decisions.waiting(tx, key_result_id, limit=PROPOSED_LINKS),
+        "proposed_count": link_decisions.count_waiting(tx, key_result_id),
+    }
 
 
 def _history(tx: Connection, key_result_id: int, older: int | None) -> dict[str, Any]:
