@@ -21,11 +21,11 @@ from bench.apply_updates import Work
 from bench.harness import Harness
 from bench.report import Finding
 from bench.seed import Size, add_row, seed
+from sync_service.domain.durations import DAY, MICROSECOND
 from sync_service.domain.measures.calendar import Calendar
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.contributions import Contribution, tally
 from sync_service.domain.measures.inputs import Inputs
-from sync_service.domain.measures.line import TICK
 from sync_service.domain.measures.parts import Basis, Change, ContributionChange, split
 from sync_service.domain.measures.settings import parse_measure
 from sync_service.domain.measures.status import Span
@@ -45,10 +45,9 @@ DELIVERIES = 1000
 GROWTH = 12.0
 """Ten times the links may take that many times as long."""
 
-DAY = timedelta(days=1)
 STARTS = datetime(2026, 10, 1, tzinfo=UTC)
 ENDS = STARTS + DAYS * DAY
-NOW = ENDS - TICK
+NOW = ENDS - MICROSECOND
 POINTS = {"kind": "done-share", "weight": "points"}
 TIMES = {"kind": "cycle-time"}
 
@@ -134,7 +133,7 @@ class Bench:
                 by_day[max((at - STARTS) // DAY, -1)].append((id_, at, state))
         for day in range(-1, DAYS):
             self._change(by_day[day])
-            self.compute(self.seen, STARTS + (day + 1) * DAY - TICK, [id_ for id_, _, _ in by_day[day]])
+            self.compute(self.seen, STARTS + (day + 1) * DAY - MICROSECOND, [id_ for id_, _, _ in by_day[day]])
         self.compute([*self.imported, *self.times], NOW)
 
     def _change(self, changes: Sequence[tuple[int, datetime, State]]) -> None:

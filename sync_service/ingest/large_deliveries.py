@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-LARGE = 1024 * 1024
-"""Bytes of a body that is large."""
+from sync_service.store.trackers.inbox import LARGE_BODY
 
 
 @contextmanager
@@ -20,7 +19,7 @@ def one_at_a_time(lock: Path | None, largest: Callable[[], int]) -> Iterator[Non
 
     Whoever waits has not read it from the database yet. Without a lock file, or where it can't be used, nobody waits.
     """
-    if lock is None or largest() <= LARGE:
+    if lock is None or largest() <= LARGE_BODY:
         yield
         return
     with ExitStack() as opened:

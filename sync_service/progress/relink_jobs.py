@@ -286,5 +286,5 @@ def _renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | ParentMove | None
     if "parent" in renamed:
         present_key = issues.key_of(tx, row.connection_id, renamed["parent"])
         return ParentMove(renamed["parent"], renamed["was"], present_key or renamed["now"])
-    present = scope_changes.present_name(tx, row.connection_id, renamed["scope"])
+    present = scope_changes.find_current_name(tx, row.connection_id, renamed["scope"])
     return Renaming(renamed["scope"], renamed["was"], present or renamed["now"])

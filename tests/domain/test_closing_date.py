@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync_service.domain.trackers.closing_date import MOST_KEPT, TICK, ClosedSeen, ClosingHistory, ClosingSource
+from sync_service.domain.durations import MICROSECOND
+from sync_service.domain.trackers.closing_date import MOST_KEPT, ClosedSeen, ClosingHistory, ClosingSource
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.merge import merge_snapshot
 from sync_service.domain.trackers.observations import Snapshot, State
@@ -131,4 +132,4 @@ def test_what_a_tracker_no_longer_has_is_forgotten() -> None:
     history = history_of([at(0), ClosedSeen(at(10)), at(20), ClosedSeen(at(30))])
     assert history.until(at(25)) == ClosingHistory(at(20))
     assert history.until(at(10)).open_at == at(10)
-    assert timedelta(0) < TICK
+    assert timedelta(0) < MICROSECOND

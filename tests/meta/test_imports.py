@@ -21,17 +21,18 @@ OURS = ("sync_service", "connectors", "config", "simulator", "bench", "tools")
 DOMAIN: Mapping[str, str] = {
     "domain.text": "",
     "domain.listing": "",
-    "domain.trackers": "domain.text",
+    "domain.durations": "",
+    "domain.trackers": "domain.durations domain.text",
     "domain.rules": "domain.trackers domain.text",
-    "domain.measures": "domain.rules domain.trackers domain.text",
+    "domain.measures": "domain.rules domain.trackers domain.durations domain.text",
     "domain.forecasts": "domain.measures domain.trackers domain.text",
-    "domain.cycles": "domain.measures domain.rules domain.trackers domain.text",
+    "domain.cycles": "domain.measures domain.rules domain.trackers domain.durations domain.text",
     # A notice is about a change of status.
     "domain.people": "domain.measures domain.trackers domain.text",
 }
 
 STORE: Mapping[str, str] = {
-    "store.tables": "",
+    "store.tables": "domain.durations",
     "store.engine": "store.tables",
     "store.migrations": "store.engine store.tables",
     "store.queue": "store.engine store.tables domain",

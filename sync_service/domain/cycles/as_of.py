@@ -2,15 +2,14 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 
+from sync_service.domain.durations import MICROSECOND
 from sync_service.domain.measures.contributions import Contribution
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.domain.trackers.state_changes import StateChange, in_order, reopened
-
-_LAST = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +30,7 @@ class IssuePast:
 
 def time_of_value(span: Span, now: datetime) -> datetime:
     """Return the time as of which a value is computed: now, or the last moment of a cycle that is over."""
-    return min(now, span.ends_at - _LAST)
+    return min(now, span.ends_at - MICROSECOND)
 
 
 def state_as_of(past: IssuePast, end: datetime) -> State | None:

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
+from sync_service.domain.durations import DAY
+
 MONDAY_TO_FRIDAY = frozenset(range(5))
 """Working days as `date.weekday` numbers them."""
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ The issues count with the links, weights and numbers of today; only their states
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from sync_service.domain.durations import DAY, MICROSECOND
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.contributions import (
     ClosedWhen,
@@ -23,9 +24,6 @@ from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.status import Span
 from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.domain.trackers.state_changes import StateChange
-
-DAY = timedelta(days=1)
-TICK = timedelta(microseconds=1)
 
 Key = tuple[State, ClosedWhen | None]
 """What contributions have in common that are summed together."""
@@ -71,7 +69,7 @@ def cycle_days(zone: ZoneInfo, first: date, last: date, now: datetime) -> list[C
     """Return the days of a cycle in a time zone, from its first to its last one, or to today."""
     last = min(last, now.astimezone(zone).date())
     days = [first + index * DAY for index in range((last - first).days + 1)]
-    return [CycleDay(one, _midnight(one, zone), min(_midnight(one + DAY, zone) - TICK, now)) for one in days]
+    return [CycleDay(one, _midnight(one, zone), min(_midnight(one + DAY, zone) - MICROSECOND, now)) for one in days]
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
+from sync_service.domain.durations import DAY, MICROSECOND
+
 
 class Status(StrEnum):
     """The status of a key result."""
@@ -60,12 +62,12 @@ class Span:
     @classmethod
     def of_days(cls, starts: date, ends: date, zone: tzinfo) -> "Span":
         """Return the span from the first day through the last one in a time zone."""
-        return cls(_midnight(starts, zone), _midnight(ends + timedelta(days=1), zone), zone)
+        return cls(_midnight(starts, zone), _midnight(ends + DAY, zone), zone)
 
     @property
     def days(self) -> int:
         """The number of days."""
-        return (self._day_of(self.ends_at - _TICK) - self._day_of(self.starts_at)).days + 1
+        return (self._day_of(self.ends_at - MICROSECOND) - self._day_of(self.starts_at)).days + 1
 
     def day_of(self, now: datetime) -> int:
         """Return the day of the cycle, the first is 1; 0 before it, and the last one after it."""
@@ -83,13 +85,10 @@ class Span:
 
     def freezes_at(self, grace_days: int = GRACE_DAYS) -> datetime:
         """Return when the numbers of the cycle become final: when the days of grace are over."""
-        return _midnight(self._day_of(self.ends_at - _TICK) + timedelta(days=grace_days + 1), self.zone)
+        return _midnight(self._day_of(self.ends_at - MICROSECOND) + timedelta(days=grace_days + 1), self.zone)
 
     def _day_of(self, at: datetime) -> date:
         return at.astimezone(self.zone).date()
-
-
-_TICK = timedelta(microseconds=1)
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

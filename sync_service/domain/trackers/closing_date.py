@@ -9,14 +9,13 @@ reopened, or closed for another reason, in between.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
+
+from sync_service.domain.durations import MICROSECOND
 
 MOST_KEPT = 16
 """Most snapshots of a closed issue whose dates are kept: the first one and the last ones."""
-
-TICK = timedelta(microseconds=1)
-"""A fetch that shows an issue open comes after every other snapshot of the same time, by this."""
 
 
 class ClosingSource(StrEnum):
@@ -50,14 +49,14 @@ class ClosingHistory:
     closed: tuple[ClosedSeen, ...] = ()
 
     def with_open(self, at: datetime, *, fetched: bool = False) -> "ClosingHistory":
-        """Note that the issue was open at a time."""
-        last = at + TICK if fetched else at
+        """Note that the issue was open at a time. A fetch is newer than what was seen at the same time."""
+        last = at + MICROSECOND if fetched else at
         open_at = last if self.open_at is None else max(last, self.open_at)
         return self if open_at == self.open_at else ClosingHistory(open_at, _kept(self.closed, open_at))
 
     def with_closed(self, seen: ClosedSeen, *, fetched: bool = False) -> "ClosingHistory":
         """Note that the issue was closed at a time. A fetch is newer than what was seen at the same time."""
-        open_at = seen.at if fetched and self.open_at == seen.at + TICK else self.open_at
+        open_at = seen.at if fetched and self.open_at == seen.at + MICROSECOND else self.open_at
         if seen.dated_anew and seen.dates and seen.dates[0] <= seen.at:
             open_at = seen.dates[0] if open_at is None else max(seen.dates[0], open_at)
         closed = _kept({*self.closed, seen}, open_at)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sync_service.domain.trackers.closing_date import TICK, ClosedSeen
+from sync_service.domain.durations import MICROSECOND
+from sync_service.domain.trackers.closing_date import ClosedSeen
 from sync_service.domain.trackers.issue import (
     MOVED,
     MULTI_VALUED_TERMS,
@@ -87,7 +88,7 @@ def is_outdated(issue: Issue, snapshot: Snapshot, received_at: datetime) -> bool
 
 def _without_later(issue: Issue, at: datetime) -> Issue:
     """Return an issue so that a snapshot of this time replaces its content and its details."""
-    before = at - TICK
+    before = at - MICROSECOND
     times: dict[str, Any] = {
         name: min(held, before) for name in _DETAIL_TIMES if (held := getattr(issue, name)) is not None
     }

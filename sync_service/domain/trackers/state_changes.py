@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
-from sync_service.domain.trackers.closing_date import TICK
+from sync_service.domain.durations import MICROSECOND
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.issue import Issue, with_fields
 from sync_service.domain.trackers.observations import CLOSED, Kind, Snapshot, State
@@ -93,9 +93,9 @@ class IssueStates:
     def with_last(self, state: State | None, at: datetime | None) -> "IssueStates":
         """Return the changes so that they end in the state that the newest snapshot shows, where they are not newer."""
         known = self.changes
-        if state is None or at is None or (known and (known[-1].state is state or known[-1].at > at + TICK)):
+        if state is None or at is None or (known and (known[-1].state is state or known[-1].at > at + MICROSECOND)):
             return self
-        last = max(at, known[-1].at + TICK) if known else at
+        last = max(at, known[-1].at + MICROSECOND) if known else at
         return self.with_seen([StateChange(last, state)])
 
     def _beside_history(self, seen: Iterable[StateChange]) -> list[StateChange]:
@@ -157,7 +157,7 @@ def _change_in(snapshot: Snapshot, *, fetched: bool) -> StateChange:
         return StateChange(closed, snapshot.state)
     if entered is not None:
         return StateChange(entered, snapshot.state)
-    return StateChange(seen_at + TICK if fetched and not is_closed else seen_at, snapshot.state)
+    return StateChange(seen_at + MICROSECOND if fetched and not is_closed else seen_at, snapshot.state)
 
 
 def _not_after(date: datetime | None, seen_at: datetime) -> datetime | None:

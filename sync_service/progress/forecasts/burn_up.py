@@ -4,11 +4,12 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.durations import DAY
 from sync_service.domain.forecasts.burn_up.amounts import WeekChanges, position_of
 from sync_service.domain.forecasts.goal import History, Position, exact, net_done
 from sync_service.domain.forecasts.samples import MOST_WEEKS as SAMPLED
@@ -25,8 +26,6 @@ from sync_service.store.okrs.team_settings import team_settings
 
 MOST_WEEKS = 26
 """Full weeks that are read: twelve that a forecast looks back to, and fourteen in which earlier ones were made."""
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from sync_service.store.okrs import key_results
 from sync_service.store.okrs.linked_issues import counts
 from sync_service.store.queue import fetch_requests
 from sync_service.store.tables import fetch_request, issue, link, live_connection, live_scope, poll, rule, scope
+from sync_service.store.trackers.scope_names import current_name
 
 OVERLAP = timedelta(minutes=5)
 """How far a run starts before the newest change of the last run, by the tracker's clock: its pages may lag.
@@ -66,7 +67,7 @@ def poll_scope(tx: Transaction, row: Row[Any]) -> PollScope:
     found = tx.execute(sa.select(live_scope).where(live_scope.c.id == row.scope_id)).one()
     return PollScope(
         id=found.id,
-        name=found.current_name or found.name,
+        name=current_name(found),
         external_id=found.external_id,
         covered=found.covered_at is not None,
     )

@@ -13,14 +13,13 @@ from sync_service.domain.measures.line import PastIssue
 from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.domain.trackers.state_changes import IssueStates, StateChange
 from sync_service.store.engine.database import among
-from sync_service.store.okrs import contributions
+from sync_service.store.okrs import contributions, steps
 from sync_service.store.tables import (
     check_in,
     contribution,
     history,
     issue,
     issue_state,
-    live_connection,
     live_scope,
     step_tick,
 )
@@ -103,16 +102,6 @@ def ticks(tx: Transaction, key_result_id: int) -> list[Tick]:
 
 def step_issues(tx: Transaction, references: Collection[str]) -> Mapping[str, Sequence[StateChange]]:
     """Return the known changes of the issues of steps, by their references (CONNECTION:KEY in any case)."""
-    if not references:
-        return {}
-    slug = sa.func.lower(live_connection.c.slug)
-    found: sa.Select[Any] = (
-        sa.select(*_COLUMNS, slug.label("connection"), issue.c.folded_key)
-        .join(live_connection, live_connection.c.id == issue.c.connection_id)
-        .where(issue.c.folded_key.in_([one.lower().partition(":")[2] for one in references]))
-        .where(issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
-    )
-    rows = {f"{row.connection}:{row.folded_key}": row for row in tx.execute(found)}
-    known = {one: rows[one.lower()] for one in references if one.lower() in rows}
+    known = steps.issue_rows(tx, references, _COLUMNS)
     states = issue_states.read(tx, {row.id for row in known.values()})
     return {one: _changes(states[row.id], row) for one, row in known.items()}

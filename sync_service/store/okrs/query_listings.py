@@ -40,7 +40,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The progress of a run. `cursor`: None at its start, END after its last page. `short`: why it is incomplete."""
+    """The progress of a run. `cursor`: None at its start, END after its last page.
+
+    `run_incomplete_reason`: why it misses issues, such as a list that does not end.
+    """
 
     number: int
     cursor: str | None

@@ -1,12 +1,13 @@
 """Steps of key results: those that a person ticked, and the states of their issues."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
+from sqlalchemy.engine import Row
 
 from sync_service.domain.measures.settings import Measure
 from sync_service.domain.trackers.observations import State
@@ -33,7 +34,9 @@ def read(tx: Transaction, measures: Mapping[int, Measure], *, until: Mapping[int
         before(t.c.key_result_id, t.c.at, until), t.c.undone_at.is_(None)
     )
     rows = tx.execute(ticked).all()
-    issues = _issues(tx, {step.issue for one in measures.values() for step in one.steps if step.issue})
+    references = {step.issue for one in measures.values() for step in one.steps if step.issue}
+    found = issue_rows(tx, references, [issue.c.id, issue.c.state])
+    issues = {one: StepIssue(row.id, State(row.state)) for one, row in found.items()}
     return {
         id_: (
             frozenset(row.step for row in rows if row.key_result_id == id_),
@@ -53,18 +56,20 @@ def before(
     return sa.or_(sa.false(), *(sa.and_(key_result_id.in_(some), at < time) for time, some in ids.items()))
 
 
-def _issues(tx: Transaction, references: Collection[str]) -> dict[str, StepIssue]:
-    """Return the issues that are known and not gone, by their references (CONNECTION:KEY in any case)."""
+def issue_rows(
+    tx: Transaction, references: Collection[str], columns: Iterable[sa.ColumnElement[Any]]
+) -> dict[str, Row[Any]]:
+    """Return columns of the issues that are known and not gone, by their references (CONNECTION:KEY in any case)."""
     if not references:
         return {}
     slug = sa.func.lower(live_connection.c.slug)
-    found = (
-        sa.select(slug.label("connection"), issue.c.folded_key, issue.c.id, issue.c.state)
+    found: sa.Select[Any] = (
+        sa.select(*columns, slug.label("connection"), issue.c.folded_key)
         .join(live_connection, live_connection.c.id == issue.c.connection_id)
         .where(issue.c.folded_key.in_([one.lower().partition(":")[2] for one in references]))
         .where(issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
     )
-    rows = {f"{row.connection}:{row.folded_key}": StepIssue(row.id, State(row.state)) for row in tx.execute(found)}
+    rows = {f"{row.connection}:{row.folded_key}": row for row in tx.execute(found)}
     return {one: rows[one.lower()] for one in references if one.lower() in rows}
 
 

@@ -22,7 +22,7 @@ SLACK = timedelta(seconds=5)
 BATCH = 2000
 """Rows of a table repaired in one transaction."""
 
-DAY = timedelta(hours=26)
+LONGEST_DAY = timedelta(hours=26)
 """The longest day of any time zone, plus an hour."""
 
 
@@ -36,14 +36,14 @@ class Waits:
 
 def _waits(settle: timedelta) -> Mapping[str, Waits]:
     others = {
-        "oauth_token": Waits(first=DAY, later=DAY),
+        "oauth_token": Waits(first=LONGEST_DAY, later=LONGEST_DAY),
         "fetch_request": Waits(later=due.LONGEST_POSTPONE),
         "poll": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_POSTPONE),
         "scheduled_task": Waits(first=due.LONGEST_POSTPONE, later=due.LONGEST_POSTPONE),
         "query_candidate": Waits(first=due.LEASE, later=due.LONGEST_POSTPONE),
         "query_listing": Waits(first=due.LONGEST_WAIT, later=due.LONGEST_POSTPONE),
-        "recompute": Waits(first=DAY, later=DAY),
-        "forecast": Waits(first=DAY, later=DAY),
+        "recompute": Waits(first=LONGEST_DAY, later=LONGEST_DAY),
+        "forecast": Waits(first=LONGEST_DAY, later=LONGEST_DAY),
         "write_back": Waits(first=write_slots.FARTHEST, later=due.LONGEST_POSTPONE),
         "write_back_round": Waits(first=due.LONGEST_WAIT),
         "notice": Waits(first=settle, later=settle + due.LONGEST_WAIT),

@@ -135,9 +135,9 @@ def refuse(tx: Transaction, connection_id: int, *, reason: str) -> None:
 def may_retry(tx: Transaction, connection_id: int, *, after: timedelta) -> bool:
     """Return whether one call may test a refused connection, once per `after`: no tracker says when it is fixed."""
     now = database_now(tx)
-    request_count = connection.c.retried_at
-    before_a_step_back = request_count > now + timedelta(minutes=1)
-    due_for_a_test = sa.and_(connection.c.id == connection_id, sa.or_(request_count <= now - after, before_a_step_back))
+    retried_at = connection.c.retried_at
+    before_a_step_back = retried_at > now + timedelta(minutes=1)
+    due_for_a_test = sa.and_(connection.c.id == connection_id, sa.or_(retried_at <= now - after, before_a_step_back))
     return tx.execute(sa.update(connection).where(due_for_a_test).values(retried_at=now)).rowcount == 1
 
 

@@ -20,8 +20,8 @@ from sync_service.store.engine.database import (
 )
 from sync_service.store.queue import due
 
-LARGE = 1024 * 1024
-"""Bytes of a body that is large."""
+LARGE_BODY = 1024 * 1024
+"""A body of more bytes is large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def store(engine: Engine, received: Sequence[ReceivedDelivery]) -> None:
 
 def _close_after(tx: Transaction, received: Sequence[ReceivedDelivery]) -> None:
     """Close the database connection after a large body: SQLite keeps what a statement was last given, in each one."""
-    if any(len(one.body) > LARGE for one in received):
+    if any(len(one.body) > LARGE_BODY for one in received):
         tx.detach()
 
 

@@ -12,6 +12,7 @@ from sync_service.store.queue import relink_requests
 from sync_service.store.tables import live_scope, scope
 from sync_service.store.trackers import connection_alerts, known_keys
 from sync_service.store.trackers.outcomes import ignored
+from sync_service.store.trackers.scope_names import current_name
 
 _Report = ScopeSeen | AccountSeen
 
@@ -31,7 +32,7 @@ def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, rece
     rows = tx.execute(
         sa.select(live_scope).where(live_scope.c.connection_id == connection_id).order_by(live_scope.c.id)
     ).all()
-    owned_rows = [row for row in rows if _present_name(row).lower().partition("/")[0] in names and "/" in row.name]
+    owned_rows = [row for row in rows if current_name(row).lower().partition("/")[0] in names and "/" in row.name]
     if not owned_rows:
         return ignored(f"no repository of {seen.was or seen.name} is watched")
     return "; ".join(
@@ -40,29 +41,25 @@ def note_account(tx: Transaction, connection_id: int, seen: AccountSeen, *, rece
     )
 
 
-def present_name(tx: Transaction, connection_id: int, external_id: str) -> str | None:
-    """Return the present name of a watched scope, by its id at the tracker; None when it is not watched."""
+def find_current_name(tx: Transaction, connection_id: int, external_id: str) -> str | None:
+    """Return the current name of a watched scope, by its id at the tracker; None when it is not watched."""
     mine = sa.and_(live_scope.c.connection_id == connection_id, live_scope.c.external_id == external_id)
     row = tx.execute(sa.select(live_scope).where(mine)).one_or_none()
-    return None if row is None else _present_name(row)
-
-
-def _present_name(row: Row[Any]) -> str:
-    return str(row.current_name or row.name)
+    return None if row is None else current_name(row)
 
 
 def _with_owner(owner: str, row: Row[Any]) -> str:
-    return f"{owner}/{_present_name(row).partition('/')[2]}"
+    return f"{owner}/{current_name(row).partition('/')[2]}"
 
 
 def _save(tx: Transaction, row: Row[Any], seen: _Report, *, name: str, received_at: datetime) -> str:
     """Save a scope's name and whether it can be watched; return what changed, as text."""
-    renamed = bool(name) and name.lower() != _present_name(row).lower()
+    renamed = bool(name) and name.lower() != current_name(row).lower()
     changes: dict[str, Any] = {"current_name": None if name.lower() == row.name.lower() else name} if renamed else {}
     texts = [f"is now called {name}"] if renamed else []
     if renamed and row.external_id is not None:
-        known_keys.record_scope_name(tx, row.connection_id, external_id=row.external_id, name=_present_name(row))
-        relink_requests.rename(tx, row.connection_id, scope=row.external_id, was=_present_name(row), now=name)
+        known_keys.record_scope_name(tx, row.connection_id, external_id=row.external_id, name=current_name(row))
+        relink_requests.rename(tx, row.connection_id, scope=row.external_id, was=current_name(row), now=name)
     if seen.gone or seen.returned:
         at = seen.at or received_at
         if row.gone_for_good:

@@ -28,6 +28,7 @@ from sync_service.store.tables import (
     scope_move,
 )
 from sync_service.store.trackers import issue_copies, scope_removal, siblings
+from sync_service.store.trackers.scope_names import current_name
 
 CHUNK = 500
 """Issues copied in one transaction."""
@@ -120,7 +121,7 @@ def watch(tx: Transaction, move: Row[Any]) -> None:
     tx.execute(sa.insert(scope).values(row))
     issue_copies.copy_terms(tx, theirs.connection_id, move.connection_id)
     issue_copies.copy_former_names(tx, theirs, move.connection_id)
-    present = theirs.current_name or theirs.name
+    present = current_name(theirs)
     if theirs.external_id is not None and present.casefold() != move.name.casefold():
         mine = sa.and_(scope.c.connection_id == move.connection_id, scope.c.name == move.name)
         tx.execute(sa.update(scope).where(mine).values(current_name=present))

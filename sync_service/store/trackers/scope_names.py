@@ -1,7 +1,7 @@
 """Names of watched scopes, which can change hands: a repository is renamed, and another one takes its old name.
 
 A scope is watched by its id. Its configured name only says which one was meant when it was first seen, so a name may
-belong to another one later. Where a file or a page names both, each name means what is called so at present.
+belong to another one later. Where a file or a page names both, each name means the scope that has it now.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -23,9 +23,9 @@ Seen = tuple[int, ScopeRef]
 
 
 def bind(tx: Transaction, seen: Collection[Seen], *, renamed: Collection[Seen] = ()) -> None:
-    """Store the tracker's id of each watched scope so far known only by name; match by its present name.
+    """Store the tracker's id of each watched scope so far known only by name; match by its current name.
 
-    `renamed` are those of `seen` that the tracker reported with their present name. Siblings learn the same.
+    `renamed` are those of `seen` that the tracker reported with their current name. Siblings learn the same.
     """
     everybody = siblings.all_of(tx, {connection_id for connection_id, _ in seen})
     seen, renamed = ({(one, ref) for id_, ref in some for one in everybody[id_]} for some in (seen, renamed))
@@ -44,7 +44,7 @@ def bind(tx: Transaction, seen: Collection[Seen], *, renamed: Collection[Seen] =
 def watch(tx: Transaction, connection_id: int, wanted: Sequence[str], *, covered_at: datetime | None) -> Sequence[str]:
     """Watch the wanted scopes; return the names of those that are new. The others stay, until they are removed.
 
-    A new name that a watched scope has at present is that scope, with all that is known of it. New scopes are covered
+    A new name that a watched scope has now means that scope, with all that is known of it. New scopes are covered
     since `covered_at`.
     """
     rows = _rows(tx, {connection_id})
@@ -61,13 +61,13 @@ def watch(tx: Transaction, connection_id: int, wanted: Sequence[str], *, covered
 
 
 def other_holder(tx: Transaction, scope_id: int, external_id: str) -> str | None:
-    """Return the present name of another watched scope of the same connection with this id; None when there is none."""
+    """Return the current name of another watched scope of the same connection with this id; None when there is none."""
     mine = sa.select(live_scope.c.connection_id).where(live_scope.c.id == scope_id).scalar_subquery()
     others = sa.and_(
         live_scope.c.connection_id == mine, live_scope.c.external_id == external_id, live_scope.c.id != scope_id
     )
     row = tx.execute(sa.select(live_scope).where(others).order_by(live_scope.c.id)).first()
-    return None if row is None else _present(row)
+    return None if row is None else current_name(row)
 
 
 def never_named(tx: Transaction) -> Sequence[tuple[str, str]]:
@@ -91,7 +91,8 @@ def _rows(tx: Transaction, connection_ids: Collection[int]) -> Sequence[Row[Any]
     ).all()
 
 
-def _present(row: Row[Any]) -> str:
+def current_name(row: Row[Any]) -> str:
+    """Return the name that a scope has now, of a row with its configured and its current name."""
     return str(row.current_name or row.name)
 
 
@@ -110,7 +111,7 @@ def _taken(rows: Iterable[Row[Any]], renamed: Collection[Seen]) -> Iterable[tupl
     holders = {(row.connection_id, row.external_id): row for row in rows if row.external_id is not None}
     for connection_id, ref in sorted(renamed, key=_by_id):
         holder = holders.get((connection_id, ref.id))
-        if holder is not None and folded(_present(holder)) != folded(ref.name):
+        if holder is not None and folded(current_name(holder)) != folded(ref.name):
             namesake = unknown.pop((connection_id, folded(ref.name)), None)
             if namesake is not None:
                 yield holder, namesake
@@ -125,7 +126,7 @@ def _bound(rows: Sequence[Row[Any]], seen: Collection[Seen]) -> Iterable[tuple[R
         if (connection_id, ref.id) not in held
     }
     for row in rows:
-        external_id = found.get((row.connection_id, folded(_present(row)))) if row.external_id is None else None
+        external_id = found.get((row.connection_id, folded(current_name(row)))) if row.external_id is None else None
         if external_id is not None:
             yield row, external_id
 
@@ -135,9 +136,9 @@ def _by_id(one: Seen) -> tuple[int, str]:
 
 
 def _exchange_names(tx: Transaction, holder: Row[Any], namesake: Row[Any]) -> None:
-    """Exchange two configured names. The rename is noted later: until then the old name stays the present one."""
+    """Exchange two configured names. The rename is noted later: until then the old name stays the current one."""
     tx.execute(sa.update(scope).where(scope.c.id == namesake.id).values(name=_free_name(namesake)))
-    new = {"name": namesake.name, "current_name": _present(holder)}
+    new = {"name": namesake.name, "current_name": current_name(holder)}
     tx.execute(sa.update(scope).where(scope.c.id == holder.id).values(new))
     tx.execute(sa.update(scope).where(scope.c.id == namesake.id).values(name=holder.name))
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 """Returns the next ASGI message of a request."""
 
-LARGE = 256 * 1024
+MOST_IN_MEMORY = 256 * 1024
 """Bytes of the largest body that is kept in memory while it arrives."""
 
 LARGEST_FORM = 1024 * 1024
@@ -43,7 +43,7 @@ class RequestBody:
         """
         if announced.isdecimal() and int(announced[:20]) > limit:
             raise TooLarge
-        content = tempfile.SpooledTemporaryFile(max_size=LARGE)  # noqa: SIM115  # it is closed with the request
+        content = tempfile.SpooledTemporaryFile(max_size=MOST_IN_MEMORY)  # noqa: SIM115  # it is closed with the request
         try:
             await self._read_into(content, limit, grown)
         except BaseException:

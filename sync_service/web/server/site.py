@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sync_service.web.server.body import LARGE, Disconnected, Receive, RequestBody, TooLarge, has_many_fields
+from sync_service.web.server.body import MOST_IN_MEMORY, Disconnected, Receive, RequestBody, TooLarge, has_many_fields
 from sync_service.web.server.change_answers import ChangeAnswers
 from sync_service.web.server.client_address import client_address, client_network
 from sync_service.web.server.environ import Headers, Scope, environ_of, headers_of
@@ -131,7 +131,7 @@ class Site:
 
     async def _environ(self, scope: Scope, headers: Headers, body: RequestBody, holder: Holder) -> "WSGIEnvironment":
         def grown(size: int) -> None:
-            self._held.add(holder, size if body.size <= LARGE else size // DISK_SHARE)
+            self._held.add(holder, size if body.size <= MOST_IN_MEMORY else size // DISK_SHARE)
 
         announced = headers.get("content-length", "")
         try:

@@ -15,7 +15,7 @@ from sync_service.web.server.response import Response
 SPARE = 2
 """Threads beyond those that one client may have, for all others."""
 
-LARGE = 1024 * 1024
+LARGE_REQUEST = 1024 * 1024
 """A body of more bytes is large: its request waits until no other large one runs, because each copy costs memory."""
 
 
@@ -31,7 +31,7 @@ class Job:
     @property
     def is_large(self) -> bool:
         """Whether the body is large."""
-        return self.size > LARGE
+        return self.size > LARGE_REQUEST
 
 
 @dataclass(slots=True)

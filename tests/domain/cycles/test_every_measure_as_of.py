@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sync_service.domain.cycles.as_of import IssuePast, contribution_as_of, state_as_of, time_of_value
+from sync_service.domain.durations import MICROSECOND
 from sync_service.domain.measures.calendar import Calendar
 from sync_service.domain.measures.compute import compute
 from sync_service.domain.measures.contributions import Contribution
@@ -33,7 +34,6 @@ from tests.domain.measures.oracle import Case, PlainIssue
 from tests.support.run_scope import LONG
 
 HOUR = timedelta(hours=1)
-TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +161,7 @@ def test_every_measure_as_of_the_end_is_what_a_person_computes_from_what_was_kno
     span = Span(drawn.starts_at, drawn.ends_at, drawn.zone)
     issues = [issue_of(random, span.ends_at) for _ in range(random.choice([1, 2, 4, 8]))]
     at = time_of_value(span, span.ends_at + 30 * HOUR)
-    assert at == span.ends_at - TICK
+    assert at == span.ends_at - MICROSECOND
     plain = [one for shown in issues if (one := played(shown, span.ends_at)) is not None]
     case = replace(drawn, issues=plain, at=at, known_since=None, ever_linked=True)
     measure = measure_of(case)

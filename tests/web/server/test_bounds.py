@@ -12,7 +12,7 @@ from sync_service.web.server.client_address import client_address, client_networ
 from sync_service.web.server.held_bytes import HeldBytes
 from sync_service.web.server.open_connections import OpenConnections
 from sync_service.web.server.response import Response, text_response
-from sync_service.web.server.threads import LARGE, SPARE, Job, RequestThreads
+from sync_service.web.server.threads import LARGE_REQUEST, SPARE, Job, RequestThreads
 from tests.support.run_async import run_async
 from tests.support.wait_until import until
 
@@ -172,7 +172,7 @@ def test_large_bodies_run_one_after_the_other() -> None:
 
     async def scenario(threads: RequestThreads) -> None:
         gate = Gate()
-        large = [threads.submit(f"client {number}", LARGE + 1, gate.job("large")) for number in range(3)]
+        large = [threads.submit(f"client {number}", LARGE_REQUEST + 1, gate.job("large")) for number in range(3)]
         small = threads.submit("client 0", 1, lambda: OK)
         assert await asyncio.wait_for(small.answer, 10) is OK
         assert gate.started == ["large"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync_service.web.server import site as site_module
-from sync_service.web.server.body import LARGE, MOST_FIELDS
+from sync_service.web.server.body import MOST_FIELDS, MOST_IN_MEMORY
 from sync_service.web.server.environ import TOO_LARGE, environ_of, headers_of, path_of
 from sync_service.web.server.site import ABORT, Site
 from tests.support.run_async import run_async
@@ -15,7 +15,7 @@ from tests.support.run_async import run_async
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-LIMIT = 2 * LARGE
+LIMIT = 2 * MOST_IN_MEMORY
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
 
 
@@ -90,7 +90,7 @@ def site(echo: Echo) -> Site:
     return Site(echo, threads=2, limit=lambda _path: LIMIT)
 
 
-@pytest.mark.parametrize("size", [0, 10, LARGE + 1, LIMIT])
+@pytest.mark.parametrize("size", [0, 10, MOST_IN_MEMORY + 1, LIMIT])
 def test_a_body_arrives_whole(site: Site, echo: Echo, size: int) -> None:
     """Whether it is kept in memory or on the disk; its length is known."""
     body = b"x" * size
