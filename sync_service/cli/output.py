@@ -23,12 +23,12 @@ from sync_service.web.api import models
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """The status of the service. `workers` None: Redis does not answer. `parts` None: no `okr-sync up` runs here."""
+    """The status of the service. `workers` None: Redis does not answer. `processes` None: no `okr-sync up` runs."""
 
     connections: Sequence[ConnectionView]
     waiting: Sequence[Backlog]
     workers: int | None
-    parts: Sequence[ProcessView] | None
+    processes: Sequence[ProcessView] | None
 
 
 def status_json(found: StatusReport) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def status_json(found: StatusReport) -> dict[str, Any]:
         "rows": [asdict(one) for one in found.waiting],
         "redis": "away" if found.workers is None else "ok",
         "workers": found.workers,
-        "parts": None if found.parts is None else [_process_form(process) for process in found.parts],
+        "processes": None if found.processes is None else [_process_form(process) for process in found.processes],
     }
 
 
@@ -87,10 +87,14 @@ def status_lines(found: StatusReport) -> Iterator[str]:
         yield "Redis does not answer: the clock does the work meanwhile, some seconds later than usual"
     else:
         yield f"Workers: {found.workers}" + ("" if found.workers else "; start one: okr-sync worker")
-    if found.parts is not None:
+    if found.processes is not None:
         yield ""
-        yield "Processes of okr-sync up" if found.parts else "okr-sync up runs; the status of its processes is unknown"
-        yield from (_process_line(process) for process in found.parts)
+        yield (
+            "Processes of okr-sync up"
+            if found.processes
+            else "okr-sync up runs; the status of its processes is unknown"
+        )
+        yield from (_process_line(process) for process in found.processes)
 
 
 def _process_line(process: ProcessView) -> str:

@@ -61,7 +61,7 @@ def _run_scheduled_tasks(services: Services, connection_ids: list[int]) -> list[
         with reading(services.engine) as tx:
             found = scheduled_tasks.read(tx, connection_ids)
         if not any(one.lease is not None or one.is_due for one in found):
-            return [one for one in found if one.name != scheduled_tasks.CALLER]
+            return [one for one in found if one.name != scheduled_tasks.ADD_TASKS]
         if not services.drains.by_table["scheduled_task"]():
             time.sleep(PAUSE_SECONDS)
 

@@ -75,7 +75,7 @@ class WebhookReceiver:
             log.warning("a delivery is too large", connection=slug, size=len(post.body))
             return Receipt.TOO_LARGE
         connector = self.connectors[connection.kind]
-        if not connection.hears_webhooks:
+        if not connection.receives_webhooks:
             log.error("a delivery can't be verified: the connection has no webhook secret", connection=slug)
             return Receipt.UNABLE
         if not connector.verify(post, connection.secrets, connection.view.client):

@@ -21,7 +21,7 @@ from sync_service.runtime.supervisor import ProcessStatus
 log = structlog.get_logger(__name__)
 
 LOCK_FILE = "up.lock"
-STATUS_FILE = "parts.json"
+STATUS_FILE = "processes.json"
 
 LOCK_SECONDS = 0.2
 """How long a start tries to get the lock: a process that only checks the lock holds it for a moment."""

@@ -69,7 +69,7 @@ LARGE_DELIVERY = "large-delivery"
 
 
 class _Common(TypedDict):
-    """What all services need that know the trackers."""
+    """The arguments that all services with calls to trackers have in common."""
 
     engine: Engine
     connectors: Mapping[str, Connector]
@@ -88,13 +88,13 @@ def build(settings: Settings, *, now: Now = utc_now, patience: float = BUSY_SECO
     engine = open_database(settings.database_url, patience=patience, zone=settings.zone)
     sealer = Sealer(settings.secret_keys())
     connections = Connections(engine=engine, sealer=sealer, base_url=settings.base_url)
-    parts = _Common(engine=engine, connectors=load_connectors(), connections=connections, now=now)
+    common = _Common(engine=engine, connectors=load_connectors(), connections=connections, now=now)
     outbox = Outbox(sealer=sealer, mail_from=settings.mail_from, base_url=settings.base_url)
     redis = open_redis(settings)
     by_table = {
-        **_tracker_drains(settings, parts, sealer=sealer),
+        **_tracker_drains(settings, common, sealer=sealer),
         **_mail_drains(settings, outbox, engine=engine, now=now),
-        **_write_drains(settings, parts),
+        **_write_drains(settings, common),
     }
     return Services(
         settings=settings,
@@ -102,10 +102,10 @@ def build(settings: Settings, *, now: Now = utc_now, patience: float = BUSY_SECO
         engine=engine,
         redis=redis,
         sealer=sealer,
-        connectors=parts["connectors"],
+        connectors=common["connectors"],
         connections=connections,
         wakeup=Wakeup(redis),
-        receive=WebhookReceiver(**parts),
+        receive=WebhookReceiver(**common),
         outbox=outbox,
         drains=Drains(engine=engine, by_table=by_table),
     )
@@ -117,13 +117,13 @@ def open_redis(settings: Settings) -> Redis:
     return Redis.from_url(url, socket_connect_timeout=REDIS_SECONDS, health_check_interval=30)
 
 
-def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Mapping[str, Drain]:
-    engine, connectors, now = parts["engine"], parts["connectors"], parts["now"]
+def _tracker_drains(settings: Settings, common: _Common, *, sealer: Sealer) -> Mapping[str, Drain]:
+    engine, connectors, now = common["engine"], common["connectors"], common["now"]
     settle = timedelta(seconds=settings.settle_seconds)
     # Calls to trackers run in a thread of their own (call_thread.py): it shares no cache with the main one.
     ruleset_cache, ruleset_cache_of_calls = RulesetCache(), RulesetCache()
-    applier = UpdateApplier(**parts, ruleset_cache=ruleset_cache_of_calls, settle=settle)
-    matcher = QueryMatcher(**parts, ruleset_cache=ruleset_cache_of_calls, settle=settle)
+    applier = UpdateApplier(**common, ruleset_cache=ruleset_cache_of_calls, settle=settle)
+    matcher = QueryMatcher(**common, ruleset_cache=ruleset_cache_of_calls, settle=settle)
     relinker = Relinker(
         engine=engine,
         settle=settle,
@@ -133,12 +133,12 @@ def _tracker_drains(settings: Settings, parts: _Common, *, sealer: Sealer) -> Ma
     )
     return {
         "delivery": UpdateApplier(
-            **parts, ruleset_cache=ruleset_cache, settle=settle, large_lock=settings.data_dir / LARGE_DELIVERY
+            **common, ruleset_cache=ruleset_cache, settle=settle, large_lock=settings.data_dir / LARGE_DELIVERY
         ).drain,
-        "oauth_token": TokenRefresher(**parts, sealer=sealer).drain,
-        "fetch_request": IssueFetcher(**parts, applier=applier).drain,
-        "poll": ScopePoller(**parts, applier=applier).drain,
-        "scheduled_task": TaskRunner(**parts).drain,
+        "oauth_token": TokenRefresher(**common, sealer=sealer).drain,
+        "fetch_request": IssueFetcher(**common, applier=applier).drain,
+        "poll": ScopePoller(**common, applier=applier).drain,
+        "scheduled_task": TaskRunner(**common).drain,
         "query_candidate": matcher.drain,
         "query_listing": QueryLister(matcher=matcher, applier=applier).drain,
         "rule_revision": relinker.drain_revisions,
@@ -159,6 +159,6 @@ def _mail_drains(settings: Settings, outbox: Outbox, *, engine: Engine, now: Now
     }
 
 
-def _write_drains(settings: Settings, parts: _Common) -> Mapping[str, Drain]:
-    writer = NoteWriter(**parts, base_url=settings.base_url)
+def _write_drains(settings: Settings, common: _Common) -> Mapping[str, Drain]:
+    writer = NoteWriter(**common, base_url=settings.base_url)
     return {"write_back": writer.drain, "write_back_round": writer.drain_rounds}

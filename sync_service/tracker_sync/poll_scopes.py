@@ -198,7 +198,7 @@ class ScopePoller:
                 tx,
                 poll,
                 row,
-                wait=INTERVAL if connection.hears_webhooks else INTERVAL_WITHOUT_WEBHOOKS,
+                wait=INTERVAL if connection.receives_webhooks else INTERVAL_WITHOUT_WEBHOOKS,
                 outcome=outcome,
                 cursor=None,
                 since=run.newest - polls.OVERLAP if run.newest else run.since,

@@ -24,7 +24,7 @@ from sync_service.tracker_sync.read_histories import HistoryReader
 
 log = structlog.get_logger(__name__)
 
-CALL_INTERVAL = timedelta(hours=1)
+ADD_INTERVAL = timedelta(hours=1)
 """How often we check whether a connection has other tasks than before."""
 
 SHORTEST_WAIT = timedelta(seconds=1)
@@ -61,7 +61,7 @@ class TaskRunner:
             self._policy.settle(row, "there are no credentials to call with, or the tracker has no scheduled tasks")
             return
         intervals = _intervals(connector, connection)
-        if row.name == scheduled_tasks.CALLER:
+        if row.name == scheduled_tasks.ADD_TASKS:
             self._add_tasks(row, intervals)
         elif row.name not in intervals:
             self._policy.settle(row, "the connection no longer has this task")
@@ -77,7 +77,7 @@ class TaskRunner:
         with writing(self.engine) as tx:
             scheduled_tasks.add(tx, row.connection_id, intervals)
             outcome = ", ".join(sorted(intervals)) or "none"
-            due.release(tx, scheduled_task, row, wait=CALL_INTERVAL, outcome=outcome, ran_at=database_now(tx))
+            due.release(tx, scheduled_task, row, wait=ADD_INTERVAL, outcome=outcome, ran_at=database_now(tx))
 
     def _call(self, row: Row[Any], connection: Configured, connector: _TaskConnector, interval: timedelta) -> None:
         with reading(self.engine) as tx:

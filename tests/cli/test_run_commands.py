@@ -119,13 +119,13 @@ def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, direc
         until(lambda: current(run) == 100, "the closed issue counts")
         found = json.loads(run("status", "--json").stdout)
         assert found["workers"] == 1
-        assert [(process["name"], process["deaths"]) for process in found["parts"]] == [
+        assert [(process["name"], process["deaths"]) for process in found["processes"]] == [
             ("redis", 0),
             ("web", 0),
             ("worker 1", 0),
             ("clock", 0),
         ]
-        assert f"web         running as process {found['parts'][1]['pid']} since" in run("status").stdout
+        assert f"web         running as process {found['processes'][1]['pid']} since" in run("status").stdout
         text = run("explain", "KR-1").stdout
         assert "done     acme/checkout#1  Pay by card" in text
         assert "closed as done, by ana (delivery delivery-closed)" in text

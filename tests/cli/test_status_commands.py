@@ -84,16 +84,16 @@ def test_status_shows_the_processes(
     usual = {"pid": None, "runs_for": 0.0, "starts_in": 0.0, "deaths": 0, "code": None, "reason": ""}
     with hold_instance_lock(directory / "var"):
         assert "the status of its processes is unknown" in run("status").stdout
-        assert json.loads(run("status", "--json").stdout)["parts"] == []
+        assert json.loads(run("status", "--json").stdout)["processes"] == []
         write_process_status(
             directory / "var",
             [ProcessStatus(name="web", **usual | columns)],
             now=datetime(2026, 11, 24, 12, tzinfo=UTC),
         )
         assert line in run("status").stdout
-        (shown,) = json.loads(run("status", "--json").stdout)["parts"]
+        (shown,) = json.loads(run("status", "--json").stdout)["processes"]
         assert shown["reason"] == columns.get("reason")
-    assert json.loads(run("status", "--json").stdout)["parts"] is None
+    assert json.loads(run("status", "--json").stdout)["processes"] is None
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due, scheduled_tasks
-from sync_service.tracker_sync.scheduled_tasks import CALL_INTERVAL, TaskRunner
+from sync_service.tracker_sync.scheduled_tasks import ADD_INTERVAL, TaskRunner
 from tests.flows.harness import ServicesHarness
 from tests.support.config_file import GITHUB, okrs
 
@@ -112,7 +112,7 @@ def test_each_scheduled_task_runs_and_is_due_again(harness: ScheduledTaskHarness
     assert (row.outcome, row.memory, row.settled_at, row.attempts) == ("swept", "broom", None, 0)
     assert row.ran_at is not None
     assert harness.waits() == approximately(timedelta(minutes=10))
-    assert harness.waits(scheduled_tasks.CALLER) == approximately(CALL_INTERVAL)
+    assert harness.waits(scheduled_tasks.ADD_TASKS) == approximately(ADD_INTERVAL)
     harness.hurry()
     harness.run()
     assert harness.connector.ran[1:] == [("sweep", scopes, "broom")]

@@ -51,9 +51,9 @@ class Gone(ConnectorError):
 class ResolvedTo(ConnectorError):
     """The requested identity is only another id of an issue: fetch that issue, by its identity, instead."""
 
-    def __init__(self, look: FetchNeeded) -> None:
-        super().__init__(f"it is {look.key}")
-        self.fetch = look
+    def __init__(self, fetch: FetchNeeded) -> None:
+        super().__init__(f"it is {fetch.key}")
+        self.fetch = fetch
 
 
 class Refused(ConnectorError):

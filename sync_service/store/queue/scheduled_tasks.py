@@ -15,8 +15,8 @@ from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine.database import DatabaseNow, insert_or_skip
 from sync_service.store.tables import live_connection, live_scope, scheduled_task
 
-CALLER = ""
-"""The name of the row that creates the others."""
+ADD_TASKS = ""
+"""The name of the task that adds the others."""
 
 READ_HISTORIES = "read histories"
 """The name of the task that reads the histories of linked issues."""
@@ -24,7 +24,7 @@ READ_HISTORIES = "read histories"
 
 def ensure(tx: Transaction, connection_id: int) -> None:
     """Make all scheduled tasks of a connection due now; create those that are missing."""
-    add(tx, connection_id, [CALLER])
+    add(tx, connection_id, [ADD_TASKS])
     hurry(tx, connection_id)
 
 
@@ -59,7 +59,7 @@ def hurry_one(tx: Transaction, connection_id: int, name: str) -> None:
 
 
 def watched_scopes(tx: Transaction, connection_id: int) -> list[ScopeRef]:
-    """Return the scopes of a connection with their present names; an unknown id is an empty string."""
+    """Return the scopes of a connection with their current names; an unknown id is an empty string."""
     mine = sa.select(live_scope).where(live_scope.c.connection_id == connection_id).order_by(live_scope.c.name)
     return [ScopeRef(row.external_id or "", row.current_name or row.name) for row in tx.execute(mine)]
 

@@ -43,7 +43,7 @@ class Configured:
     refresh_stopped: bool = False
 
     @property
-    def hears_webhooks(self) -> bool:
+    def receives_webhooks(self) -> bool:
         """Return whether there is a secret to verify deliveries with."""
         return bool(self.secrets or self.view.client)
 

@@ -95,11 +95,11 @@ class ConnectionPage:
     incomplete: tuple[tuple[str, str], ...]
 
     @property
-    def webhook(self) -> Literal["heard", "forged", "silent"]:
+    def webhook(self) -> Literal["accepted", "rejected", "none"]:
         """Return what came last: a delivery, a rejected delivery, or nothing."""
         if self.rejected and (self.newest_delivery is None or self.newest_delivery.at < self.rejected.at):
-            return "forged"
-        return "heard" if self.newest_delivery else "silent"
+            return "rejected"
+        return "accepted" if self.newest_delivery else "none"
 
     @property
     def gone(self) -> Sequence[ScopeLine]:

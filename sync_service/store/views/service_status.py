@@ -71,7 +71,7 @@ def connection_views(tx: Transaction) -> list[ConnectionView]:
         scopes[row.connection_id].append(ScopeView(row.name, row.covered_at is not None, row.gone_reason))
     tasks: dict[int, list[ScheduledTaskView]] = defaultdict(list)
     for row in scheduled_tasks.read(tx):
-        if row.name != scheduled_tasks.CALLER:
+        if row.name != scheduled_tasks.ADD_TASKS:
             tasks[row.connection_id].append(ScheduledTaskView(row.name, row.ran_at, row.outcome))
     moves = moving_scopes(tx)
     can_call = has_credentials().label("can_call")

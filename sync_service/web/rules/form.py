@@ -61,7 +61,7 @@ def show_form(
         errors=errors or FormErrors(),
         overtaken=overtaken,
         choices=choices,
-        promise=preview_draft(tx, choices, drafted, rule.slug if rule else None) if may_change else None,
+        content=preview_draft(tx, choices, drafted, rule.slug if rule else None) if may_change else None,
         **builder(tx, choices, drafted),
     )
 

@@ -158,8 +158,8 @@ def preview() -> ResponseReturnValue:
     drafted = read_draft(request.form)
     with reading(services().engine) as tx:
         editing = request.form.get("editing") or None
-        promised = preview_draft(tx, Choices.read(tx), drafted, editing)
-    return render_template("rule_preview_answer.html", draft=drafted, promise=promised, editing=editing)
+        content = preview_draft(tx, Choices.read(tx), drafted, editing)
+    return render_template("rule_preview_answer.html", draft=drafted, content=content, editing=editing)
 
 
 def _find(tx: Connection, slug: str) -> RuleView:
