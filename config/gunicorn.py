@@ -79,7 +79,7 @@ def gunicorn_options(settings: Settings, *, bound: int) -> dict[str, Any]:
         "secure_scheme_headers": {},
         # With the heartbeat file on a slow disk, gunicorn would kill healthy workers.
         "worker_tmp_dir": str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None,
-        # Its control socket would be a second, unprotected entrance, in the home directory.
+        # Its control socket, in the home directory, would be a second way to control it, without protection.
         "control_socket_disable": True,
         "asgi_loop": "asyncio",
         "asgi_lifespan": "off",

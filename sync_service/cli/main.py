@@ -79,7 +79,7 @@ class Commands(click.Group):
         return next(command for command in commands if command.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. No error that it prints has a password of our settings."""
+        """Run the command; cut passwords out of the errors that it prints."""
         try:
             return self._invoke(ctx)
         except click.ClickException as error:

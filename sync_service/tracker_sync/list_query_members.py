@@ -204,7 +204,7 @@ class QueryLister:
         log.info("listed a query", rule=revision.rule_slug, outcome=outcome, incomplete_reason=reason)
 
     def _wait_in_long_list(self, row: Row[Any], revision: Row[Any], run: Run) -> None:
-        """Let the tracker rest in a very long list; the run goes on at its cursor."""
+        """Pause in a very long list, to spare the tracker; the run continues later at its cursor."""
         outcome = f"{run.seen} members seen so far; {LONG}, so it goes on later"
         with writing(self.matcher.engine) as tx:
             query_listings.note_incomplete(tx, revision, LONG)

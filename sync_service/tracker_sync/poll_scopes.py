@@ -216,7 +216,7 @@ class ScopePoller:
             self._stop(tx, row, f"{run.seen} issues seen; {reason}", stopped_reason=reason, cursor=None)
 
     def _wait_in_long_list(self, row: Row[Any], run: "_Progress") -> None:
-        """Let the tracker rest in a very long list; the run goes on at its cursor."""
+        """Pause in a very long list, to spare the tracker; the run continues later at its cursor."""
         outcome = f"{run.seen} issues seen so far; {LONG}, so it goes on later"
         with writing(self.engine) as tx:
             self._stop(tx, row, outcome, stopped_reason=LONG, listing=run.listing.waited().stored())

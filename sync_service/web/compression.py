@@ -1,7 +1,7 @@
 """Compression of responses: pages and JSON as they are sent, static files once.
 
-Compressed pages give no secret away by their length (BREACH): what a request can choose is on pages beside a CSRF
-token, but its signature is new every second, and the session is only in the cookie.
+The length of a compressed page reveals no secret (BREACH): pages show values from the request beside a CSRF token, but
+the token's signature changes every second, and the session is only in the cookie.
 """
 
 from flask import Flask, Request, Response, request

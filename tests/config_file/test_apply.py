@@ -101,14 +101,14 @@ def test_a_scope_written_as_an_address_is_stored_by_its_name(harness: ConfigHarn
     assert harness.apply(written).changes == ()
 
 
-def test_a_scope_that_was_not_heard_of_while_others_were_gives_a_warning(harness: ConfigHarness) -> None:
+def test_a_scope_that_nothing_named_while_others_were_named_gives_a_warning(harness: ConfigHarness) -> None:
     """Its name may have a typing error."""
     two = replace(EXAMPLE, ("[acme/checkout]", "[acme/checkout, acme/chekcout]"))
     assert harness.apply(two).warnings == ()
     assert harness.apply(two).warnings == ()
     with writing(harness.engine) as tx:
         tx.execute(sa.update(t.scope).where(t.scope.c.name == "acme/checkout").values(external_id="501"))
-    says = "connection acme-github: acme/chekcout was not heard of yet, while other scopes were: check its name"
+    says = "connection acme-github: no delivery or poll has named acme/chekcout yet, but other scopes: check its name"
     assert harness.apply(two).warnings == (says,)
 
 

@@ -56,7 +56,7 @@ def test_a_repository_is_read_from_its_name_or_any_of_its_addresses(written: str
     ],
 )
 def test_what_is_no_repository_of_the_site_is_refused_with_what_is_allowed(written: str, says: str) -> None:
-    """It would never be heard of."""
+    """No delivery would ever name it."""
     with pytest.raises(ValueError, match="one repository as owner/name") as caught:
         read_scope(GitHub(), written, site=GITHUB)
     assert says in str(caught.value)
@@ -96,7 +96,7 @@ def test_a_project_is_read_from_its_key_or_any_of_its_addresses(written: str) ->
     ],
 )
 def test_what_is_no_project_of_the_site_is_refused_with_what_is_allowed(written: str, says: str) -> None:
-    """It would never be heard of."""
+    """No delivery would ever name it."""
     with pytest.raises(ValueError, match="the key of one project") as caught:
         read_scope(Jira(), written, site=JIRA)
     assert says in str(caught.value)

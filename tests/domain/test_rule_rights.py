@@ -27,7 +27,7 @@ VIEWER = Writer(role="viewer", email="ben@example.com", team="checkout")
     ],
 )
 def test_rights_are_those_of_the_table(writer: Writer, allowed: set[RuleState]) -> None:
-    """The key result is Ben's, of the team checkout. A token of a member is nobody's."""
+    """The key result is Ben's, of the team checkout. A token of a member has no person."""
     forms = {one: Toward(state=one, key_result="KR-1", owner="ben@example.com", team="checkout") for one in RuleState}
     assert {one for one, form in forms.items() if why_not(writer, [form]) is None} == allowed
 

@@ -35,7 +35,7 @@ def removing(services: Services, monkeypatch: pytest.MonkeyPatch) -> Siblings:
     made = Siblings(services)
     made.apply(okrs(old="acme/checkout", new="acme/other", more=LINK))
     made.drain()
-    made.hear("old", *(done(number, 0, labels=[CHECKOUT_LABEL, OKR_LABEL]) for number in range(1, ISSUES + 1)))
+    made.receive("old", *(done(number, 0, labels=[CHECKOUT_LABEL, OKR_LABEL]) for number in range(1, ISSUES + 1)))
     with writing(services.engine) as tx:
         row: dict[str, Any] = {"headers": {}, "body": b"{}", "received_at": DatabaseNow(), "settled_at": DatabaseNow()}
         old = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == "old")).one()
@@ -104,5 +104,5 @@ def test_a_name_is_free_again_while_what_had_it_is_deleted(removing: Siblings) -
     assert removing.value() in (None, 0)
     connection_removal.go_on(removing.services.engine)
     assert sorted(row.slug for row in removing.rows(tables.connection)) == ["new", "old"]
-    removing.hear("old", done(1, 5))
+    removing.receive("old", done(1, 5))
     assert removing.value() == 1

@@ -1,4 +1,4 @@
-"""From the end of a cycle on, values are as of its end; work heard late counts, work done later does not."""
+"""From the end of a cycle on, values are as of its end; work reported late counts, work done later does not."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,7 +22,7 @@ AT_END = (END - NOON).total_seconds()
 HOUR = 3600.0
 
 
-def test_work_closed_after_the_end_does_not_count_and_work_heard_late_does(core: CoreHarness) -> None:
+def test_work_closed_after_the_end_does_not_count_and_work_received_late_does(core: CoreHarness) -> None:
     """Both deliveries arrive in the grace."""
     core.receive_and_drain(issue(1, 0), issue(2, 0))
     core.now = END + timedelta(hours=5)

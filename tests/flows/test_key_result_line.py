@@ -156,7 +156,7 @@ def test_days_before_anything_was_linked_are_not_seen(empty_core: CoreHarness) -
 
 
 def test_an_issue_whose_past_is_unknown_is_reconstructed_from_creation_and_closing(empty_core: CoreHarness) -> None:
-    """Nobody heard of it before it was done; when it began to be worked on is unknown."""
+    """Nothing was received about it before it was done; when work on it started is unknown."""
     core = empty_core
     core.now = NOON
     key_result_id = core.key_result(kind="done-share", doing=0.5)

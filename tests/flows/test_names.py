@@ -113,13 +113,13 @@ def test_names_that_moved_on_in_a_row_are_followed_by_a_file(core: CoreHarness) 
     assert watched(core) == {OLD: (None, "502")}
 
 
-def test_a_scope_moved_with_a_new_name_before_we_heard_of_it_is_found_by_a_poll(empty_core: CoreHarness) -> None:
+def test_a_scope_moved_with_a_new_name_before_a_delivery_is_found_by_a_poll(empty_core: CoreHarness) -> None:
     """The tracker answers the old name with the new one, so a poll knows both."""
     empty_core.receive_and_drain(ScopeSeen(scope=ScopeRef("501", "globex/pay"), was=OLD, returned=True))
     assert watched(empty_core) == {OLD: ("globex/pay", "501")}
 
 
-def test_scopes_that_nobody_has_heard_of_are_named_once_others_were_heard_of(core: CoreHarness) -> None:
+def test_scopes_that_nothing_named_are_listed_once_others_were_named(core: CoreHarness) -> None:
     """A name with a typing error looks like this."""
     watch(core, OLD, "acme/chekout")
     with reading(core.engine) as tx:

@@ -72,8 +72,8 @@ def removing(services: Services, monkeypatch: pytest.MonkeyPatch) -> Siblings:
     made.apply(FILE.encode())
     made.drain()
     for second in range(3):
-        made.hear("old", *(done(number, second, labels=LABELS[second:]) for number in range(1, ISSUES + 1)))
-    made.hear("old", *(done(number, 9, labels=LABELS) for number in range(1, ISSUES + 1)))
+        made.receive("old", *(done(number, second, labels=LABELS[second:]) for number in range(1, ISSUES + 1)))
+    made.receive("old", *(done(number, 9, labels=LABELS) for number in range(1, ISSUES + 1)))
     with writing(services.engine) as tx:
         ana = tx.scalars(sa.select(tables.person.c.id)).one()
         one = {"key_result_id": made.key_result().id, "person_id": ana, "at": at(0)}
@@ -114,7 +114,7 @@ def test_nothing_of_it_shows_while_its_rows_are_deleted(removing: Siblings, what
     for number in range(1, 4):
         with pytest.raises(Killed), rows_per_transaction(removing.services.engine, kill_after=2):
             okr_removal.go_on(removing.services.engine)
-        removing.hear("old", done(number, 20, labels=LABELS))
+        removing.receive("old", done(number, 20, labels=LABELS))
         removing.drain()
         assert_nothing_shows(removing, what)
     assert len(removing.rows(tables.key_result)) == 2

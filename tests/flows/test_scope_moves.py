@@ -41,9 +41,9 @@ def moving(services: Services, monkeypatch: pytest.MonkeyPatch) -> Siblings:
     made = Siblings(services)
     made.apply(BEFORE)
     made.drain()
-    made.hear("old", done(1, 0, labels=()), done(2, 0, labels=[LABEL]), done(3, 0, labels=()))
-    made.hear("old", *(done(number, 0) for number in range(4, ISSUES + 1)))
-    made.hear(
+    made.receive("old", done(1, 0, labels=()), done(2, 0, labels=[LABEL]), done(3, 0, labels=()))
+    made.receive("old", *(done(number, 0) for number in range(4, ISSUES + 1)))
+    made.receive(
         "old",
         CommentSeen(
             identity="501#3", key="acme/checkout#3", scope=CHECKOUT, id="9", author=ANA, at=at(1), wants=("KR-1",)
@@ -126,11 +126,11 @@ def test_what_is_heard_during_a_move_is_known_to_both_afterwards(moving: Sibling
     """Of issues that are copied already and that are not, of new ones, deleted ones, and by either connection."""
     apply(moving, AFTER)
     step(moving, "relink_request")
-    moving.hear("old", issue(1, 20, labels=()))
-    moving.hear("new", issue(ISSUES, 20))
+    moving.receive("old", issue(1, 20, labels=()))
+    moving.receive("new", issue(ISSUES, 20))
     assert moving.value() == ISSUES - 2
-    moving.hear("new", done(8, 20))
-    moving.hear("new", Tombstone(identity="501#6", key="acme/checkout#6"))
+    moving.receive("new", done(8, 20))
+    moving.receive("new", Tombstone(identity="501#6", key="acme/checkout#6"))
     assert moving.value() == ISSUES - 2
     moving.drain()
     assert moving.value() == ISSUES - 2
@@ -150,11 +150,11 @@ def test_what_is_heard_during_a_move_is_known_to_both_afterwards(moving: Sibling
 def test_an_issue_that_comes_into_the_scope_behind_the_cursor_is_copied(moving: Siblings) -> None:
     """Jira's issues keep their identity when they move, and so their row."""
     elsewhere = ScopeRef("777", "acme/elsewhere")
-    moving.hear("old", done(1, 5, labels=(), scope=elsewhere, key="acme/elsewhere#1", came_from=CHECKOUT))
+    moving.receive("old", done(1, 5, labels=(), scope=elsewhere, key="acme/elsewhere#1", came_from=CHECKOUT))
     apply(moving, AFTER)
     step(moving, "relink_request")
     step(moving, "relink_request")
-    moving.hear("old", done(1, 9, labels=[CHECKOUT_LABEL]))
+    moving.receive("old", done(1, 9, labels=[CHECKOUT_LABEL]))
     moving.drain()
     assert moving.value() == ISSUES
     assert len(moving.rows(tables.issue, tables.issue.c.connection_id == connection_ids(moving)["new"])) == ISSUES
@@ -164,7 +164,7 @@ def test_a_scope_that_is_renamed_during_its_move_has_its_new_name_in_all_keys(mo
     """Those of issues that were copied before, too."""
     apply(moving, AFTER)
     step(moving, "relink_request")
-    moving.hear("old", ScopeSeen(scope=ScopeRef("501", "acme/paying"), was="acme/checkout", at=at(20)))
+    moving.receive("old", ScopeSeen(scope=ScopeRef("501", "acme/paying"), was="acme/checkout", at=at(20)))
     moving.drain()
     moving.drain()
     keys = {row.key for row in moving.rows(tables.issue, tables.issue.c.connection_id == connection_ids(moving)["new"])}
@@ -177,7 +177,7 @@ def test_a_fetch_that_is_needed_during_a_move_is_made_by_who_watches_the_scope(m
     with_token = BEFORE.replace(b"slug: old, kind: github,", b"slug: old, kind: github, token: a-token,")
     moving.apply(with_token)
     apply(moving, AFTER.replace(b"slug: old, kind: github,", b"slug: old, kind: github, token: a-token,"))
-    moving.hear("new", FetchNeeded(identity="501#1", key="acme/checkout#1", scope=CHECKOUT, reason="a test"))
+    moving.receive("new", FetchNeeded(identity="501#1", key="acme/checkout#1", scope=CHECKOUT, reason="a test"))
     assert [row.identity for row in moving.rows(tables.fetch_request)] == ["501#1"]
 
 

@@ -1,4 +1,4 @@
-"""Two connections to one site: the same issue counts once, whichever of them hears of it; scopes move between them."""
+"""Two connections to one site: the same issue counts once, whichever of them receives it; scopes move between them."""
 
 from datetime import timedelta
 
@@ -64,7 +64,7 @@ def okrs(*, old: str, new: str, rule: str = "old", more: str = "") -> bytes:
 class Siblings(ServicesHarness):
     """Services with two connections to github.com."""
 
-    def hear(self, connection: str, *observations: Observation) -> list[list[str]]:
+    def receive(self, connection: str, *observations: Observation) -> list[list[str]]:
         """Apply what one of the connections receives; return the outcomes."""
         with reading(self.services.engine) as tx:
             found = tx.scalars(sa.select(tables.connection.c.id).where(tables.connection.c.slug == connection)).one()
@@ -99,16 +99,16 @@ BOTH_RULES = "  - {slug: new-label, connection: new, key_result: KR-1, when: {fi
 
 @pytest.mark.slow
 def test_an_issue_that_two_connections_watch_counts_once(siblings: Siblings) -> None:
-    """Heard by one, it is known to both; by both rules it counts once, and the page says why the other row does not."""
+    """Received by one, both know it; by both rules it counts once, and the page says why the other row does not."""
     siblings.apply(okrs(old="acme/checkout", new="acme/checkout", more=BOTH_RULES))
     siblings.drain()
-    assert siblings.hear("old", issue(1, 0)) == [["acme/checkout#1: applied, opened"]]
-    siblings.hear("new", done(1, 9))
-    siblings.hear("old", done(2, 9))
+    assert siblings.receive("old", issue(1, 0)) == [["acme/checkout#1: applied, opened"]]
+    siblings.receive("new", done(1, 9))
+    siblings.receive("old", done(2, 9))
     assert siblings.value() == 2
     assert [row.state for row in siblings.rows(tables.issue)] == ["done"] * 4
     assert sorted(filter(None, siblings.why_not())) == ["the same issue counts through connection old"] * 2
-    siblings.hear("new", Tombstone(identity="501#1", key="acme/checkout#1"))
+    siblings.receive("new", Tombstone(identity="501#1", key="acme/checkout#1"))
     assert siblings.value() == 1
 
 
@@ -116,7 +116,7 @@ def test_a_deletion_of_an_issue_that_is_not_known_adds_no_row_for_the_sibling(si
     """It may be in a scope that only one of them watches."""
     siblings.apply(okrs(old="acme/checkout", new="acme/other"))
     siblings.drain()
-    siblings.hear("old", Tombstone(identity="501#1", key="acme/checkout#1"))
+    siblings.receive("old", Tombstone(identity="501#1", key="acme/checkout#1"))
     assert len(siblings.rows(tables.issue)) == 1
 
 
@@ -125,11 +125,11 @@ def test_a_scope_moves_to_another_connection_with_its_issues_links_and_history(s
     """In one file: nothing has to be imported again, and a comment that asked for a link still does."""
     siblings.apply(okrs(old="acme/checkout", new="acme/other"))
     siblings.drain()
-    siblings.hear("old", done(1, 0), issue(2, 0), issue(3, 0, state=State.DONE, labels=()))
+    siblings.receive("old", done(1, 0), issue(2, 0), issue(3, 0, state=State.DONE, labels=()))
     asks = CommentSeen(
         identity="501#3", key="acme/checkout#3", scope=CHECKOUT, id="9", author=ANA, at=at(1), wants=("KR-1",)
     )
-    siblings.hear("old", asks)
+    siblings.receive("old", asks)
     assert siblings.value() == 2
     before = len(siblings.rows(tables.history, is_shown))
     siblings.apply(okrs(old="acme/other", new="acme/checkout", rule="new"))
@@ -144,12 +144,12 @@ def test_a_scope_moves_to_another_connection_with_its_issues_links_and_history(s
         for one in (old, new)
     ]
     assert states[0] == states[1] != []
-    siblings.hear("new", done(2, 9))
+    siblings.receive("new", done(2, 9))
     assert siblings.value() == 3
     furnish(siblings.services, okrs(old="acme/other", new="acme/checkout", rule="new"))
     with writing(siblings.services.engine) as tx:
         tx.execute(sa.delete(tables.connection).where(tables.connection.c.slug == "old"))
-    siblings.hear("new", issue(2, 20))
+    siblings.receive("new", issue(2, 20))
     assert siblings.value() == 2
 
 
@@ -175,12 +175,12 @@ def test_a_pull_request_that_one_connection_links_counts_through_the_issue_that_
         labels=(),
         closes=(Closing("acme/checkout#1", "501#1"),),
     )
-    siblings.hear("old", pull)
+    siblings.receive("old", pull)
     assert siblings.value() == 1
-    siblings.hear("old", issue(1, 2, labels=(shop,)))
+    siblings.receive("old", issue(1, 2, labels=(shop,)))
     assert siblings.value() == 0
     assert "counts through acme/checkout#1, which it closes" in siblings.why_not()
-    siblings.hear("new", issue(1, 3, state=State.DONE, closed_at=at(3), labels=(shop,)))
+    siblings.receive("new", issue(1, 3, state=State.DONE, closed_at=at(3), labels=(shop,)))
     assert siblings.value() == 1
 
 
@@ -192,18 +192,18 @@ def test_connections_are_siblings_however_their_site_is_spelled(siblings: Siblin
     spelled = okrs(old="acme/checkout", new="acme/checkout", more=BOTH_RULES)
     siblings.apply(spelled.replace(b"https://api.github.com/", site.encode()))
     siblings.drain()
-    siblings.hear("new", done(1, 0))
+    siblings.receive("new", done(1, 0))
     assert siblings.value() == 1
     assert len(siblings.rows(tables.issue)) == 2
 
 
 def test_a_rename_that_one_connection_hears_of_is_known_to_the_other(siblings: Siblings) -> None:
-    """The other has heard nothing itself, so it knew the repository by its name only."""
+    """The other received nothing itself, so it has the repository's name, but not its id."""
     siblings.apply(okrs(old="acme/checkout", new="acme/checkout"))
     siblings.drain()
-    siblings.hear("new", done(1, 0))
-    siblings.hear("new", ScopeSeen(scope=ScopeRef("501", "acme/paying"), was="acme/checkout", at=at(1)))
-    siblings.hear("new", done(2, 2, key="acme/paying#2", scope=ScopeRef("501", "acme/paying")))
+    siblings.receive("new", done(1, 0))
+    siblings.receive("new", ScopeSeen(scope=ScopeRef("501", "acme/paying"), was="acme/checkout", at=at(1)))
+    siblings.receive("new", done(2, 2, key="acme/paying#2", scope=ScopeRef("501", "acme/paying")))
     assert siblings.value() == 2
 
 
@@ -212,7 +212,7 @@ def test_the_first_of_two_connections_is_removed_and_nothing_changes(siblings: S
     """The rows of the other count then."""
     siblings.apply(okrs(old="acme/checkout", new="acme/checkout", more=BOTH_RULES))
     siblings.drain()
-    siblings.hear("old", done(1, 0))
+    siblings.receive("old", done(1, 0))
     before = len(siblings.rows(tables.history, is_shown))
     both = okrs(old="acme/checkout", new="acme/checkout", rule="new").splitlines(keepends=True)
     kept = b"".join(line for line in both if b"slug: old," not in line)
@@ -232,5 +232,5 @@ def test_a_fetch_that_one_connection_needs_is_made_by_the_other_if_only_that_has
     """What the other fetches is known to both."""
     file = okrs(old="acme/checkout", new="acme/checkout")
     siblings.apply(file.replace(b"slug: new, kind: github,", b"slug: new, kind: github, token: a-token,"))
-    siblings.hear("old", FetchNeeded(identity="501#1", key="acme/checkout#1", scope=CHECKOUT, reason="a test"))
+    siblings.receive("old", FetchNeeded(identity="501#1", key="acme/checkout#1", scope=CHECKOUT, reason="a test"))
     assert [row.identity for row in siblings.rows(tables.fetch_request)] == ["501#1"]

@@ -38,7 +38,7 @@ def warnings(
     """Yield the warnings, one sentence each. `never_named` are connections and scopes that no tracker has named."""
     for of, name in never_named:
         if name in wanted["connections"].get(of, {}).get("scopes", ()):
-            yield f"connection {of}: {name} was not heard of yet, while other scopes were: check its name"
+            yield f"connection {of}: no delivery or poll has named {name} yet, but other scopes: check its name"
     for slug, fields in wanted["connections"].items():
         if not fields["webhook_secrets"] and not fields["oauth"]:
             yield f"connection {slug} has no webhook secret: its deliveries are answered 503 until it has one"

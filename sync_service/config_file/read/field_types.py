@@ -24,7 +24,7 @@ SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 def _email(written: str) -> str:
     if not _EMAIL.fullmatch(written):
         raise ValueError("not an e-mail address")
-    smtp_address(written)  # a mistake is told here, and not when a mail is sent
+    smtp_address(written)  # report an invalid address when the file is read, not when a mail is sent
     return written.lower()
 
 

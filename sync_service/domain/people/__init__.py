@@ -1,1 +1,1 @@
-"""What people hear: notices, and which change is worth a mail."""
+"""Notices to people, check-ins, and the accounts of people in trackers."""

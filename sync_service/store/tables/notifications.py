@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from sync_service.store.tables.columns import due_columns, metadata, refers, row_id
 from sync_service.store.tables.instant import Instant
 
-# Something a person should hear about one key result. It waits the settling time and absorbs later changes.
+# A change of a key result that its owner gets a mail about. It waits the settling time and absorbs later changes.
 notice = sa.Table(
     "notice",
     metadata,

@@ -32,7 +32,7 @@ _FORGOTTEN: dict[str, Any] = {
 def begin(tx: Transaction, slug: str) -> None:
     """Mark a connection as being removed, and forget its secrets, rules and links by hand. Its slug is free again.
 
-    From the end of `tx` on nobody reads it, it is neither called nor heard, and its issues count for nothing.
+    Once `tx` is committed, it is not read, not called and receives nothing, and its issues do not count.
     """
     found = tx.scalar(sa.select(t.live_connection.c.id).where(t.live_connection.c.slug == slug))
     if found is None:

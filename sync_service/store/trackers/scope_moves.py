@@ -1,6 +1,6 @@
 """Scope moves: a connection begins to watch a scope of a sibling, and takes over what that one knows, in chunks.
 
-While the issues are copied, only the sibling watches the scope, and all numbers are made from its issues. What is heard
+While the issues are copied, only the sibling watches the scope, and all numbers are made from its issues. What arrives
 meanwhile is applied to both rows of an issue. Then both watch it, as siblings may, until the links are made and the
 changed rules are active; then the sibling drops it, if it was to. A killed process leaves the move's row, and its
 relink request is due again.

@@ -1,7 +1,7 @@
 """Siblings: connections to one site. An issue that several of them watch has a row for each, and counts once.
 
-What one of them hears is applied to the rows of all. A scope can move from one to another, as from a token to an app:
-`scope_moves.py`.
+What one of them receives is applied to the rows of all. A scope can move from one to another, such as from a token to
+an app: `scope_moves.py`.
 """
 
 from collections import defaultdict

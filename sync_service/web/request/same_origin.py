@@ -1,4 +1,4 @@
-"""Refuse forms that another site sent: besides the CSRF token, the browser's word on where a form comes from.
+"""Refuse forms that another site sent: besides the CSRF token, check the headers `Origin` and `Referer`.
 
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """

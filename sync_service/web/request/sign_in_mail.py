@@ -1,7 +1,7 @@
-"""Mail a sign-in link to a known address, with the same work for every address, so that time tells nobody who is known.
+"""Mail a sign-in link to a known address. Unknown addresses take the same time, so nobody can find out who is known.
 
-Whoever asks for links in another person's name neither locks that person out nor fills the mailbox: after a mail there
-is a pause, in which the link that was sent stays valid.
+Somebody who requests links for another person can neither lock that person out nor fill the mailbox: after each mail
+there is a pause, in which its link stays valid.
 """
 
 from datetime import timedelta

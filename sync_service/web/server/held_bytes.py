@@ -1,7 +1,7 @@
-"""The bytes that slow clients make one process hold: when there are too many, a client loses its oldest request.
+"""Limit the bytes that one process holds for slow clients: past the limit, a client loses its oldest request.
 
 Bodies that are not complete and responses that are not read are held in memory. The client that makes us hold the most
-is cut off first, so one client can't take the room of the others.
+is cut off first, so one client can't use up the memory for all.
 """
 
 from collections import Counter

@@ -128,7 +128,7 @@ def value_at_end(measure: dict[str, Any], issues: list[tuple[IssuePast, Contribu
 def test_a_value_as_of_the_end_is_that_of_the_happenings_before_it_in_any_order_of_arrival(
     happened: list[list[Happening]], order: Random
 ) -> None:
-    """Happenings heard late count as if heard at once; those after the end do not count."""
+    """Events received late count as if received at once; those after the end do not count."""
     known = [arrived(one, order) for one in happened]
     issues = [one for each in happened if (one := play(each)) is not None]
     for measure in MEASURES:
@@ -157,7 +157,7 @@ def test_an_issue_created_after_the_end_does_not_count() -> None:
 
 
 def test_a_number_changed_after_the_end_stays_as_last_known_before() -> None:
-    """A number whose change the tracker dates before the end counts, also when heard late."""
+    """A number whose change the tracker dates before the end counts, also when received late."""
     before, now = Contribution(State.TODO, number=3.0), Contribution(State.TODO, number=8.0)
     late = past(State.TODO, number_at=END + timedelta(hours=1))
     early = past(State.TODO, number_at=END - timedelta(hours=1))
@@ -167,7 +167,7 @@ def test_a_number_changed_after_the_end_stays_as_last_known_before() -> None:
 
 
 def test_a_condition_that_an_issue_met_stays_met_whatever_is_changed_after_the_end() -> None:
-    """What was changed before the end counts, also when heard late; what was unknown before is as it is now."""
+    """What was changed before the end counts, also when received late; what was unknown before is as it is now."""
     hour = timedelta(hours=1)
     now, yes, unknown = (Contribution(State.DONE, met=one) for one in (False, True, None))
     later, earlier = past(State.DONE, updated_at=END), past(State.DONE, updated_at=END - hour)

@@ -38,7 +38,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """An issue as the tracker showed it at a time, and whether that was heard only after the end."""
+    """An issue as the tracker showed it at a time, and whether that was received only after the end."""
 
     at: datetime
     state: State
@@ -87,21 +87,21 @@ def played(shown: Sequence[Shown], end: datetime) -> PlainIssue | None:
 
 
 def last_known(shown: Sequence[Shown], end: datetime) -> Shown:
-    """Return the newest of what was heard until something newer than the end was: later the tracker shows only that."""
-    heard: list[Shown] = []
+    """Return the newest state received before the first from after the end: later the tracker shows only newer ones."""
+    received: list[Shown] = []
     for one in shown:
-        if one.at >= end and heard:
+        if one.at >= end and received:
             break
-        heard.append(one)
+        received.append(one)
         if one.at >= end:
             break
-    return max(heard, key=lambda one: one.at)
+    return max(received, key=lambda one: one.at)
 
 
-def brought(measure: Measure, heard: Sequence[Shown], created: datetime) -> tuple[Contribution, IssuePast]:
-    """Return what an issue brings now, by all that was heard of it and its creation, and its past."""
-    newest = max(heard, key=lambda one: one.at)
-    changes = IssueStates().with_seen([StateChange(one.at, one.state) for one in heard]).changes
+def brought(measure: Measure, received: Sequence[Shown], created: datetime) -> tuple[Contribution, IssuePast]:
+    """Return what an issue brings now, by all that was received about it and its creation, and its past."""
+    newest = max(received, key=lambda one: one.at)
+    changes = IssueStates().with_seen([StateChange(one.at, one.state) for one in received]).changes
     states = in_order(changes)
     closed_at = None
     for change in states:

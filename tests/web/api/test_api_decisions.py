@@ -149,7 +149,7 @@ def test_a_body_that_is_no_json_object_is_refused(api: ApiHarness, admin_token: 
 
 
 def test_only_the_token_of_an_admin_decides(proposed: ApiHarness) -> None:
-    """A token is nobody's, so a member's owns nothing."""
+    """A token has no person, so a member's token owns nothing."""
     for role in ("viewer", "member"):
         token = proposed.token(role)
         assert decide(proposed, token, decision="accept").status_code == 403

@@ -48,7 +48,7 @@ def test_a_rule_is_shown_changed_removed_and_brought_back(api: ApiHarness, admin
 
 
 def test_a_token_below_admin_changes_no_rule(api: ApiHarness) -> None:
-    """It is nobody's, so it has no team and owns nothing."""
+    """It has no person, so it has no team and owns nothing."""
     save(api)
     member, body = api.token("member"), {"state": "draft"}
     answer = api.call(f"{RULE}/state", token=member, method="PUT", body=body)

@@ -79,7 +79,7 @@ def test_a_scope_that_nothing_has_named_is_not_shown_as_imported(
         tx.execute(sa.update(tables.scope).values(covered_at=services.now()))
         tx.execute(sa.update(tables.scope).where(tables.scope.c.name == "acme/payments").values(external_id="502"))
     words = connected.ana.words("/connections/walk")
-    assert "acme/checkout not heard of yet Neither a delivery nor a poll has named it. Is the name right?" in words
+    assert "acme/checkout name not confirmed Neither a delivery nor a poll has named it. Is the name right?" in words
     assert "acme/payments imported" in words
 
 

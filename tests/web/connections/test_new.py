@@ -114,12 +114,12 @@ def test_a_first_token_is_not_sent_into_a_private_network(
     assert "token" not in harness.stored()
 
 
-def test_a_webhook_never_heard_is_not_called_imported(harness: ConnectionsHarness) -> None:
+def test_a_scope_without_deliveries_is_not_called_imported(harness: ConnectionsHarness) -> None:
     """Nothing is known of what it watches until something arrives."""
     harness.by_webhook_only(scopes="acme/app")
     words = harness.ana.words("/connections/walk")
     assert "no delivery yet" in words
-    assert "acme/app not heard of yet" in words
+    assert "acme/app name not confirmed" in words
     assert "acme/app imported" not in words
     assert "importing" not in words
 

@@ -134,7 +134,7 @@ async def never_ending() -> Mapping[str, Any]:
 
 
 def test_a_client_that_makes_us_hold_too_much_is_cut_off(echo: Echo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It hears that it may send the request again."""
+    """The answer says that the request may be sent again."""
     monkeypatch.setattr(site_module, "MOST_HELD", 1000)
     monkeypatch.setattr("sync_service.web.server.body.DISCARD_SECONDS", 0.01)
     site = Site(echo, threads=2, limit=lambda _path: LIMIT)

@@ -60,7 +60,7 @@ def _targets(tx: Transaction, now: datetime, where: sa.ColumnElement[bool]) -> d
 
 
 def writer(tx: Transaction, *, role: str, person_id: int | None) -> Writer:
-    """Return somebody who wants to write rules; a token is nobody's."""
+    """Return who wants to write rules. A token has a role, but no person, so no address and no team."""
     found = sa.select(person.c.email, team.c.slug).outerjoin(team, team.c.id == person.c.team_id)
     row = tx.execute(found.where(person.c.id == person_id)).one_or_none() if person_id is not None else None
     return Writer(role=role, email=row.email if row else None, team=row.slug if row else None)

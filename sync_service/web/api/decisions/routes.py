@@ -1,6 +1,6 @@
 """API routes that decide about values: accept or decline a proposed one, override the computed one, and end that.
 
-A token is nobody's, so only an admin's decides.
+A token has no person, so only tokens of admins decide.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,9 @@ def _decided(slug: str, decide: Callable[[Decider, int], object]) -> Response:
     """Let the caller decide; return the key result as it is then."""
     caller, now = current_caller(), services().now()
     if caller is None or not may(Guard.ADMIN):
-        abort(problem(403, "The owner of a key result or an admin decides. A token is nobody's: use an admin's."))
+        abort(
+            problem(403, "The owner of a key result or an admin decides. A token has no person: use one of an admin.")
+        )
     settle = timedelta(seconds=services().settings.settle_seconds)
     with writing(services().engine) as tx:
         decider = Decider.begin(tx, by=caller.name, actor=actor(), now=now, settle=settle)

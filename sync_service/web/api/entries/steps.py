@@ -1,4 +1,4 @@
-"""API routes of steps: list them, tick one, open one again. A token is nobody's, so only an admin's may."""
+"""API routes of steps: list them, tick and untick one. A token has no person, so it needs the role admin."""
 
 from flask import Response, abort
 from flask_openapi3 import Tag

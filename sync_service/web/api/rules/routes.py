@@ -1,4 +1,4 @@
-"""API routes of one rule and of proposed links. A token is nobody's, so only an admin's changes them."""
+"""API routes of one rule and of proposed links. Only tokens of admins change them: a token has no person."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -109,7 +109,9 @@ def decide_proposed_links(path: KeyResultPath, body: LinkDecision) -> Response:
     """Accept or decline proposed links; return those that were decided."""
     caller = current_caller()
     if caller is None or not may(Guard.ADMIN):
-        abort(problem(403, "The owner of a key result or an admin decides. A token is nobody's: use an admin's."))
+        abort(
+            problem(403, "The owner of a key result or an admin decides. A token has no person: use one of an admin.")
+        )
     settle = timedelta(seconds=services().settings.settle_seconds)
     with writing(services().engine) as tx:
         decider = LinkDecider.begin(tx, by=caller.name, actor=actor(), now=services().now(), settle=settle)
