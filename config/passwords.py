@@ -22,8 +22,8 @@ _OPTION = re.compile(r"[?&][a-z_]*password=([^&#]*)", re.IGNORECASE)
 _known: set[str] = set()
 
 
-def remember(environment: Mapping[str, str]) -> None:
-    """Remember the passwords in the addresses of an environment; proxies are written in small letters too."""
+def add_from(environment: Mapping[str, str]) -> None:
+    """Store the passwords in the addresses of an environment; proxies are written in small letters too."""
     for name in ADDRESSES:
         for spelling in (name, name.lower()):
             for user, password in _passwords(environment.get(spelling, "")):
@@ -31,7 +31,7 @@ def remember(environment: Mapping[str, str]) -> None:
 
 
 def cut_out(text: str) -> str:
-    """Return a text without the remembered passwords."""
+    """Return a text without the stored passwords."""
     for form in sorted(_known, key=len, reverse=True):
         text = text.replace(form, CUT)
     return text

@@ -220,7 +220,7 @@ def read_settings() -> Settings:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise InvalidSettings([f"{ENV_FILE}, line {line}: is not UTF-8; save the file in that encoding"]) from None
-    passwords.remember(environment)
+    passwords.add_from(environment)
     errors = unknown_names(environment, known=known_names(), prefix=PREFIX)
     try:
         settings = Settings()

@@ -217,7 +217,7 @@ class Jira:
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, force: bool
     ) -> str | None:
-        """Write our remote links on an issue, and our comment if the connection wants one; return what to remember."""
+        """Write our remote links on an issue, and our comment if the connection wants one; return the new `memory`."""
         del key
         return write_note(issue_client(self._calls(connection), identity=identity), note, memory=memory, force=force)
 

@@ -44,7 +44,7 @@ class PastService:
         services = self.services
         applier = ConfigApplier.of(services, actor="okr-sync apply", environment=self.environment)
         applier.apply([(name, text.encode())], prune=False)
-        services.connections.forget()
+        services.connections.clear_cache()
 
     def sign_in_link(self, email: str) -> str:
         """Return a link by which a person signs in. Raise `LookupError` when there is no such person."""

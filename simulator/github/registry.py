@@ -25,7 +25,7 @@ _FIRST_ID = 3_387_467_460
 _FIRST_USER_ID = 200_000_000
 """Those of accounts still do: GraphQL shows them as `databaseId`."""
 
-_PATIENCE, _PATIENCE_OF_GHES = 10.0, 30.0
+_TIMEOUT, _TIMEOUT_OF_GHES = 10.0, 30.0
 """How many seconds a receiver has to answer.
 
 https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks
@@ -46,8 +46,8 @@ class Registry(BaseTracker, ABC):
         self, *, owner: str, organization: bool, actor: str, ghes: str, clock: Clock, background: bool, port: int
     ) -> None:
         self.ghes = ghes
-        patience = _PATIENCE_OF_GHES if ghes else _PATIENCE
-        super().__init__(clock=clock, webhooks=WebhookSender(background=background, timeout=patience), port=port)
+        timeout = _TIMEOUT_OF_GHES if ghes else _TIMEOUT
+        super().__init__(clock=clock, webhooks=WebhookSender(background=background, timeout=timeout), port=port)
         self._next_id, self._next_user_id = _FIRST_ID, _FIRST_USER_ID
         self._acting = threading.local()
         self._users: dict[str, User] = {}

@@ -59,9 +59,9 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool, overwrite:
 
 def _finish_removals(services: Services) -> None:
     """Delete what is left of what was removed, and say so; whatever ends this early, a running service goes on."""
-    if removals.go_on(services.engine, batches=0):
+    if removals.delete_batches(services.engine, batches=0):
         click.echo("deleting what is left of what was removed; nothing of it counts any more", err=True)
-        removals.go_on(services.engine)
+        removals.delete_batches(services.engine)
 
 
 def _apply(applying: ConfigApplier, files: Files, *, prune: bool, overwrite: bool) -> Plan:

@@ -53,7 +53,7 @@ def services_for(settings: Settings, *, patient: bool = False) -> Services:
     A `patient` command waits for a database server that is not up yet.
     """
     require_database(settings, patient=patient)
-    services = build(settings, patience=WRITE_SECONDS)
+    services = build(settings, write_wait=WRITE_SECONDS)
     command = click.get_current_context()
     command.call_on_close(services.engine.dispose)
     command.call_on_close(services.redis.close)
@@ -63,7 +63,7 @@ def services_for(settings: Settings, *, patient: bool = False) -> Services:
 @contextmanager
 def open_engine(settings: Settings) -> Iterator[Engine]:
     """Open the database alone. Leave no connection open, so that a process may fork."""
-    engine = open_database(settings.database_url, patience=WRITE_SECONDS)
+    engine = open_database(settings.database_url, write_wait=WRITE_SECONDS)
     try:
         yield engine
     finally:

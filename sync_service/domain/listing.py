@@ -15,7 +15,7 @@ MOST_EMPTY = 3
 MOST_PAGES = 1000
 """Pages of a listing before it waits: at a hundred issues a page, a hundred thousand issues."""
 
-REMEMBERED = 100
+MOST_KEPT = 100
 """Cursors, and pages, of which a repetition is noticed."""
 
 REPEATED = "the list does not end: a page token came again"
@@ -70,8 +70,8 @@ class ListingProgress:
         return ListingProgress(
             pages=self.pages + 1,
             empty=empty,
-            cursors=(*self.cursors, token)[-REMEMBERED:],
-            shown=(*self.shown, page)[-REMEMBERED:],
+            cursors=(*self.cursors, token)[-MOST_KEPT:],
+            shown=(*self.shown, page)[-MOST_KEPT:],
             problem=REPEATED if token in self.cursors else EMPTY if empty >= MOST_EMPTY else None,
         )
 

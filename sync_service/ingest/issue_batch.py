@@ -85,11 +85,11 @@ class IssueBatch:
     def _record_change(
         self, identity: Identity, before: Issue | None, after: Issue, source: Source, names: TermNames
     ) -> str | None:
-        """Record the change of an issue; return its outcome, or None where only what we remember of it is new."""
+        """Record the change of an issue; return its outcome, or None where only our own fields of it changed."""
         if after is before:
             return None
         self._record(identity, before, after, source)
-        if before is not None and _with_memory_of(before, after) == before:
+        if before is not None and _with_kept_fields_of(before, after) == before:
             return None
         if before is not None and with_fields(before, in_doubt=after.in_doubt) == after:
             return f"{after.key}: another change has the same time"
@@ -273,7 +273,7 @@ class IssueBatch:
         )
 
 
-def _with_memory_of(before: Issue, after: Issue) -> Issue:
-    """Return an issue with the times of receipt, and the earlier snapshots, that another one remembers."""
-    remembered = ("parent_received_at", "received_at", "closing")
-    return with_fields(after, **{name: getattr(before, name) for name in remembered})
+def _with_kept_fields_of(before: Issue, after: Issue) -> Issue:
+    """Return an issue with the times of receipt, and the earlier snapshots, of another one."""
+    kept = ("parent_received_at", "received_at", "closing")
+    return with_fields(after, **{name: getattr(before, name) for name in kept})

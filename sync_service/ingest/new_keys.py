@@ -1,4 +1,4 @@
-"""Follow issues to their new keys: remember the old ones, and give the new one to their children.
+"""Follow issues to their new keys: store the old ones, and give the new one to their children.
 
 A child gets no webhook when its parent's key changes: its rules and pages would keep the old key.
 """

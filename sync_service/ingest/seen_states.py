@@ -40,7 +40,7 @@ class SeenStatesOfBatch:
 
     def _states_of(self, identity: Identity, known: IssueStates, issue: Issue) -> IssueStates:
         for seen in self._seen[identity]:
-            if seen.forget_after is not None:
-                known = known.until(seen.forget_after)
+            if seen.drop_after is not None:
+                known = known.until(seen.drop_after)
             known = known.with_seen(seen.changes)
         return known.with_last(issue.state, issue.updated_at)

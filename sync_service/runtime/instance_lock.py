@@ -62,14 +62,14 @@ def hold_instance_lock(directory: Path) -> Iterator[None]:
                 f"okr-sync up already runs on {directory} (process {file.read().strip() or 'unknown'}); "
                 "stop it, or set OKR_SYNC_DATA_DIR to another directory"
             )
-        _forget(directory)
+        _delete_status_file(directory)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         try:
             yield
         finally:
-            _forget(directory)
+            _delete_status_file(directory)
 
 
 def is_held(directory: Path) -> bool:
@@ -105,7 +105,7 @@ def write_process_status(directory: Path, statuses: Sequence[ProcessStatus], *, 
     except OSError as error:
         log.warning("can't write the process status; okr-sync status will not show it", reason=str(error))
         with contextlib.suppress(OSError):  # the same disk error, which is logged already
-            _forget(directory)
+            _delete_status_file(directory)
 
 
 def _view(status: ProcessStatus, now: datetime) -> ProcessView:
@@ -136,6 +136,6 @@ def _moment(written: str | None) -> datetime | None:
     return None if written is None else datetime.fromisoformat(written)
 
 
-def _forget(directory: Path) -> None:
+def _delete_status_file(directory: Path) -> None:
     for name in (STATUS_FILE, f"{STATUS_FILE}.new"):
         (directory / name).unlink(missing_ok=True)

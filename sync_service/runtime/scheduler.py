@@ -47,7 +47,7 @@ def beat(services: Services, calls: CallThread) -> None:
 
     Delete some rows of what was removed too.
     """
-    removals.go_on(services.engine, batches=REMOVAL_BATCHES)
+    removals.delete_batches(services.engine, batches=REMOVAL_BATCHES)
     names = services.drains.due()
     if not services.wakeup.wake(names):
         for name in names:

@@ -82,10 +82,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(settings: Settings, *, now: Now = utc_now, patience: float = BUSY_SECONDS) -> Services:
-    """Wire all services. Opens no connection yet. On SQLite a writer waits up to `patience` seconds for others."""
+def build(settings: Settings, *, now: Now = utc_now, write_wait: float = BUSY_SECONDS) -> Services:
+    """Wire all services. Opens no connection yet. On SQLite a writer waits up to `write_wait` seconds for others."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_database(settings.database_url, patience=patience, zone=settings.zone)
+    engine = open_database(settings.database_url, write_wait=write_wait, zone=settings.zone)
     sealer = Sealer(settings.secret_keys())
     connections = Connections(engine=engine, sealer=sealer, base_url=settings.base_url)
     common = _Common(engine=engine, connectors=load_connectors(), connections=connections, now=now)

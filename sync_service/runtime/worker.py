@@ -23,7 +23,7 @@ from sync_service.runtime.wiring import Services
 log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 5.0
-ALIVE_SECONDS = 20
+REGISTERED_SECONDS = 20
 """How long Redis knows a worker after its last heartbeat: three later heartbeats may be missed."""
 
 IDLE_SECONDS = 30
@@ -72,9 +72,9 @@ class KnownWorker(SimpleWorker):
         super().register_death()  # type: ignore[no-untyped-call]  # as above
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """Stay registered for `ALIVE_SECONDS`, whatever RQ asks for: heartbeats go on while a job runs."""
+        """Stay registered for `REGISTERED_SECONDS`, whatever RQ asks for: heartbeats go on while a job runs."""
         del timeout
-        super().heartbeat(ALIVE_SECONDS, pipeline)
+        super().heartbeat(REGISTERED_SECONDS, pipeline)
 
     def _beat(self) -> None:
         while not self._stopping.wait(BEAT_SECONDS):

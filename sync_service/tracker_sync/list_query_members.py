@@ -220,7 +220,9 @@ class QueryLister:
             )
             due.checkpoint(tx, query_listing, row, lease=LEASE)
             if not differing:
-                return complete and query_members.forget(tx, revision.id, run=run.number, began_at=run.began_at)
+                return complete and query_members.delete_non_members(
+                    tx, revision.id, run=run.number, began_at=run.began_at
+                )
             held = issues.lock(tx, {(row.connection_id, identity): None for identity in differing})
             query_members.apply_run(
                 tx, revision.id, list(differing), run=run.number, began_at=run.began_at, complete=complete

@@ -201,7 +201,7 @@ def record_definite(tx: Transaction, ruleset: Ruleset, connection_id: int, answe
         one: {name: answer for name, answer in by_identity.items() if answer is not None}
         for one, by_identity in live.items()
     }
-    query_members.record(tx, definite, remember=query_listings.running(tx, live))
+    query_members.record(tx, definite, under_way=query_listings.running(tx, live))
     query_listings.request_soon(tx, [one for one, by_identity in live.items() if None in by_identity.values()])
 
 
@@ -227,10 +227,10 @@ def record_lagging(
         one: {name: True for name, answer in by_identity.items() if answer} for one, by_identity in live.items()
     }
     for one in live:
-        query_members.forget_matches(tx, one, held[one])
+        query_members.clear_match_times(tx, one, held[one])
         if one in under_way:
             definite[one] |= dict.fromkeys(absent[one] - held[one], False)
-    query_members.record(tx, definite, remember=under_way)
+    query_members.record(tx, definite, under_way=under_way)
     query_listings.request_soon(
         tx, [one for one, by_identity in live.items() if held[one] or None in by_identity.values()]
     )

@@ -54,13 +54,13 @@ class CallsOfDay:
 
     @classmethod
     def of(cls, memory: str | None, today: date) -> "CallsOfDay":
-        """Read what the last run remembered; a new day begins with none."""
+        """Read the memory of the last run; a new day begins with none."""
         found = json.loads(memory) if memory else {}
         return cls(today, int(found.get("calls", 0)) if found.get("day") == today.isoformat() else 0)
 
     @property
     def memory(self) -> str:
-        """Return what the next run must remember."""
+        """Return the memory for the next run."""
         return json.dumps({"day": self.day.isoformat(), "calls": self.calls})
 
     @property

@@ -1,6 +1,6 @@
 """Run the scheduled tasks of connectors: periodic work of a connection beside deliveries, fetches and polls.
 
-What a task wants to remember is stored after it has run. If it is killed before, it runs again with the older memory.
+The `memory` of a task is stored after it has run. If it is killed before, it runs again with the older memory.
 """
 
 from collections.abc import Callable, Mapping

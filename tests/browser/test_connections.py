@@ -132,7 +132,7 @@ def test_connecting_github_with_a_token(site: Site, page: Page, hub: GitHub, pag
     begin_connection(site, page, "Paste a token", hub)
     page.get_by_label("Token").fill("github_pat_wrong")
     page.get_by_role("button", name="Test the token").click()
-    expect(page.locator("#token-mistake")).to_contain_text("does not accept the credentials")
+    expect(page.locator("#token-error")).to_contain_text("does not accept the credentials")
     assert all("422" in one for one in page_errors)
     page_errors.clear()
     page.get_by_label("Token").fill(hub.token)

@@ -139,13 +139,13 @@ def test_a_nested_condition_is_written_as_text(site_with_issues: Site, page: Pag
     text.fill("any:\n- field: colour\n  is: red\n")
     expect(page.locator("#preview")).to_contain_text("found 'colour', allowed is one of scope")
     page.get_by_role("button", name="Create the rule").click()
-    expect(page.locator("#text-mistake")).to_contain_text("Any.0.field: found 'colour'")
+    expect(page.locator("#text-error")).to_contain_text("Any.0.field: found 'colour'")
     assert [one for one in page_errors if "422" not in one] == []
     page_errors.clear()
     page.locator("#text").fill("any:\n- all:\n  - {field: labels, has: network}\n  - {field: state, is: done}\n")
     expect(page.locator("#preview")).to_contain_text("1 issue of 5 matches")
     page.get_by_role("button", name="Rows").click()
-    expect(page.locator("#text-mistake")).to_contain_text("Rows can't show this")
+    expect(page.locator("#text-error")).to_contain_text("Rows can't show this")
     page.get_by_role("button", name="Create the rule").click()
     expect(page.locator("#rule-network-done")).to_be_visible()
 

@@ -41,7 +41,7 @@ def test_every_form_of_a_password_is_cut_out(name: str, written: str, address: s
     """Whether the address can be parsed or not, and however the password was escaped."""
     if "?password=" in address and written == PASSWORD:
         written = "s3kr1t:p@ss"  # the rest would be an option of its own
-    passwords.remember({name: address.format(written)})
+    passwords.add_from({name: address.format(written)})
     plain = PASSWORD if written != "s3kr1t:p@ss" else written
     for form in (
         plain,
@@ -55,7 +55,7 @@ def test_every_form_of_a_password_is_cut_out(name: str, written: str, address: s
 
 def test_a_password_in_a_logged_traceback_is_cut_out(log: io.StringIO) -> None:
     """Also where a driver quotes it without its address."""
-    passwords.remember({"REDIS_URL": f"redis://okr:{quote(PASSWORD)}@host/0"})
+    passwords.add_from({"REDIS_URL": f"redis://okr:{quote(PASSWORD)}@host/0"})
     try:
         int(PASSWORD)
     except ValueError:
@@ -66,5 +66,5 @@ def test_a_password_in_a_logged_traceback_is_cut_out(log: io.StringIO) -> None:
 
 def test_a_short_password_is_left_in_ordinary_words() -> None:
     """Cutting "okr" out of every text would leave nothing to read; addresses lose it all the same."""
-    passwords.remember({"DATABASE_URL": "postgresql://okr:okr@host/okr"})
+    passwords.add_from({"DATABASE_URL": "postgresql://okr:okr@host/okr"})
     assert passwords.cut_out("okr-sync has started") == "okr-sync has started"

@@ -301,7 +301,7 @@ def test_pruning_removes_what_the_files_no_longer_have_and_nothing_else(harness:
     assert harness.apply(EXAMPLE).lines() == ["nothing to change"]
     plan = harness.apply(EXAMPLE, prune=True)
     assert plan.lines()[-1] == "0 created, 0 changed, 19 removed"
-    removals.go_on(harness.engine)
+    removals.delete_batches(harness.engine)
     kept = sa.select(t.key_result.c.slug).join(t.history, t.history.c.key_result_id == t.key_result.c.id)
     assert harness.rows(kept.order_by(t.key_result.c.slug)) == [("KR-1",), ("KR-2",)]
     assert harness.rows(sa.select(sa.func.count()).select_from(t.history)) == [(2,)]
@@ -311,7 +311,7 @@ def test_everything_can_be_removed(harness: ConfigHarness) -> None:
     """The order respects the foreign keys."""
     harness.apply(EXAMPLE, RICH)
     harness.apply("teams: []\n", prune=True)
-    removals.go_on(harness.engine)
+    removals.delete_batches(harness.engine)
     for table in (t.team, t.person, t.cycle, t.connection, t.scope, t.objective, t.key_result, t.rule, t.manual_link):
         assert harness.rows(sa.select(sa.func.count()).select_from(table)) == [(0,)]
 

@@ -116,7 +116,7 @@ def test_a_fetch_forgets_what_the_tracker_no_longer_has() -> None:
     )
     seen = seen_states(before, after, back, fetched=True)
     assert seen is not None
-    assert seen.forget_after == at(10)
+    assert seen.drop_after == at(10)
     assert IssueStates((change(0, TODO), change(20, DONE))).until(at(10)).seen == (change(0, TODO),)
 
 

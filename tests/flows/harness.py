@@ -33,7 +33,7 @@ class ServicesHarness:
     def apply(self, file: bytes) -> None:
         """Apply a configuration file, and clear the connection cache."""
         furnish(self.services, file)
-        self.services.connections.forget()
+        self.services.connections.clear_cache()
 
     def drain(self, *names: str) -> None:
         """Drain these tables once, in order; without names, drain all until nothing is due."""

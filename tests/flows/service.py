@@ -132,7 +132,7 @@ def in_this_process(database_url: str, directory: Path, file: str) -> Iterator[I
     """Open a service on a migrated database with an applied configuration file."""
     with open_services(database_url, directory) as services, receiving(services) as address:
         furnish(services, file.encode())
-        services.connections.forget()
+        services.connections.clear_cache()
         yield InProcessService(address, _token(services), services)
 
 

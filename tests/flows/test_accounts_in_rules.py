@@ -124,9 +124,9 @@ def test_a_login_stays_pinned_as_long_as_a_rule_names_it(core: CoreHarness) -> N
     """Then it is forgotten."""
     core.receive_and_drain(issue(1, 1, ANA))
     with writing(core.engine) as tx:
-        accounts.forget_unnamed(tx)
+        accounts.delete_unnamed(tx)
     assert len(core.rows(tables.pinned_account)) == 1
     with writing(core.engine) as tx:
         tx.execute(sa.update(tables.rule_revision).values(condition={"field": "author", "is": "bo"}))
-        accounts.forget_unnamed(tx)
+        accounts.delete_unnamed(tx)
     assert core.rows(tables.pinned_account) == []

@@ -48,7 +48,7 @@ def removing(services: Services, monkeypatch: pytest.MonkeyPatch) -> Siblings:
 def remove(removing: Siblings) -> None:
     """Remove the connection, as `apply --prune` does, and drain."""
     furnish(removing.services, WITHOUT_OLD, prune=True)
-    removing.services.connections.forget()
+    removing.services.connections.clear_cache()
     removing.drain()
 
 
@@ -68,10 +68,10 @@ def test_nothing_of_a_connection_counts_while_its_rows_are_deleted(removing: Sib
     assert_nothing_shows(removing)
     for _ in range(3):
         with pytest.raises(Killed), rows_per_transaction(removing.services.engine, kill_after=2):
-            connection_removal.go_on(removing.services.engine)
+            connection_removal.delete_batches(removing.services.engine)
         removing.drain()
         assert_nothing_shows(removing)
-    connection_removal.go_on(removing.services.engine)
+    connection_removal.delete_batches(removing.services.engine)
     assert [row.slug for row in removing.rows(tables.connection)] == ["new"]
     assert removing.rows(tables.issue) == removing.rows(tables.link) == removing.rows(tables.delivery) == []
     assert_nothing_shows(removing)
@@ -81,7 +81,7 @@ def test_the_rows_of_a_connection_are_deleted_in_bounded_transactions(removing: 
     """What refers to an issue goes with it."""
     remove(removing)
     with rows_per_transaction(removing.services.engine) as counts:
-        assert not connection_removal.go_on(removing.services.engine)
+        assert not connection_removal.delete_batches(removing.services.engine)
     assert max(counts) == BATCH
     assert len(counts) > ISSUES // BATCH
 
@@ -90,7 +90,7 @@ def test_a_beat_deletes_some_rows_and_the_next_one_goes_on(removing: Siblings) -
     """It has other work too."""
     remove(removing)
     beats = 1
-    while connection_removal.go_on(removing.services.engine, batches=2):
+    while connection_removal.delete_batches(removing.services.engine, batches=2):
         beats += 1
     assert beats > ISSUES // (2 * BATCH)
     assert [row.slug for row in removing.rows(tables.connection)] == ["new"]
@@ -102,7 +102,7 @@ def test_a_name_is_free_again_while_what_had_it_is_deleted(removing: Siblings) -
     removing.apply(okrs(old="acme/checkout", new="acme/other"))
     removing.drain()
     assert removing.value() in (None, 0)
-    connection_removal.go_on(removing.services.engine)
+    connection_removal.delete_batches(removing.services.engine)
     assert sorted(row.slug for row in removing.rows(tables.connection)) == ["new", "old"]
     removing.receive("old", done(1, 5))
     assert removing.value() == 1

@@ -248,7 +248,7 @@ def test_a_refused_connection_is_tried_by_one_fetch(harness: FetchHarness) -> No
     harness.fetch(*issues)
     with writing(harness.services.engine) as tx:
         tx.execute(sa.update(tables.fetch_request).values(due_at=utc_now() - timedelta(seconds=1)))
-    harness.services.connections.forget()
+    harness.services.connections.clear_cache()
     harness.hub.rest.calls.clear()
     while harness.fetcher.drain():
         pass

@@ -135,7 +135,7 @@ def test_matches_of_changes_do_not_use_the_hourly_retry_of_a_refused_connection(
         (connection,) = tx.scalars(sa.select(tables.connection.c.id))
         connections.refuse(tx, connection, reason="no")
         tx.execute(sa.update(tables.connection).values(retried_at=EPOCH))
-    harness.services.connections.forget()
+    harness.services.connections.clear_cache()
     harness.change(1, 2)
     harness.match()
     assert harness.connector.matched_batches == []

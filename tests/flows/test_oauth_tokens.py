@@ -66,7 +66,7 @@ class OAuthHarness(ServicesHarness):
     @property
     def connection(self) -> Any:
         """Return the connection as it is stored now."""
-        self.services.connections.forget()
+        self.services.connections.clear_cache()
         found = self.services.connections.named("jira")
         assert found is not None
         return found

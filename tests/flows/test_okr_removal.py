@@ -113,13 +113,13 @@ def test_nothing_of_it_shows_while_its_rows_are_deleted(removing: Siblings, what
     assert_nothing_shows(removing, what)
     for number in range(1, 4):
         with pytest.raises(Killed), rows_per_transaction(removing.services.engine, kill_after=2):
-            okr_removal.go_on(removing.services.engine)
+            okr_removal.delete_batches(removing.services.engine)
         removing.receive("old", done(number, 20, labels=LABELS))
         removing.drain()
         assert_nothing_shows(removing, what)
     assert len(removing.rows(tables.key_result)) == 2
     with rows_per_transaction(removing.services.engine) as counts:
-        okr_removal.go_on(removing.services.engine)
+        okr_removal.delete_batches(removing.services.engine)
     assert max(counts) <= BATCH
     assert [row.slug for row in removing.rows(tables.key_result)] == ["KR-2"]
     kept = removing.key_result().id
@@ -144,7 +144,7 @@ def test_a_slug_is_free_again_while_what_had_it_is_deleted(removing: Siblings) -
     with reading(removing.services.engine) as tx:
         shown = {one.slug: one.current for one in key_result_views(tx, removing.services.now())}
     assert shown == {"KR-1": ISSUES, "KR-2": ISSUES}
-    okr_removal.go_on(removing.services.engine)
+    okr_removal.delete_batches(removing.services.engine)
     assert sorted(row.slug for row in removing.rows(tables.key_result)) == ["KR-1", "KR-2"]
     assert sorted(row.slug for row in removing.rows(tables.cycle)) == ["q4", "q5"]
     with reading(removing.services.engine) as tx:

@@ -73,7 +73,7 @@ class HistoryHarness(ServicesHarness):
         with writing(self.services.engine) as tx:
             tx.execute(sa.update(tables.issue).values(history_read_at=None))
             scheduled_tasks.hurry(tx)
-        self.services.connections.forget()
+        self.services.connections.clear_cache()
         self.drain()
 
 

@@ -114,10 +114,10 @@ def test_a_login_that_nobody_is_named_by_is_forgotten(core: CoreHarness) -> None
     """Who is named by it later is whoever has it then."""
     core.receive_and_drain(comment(1, "KR-1", ANA))
     with writing(core.engine) as tx:
-        accounts.forget_unnamed(tx)
+        accounts.delete_unnamed(tx)
         assert line_count(tx) == 1
         tx.execute(sa.update(tables.person).values(accounts={}))
-        accounts.forget_unnamed(tx)
+        accounts.delete_unnamed(tx)
         assert line_count(tx) == 0
 
 

@@ -78,7 +78,7 @@ class ScheduledTaskHarness(ServicesHarness):
 
     def hurry(self) -> None:
         """Make every scheduled task due, and clear the connection cache."""
-        self.services.connections.forget()
+        self.services.connections.clear_cache()
         with writing(self.services.engine) as tx:
             scheduled_tasks.hurry(tx)
 

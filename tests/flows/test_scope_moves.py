@@ -56,7 +56,7 @@ def moving(services: Services, monkeypatch: pytest.MonkeyPatch) -> Siblings:
 def apply(moving: Siblings, file: bytes) -> None:
     """Apply a file that leaves out what is no longer wanted."""
     furnish(moving.services, file, prune=True)
-    moving.services.connections.forget()
+    moving.services.connections.clear_cache()
 
 
 def step(moving: Siblings, *names: str) -> bool:
@@ -87,7 +87,7 @@ def assert_moved(moving: Siblings, *, issues: int = ISSUES) -> None:
     mine = {row.id for row in rows}
     assert {row.issue_id for row in moving.rows(tables.link)} == mine
     assert [row.connection_id for row in moving.rows(tables.manual_link)] == [ids["new"]]
-    scope_removal.go_on(moving.services.engine)
+    scope_removal.delete_batches(moving.services.engine)
     assert len(moving.rows(tables.scope)) == 2
 
 
@@ -117,7 +117,7 @@ def test_no_transaction_of_a_move_grows_with_the_issues(moving: Siblings) -> Non
         assert max(counts) < 40
         applied = len(counts)
         moving.drain()
-        scope_removal.go_on(moving.services.engine)
+        scope_removal.delete_batches(moving.services.engine)
     assert len(moving.rows(tables.issue)) == 2 * ISSUES
     assert len(counts) - applied > 3 * ISSUES // CHUNK
 
@@ -215,8 +215,8 @@ def test_a_scope_that_is_no_longer_watched_lets_go_of_its_issues_in_batches(movi
         moving.apply(okrs(old="acme/another", new="acme/other"))
         assert max(counts) < 40
         del counts[:]
-        assert scope_removal.go_on(moving.services.engine, batches=1)
-        assert not scope_removal.go_on(moving.services.engine)
+        assert scope_removal.delete_batches(moving.services.engine, batches=1)
+        assert not scope_removal.delete_batches(moving.services.engine)
         assert max(counts) == CHUNK
         moving.drain()
     assert moving.value() in (None, 0)

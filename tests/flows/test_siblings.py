@@ -219,7 +219,7 @@ def test_the_first_of_two_connections_is_removed_and_nothing_changes(siblings: S
     furnish(siblings.services, kept, prune=True)
     siblings.drain()
     assert siblings.value() == 1
-    connection_removal.go_on(siblings.services.engine)
+    connection_removal.delete_batches(siblings.services.engine)
     siblings.drain()
     assert [row.slug for row in siblings.rows(tables.connection)] == ["new"]
     assert siblings.value() == 1

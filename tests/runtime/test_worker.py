@@ -27,7 +27,7 @@ from sync_service.runtime import worker
 from sync_service.runtime.drains import Drains
 from tests.support.services import build_services
 
-worker.BEAT_SECONDS, worker.ALIVE_SECONDS = 0.1, 1
+worker.BEAT_SECONDS, worker.REGISTERED_SECONDS = 0.1, 1
 directory = Path(sys.argv[1])
 services = build_services(f"sqlite:///{directory / 'okr.db'}", directory, REDIS_URL=sys.argv[2])
 

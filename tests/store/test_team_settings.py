@@ -14,7 +14,7 @@ from sync_service.domain.measures.status import Thresholds
 from sync_service.domain.people.cadence import NEVER, Cadence, parse_cadence
 from sync_service.store import tables as t
 from sync_service.store.engine.database import open_database, writing
-from sync_service.store.okrs.team_settings import Settings, forget, organisation_zone, team_settings
+from sync_service.store.okrs.team_settings import Settings, clear_cache, organisation_zone, team_settings
 
 MADRID, TOKYO = ZoneInfo("Europe/Madrid"), ZoneInfo("Asia/Tokyo")
 
@@ -44,7 +44,7 @@ def test_the_team_then_its_parents_then_the_organisation_then_the_setting_decide
         top = add(tx, "top", thresholds={"at_risk": 1, "behind": 2}, calendar={"days": ["mon"]})
         middle = add(tx, "middle", parent_id=top, timezone="UTC", cadence="none")
         low = add(tx, "low", parent_id=middle, cadence="every 3 weeks")
-        forget(tx)
+        clear_cache(tx)
         settings = team_settings(tx)
         assert settings.of(low) == Settings(
             zone=ZoneInfo("UTC"),
@@ -66,7 +66,7 @@ def test_settings_are_read_once_in_a_transaction(engine: Engine) -> None:
         first = team_settings(tx)
         add(tx, "a", timezone="UTC")
         assert team_settings(tx) is first
-        forget(tx)
+        clear_cache(tx)
         assert team_settings(tx) is not first
     with writing(engine) as tx:
         assert team_settings(tx) is not first

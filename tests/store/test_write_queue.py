@@ -91,7 +91,7 @@ def test_a_writer_says_which_process_it_waits_for(url: str, monkeypatch: pytest.
     """In the log while it waits, and in its error when it has waited long enough."""
     monkeypatch.setattr(write_queue, "SAY_SECONDS", 0.0)
     monkeypatch.setattr(sqlite, "TRY_SECONDS", 0.01)
-    engine = open_database(url, patience=0.1)
+    engine = open_database(url, write_wait=0.1)
     with other_process(HOLD, url) as holder:
         name = f"okr-sync worker 3 (process {holder.pid})"
         with capture_logs() as logged, pytest.raises(DatabaseBusy, match=r"waited 0\.1 s") as refused, writing(engine):
@@ -116,7 +116,7 @@ def test_a_writer_that_is_killed_leaves_the_queue(url: str) -> None:
 
 def test_another_program_that_locks_the_file_is_waited_for_too(url: str) -> None:
     """Such as a person's sqlite3, which knows nothing of the queue."""
-    engine = open_database(url, patience=60)
+    engine = open_database(url, write_wait=60)
     file = sa.make_url(url).database
     with closing(sqlite3.connect(str(file), isolation_level=None, check_same_thread=False)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -138,7 +138,7 @@ def test_another_program_that_locks_the_file_is_waited_for_too(url: str) -> None
 
 def test_a_reader_never_waits_for_a_writer(url: str) -> None:
     """It reads what was committed before."""
-    engine = open_database(url, patience=0.0)
+    engine = open_database(url, write_wait=0.0)
     with writing(engine) as tx:
         versions.bump(tx, versions.CHANGES)
         assert written(engine) == 0

@@ -19,7 +19,7 @@ def another_writes(services: Services, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(write_queue, "process_name", lambda: "okr-sync worker 3 (process 4712)")
     other = open_database(services.engine.url.render_as_string(hide_password=False))
     with writing(other):
-        monkeypatch.setattr(Front, "go_on_waiting", lambda _: False)
+        monkeypatch.setattr(Front, "wait_more", lambda _: False)
         yield
     other.dispose()
 

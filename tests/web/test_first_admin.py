@@ -137,7 +137,7 @@ def test_wrong_fields_are_named_and_do_not_use_up_the_link(
     ):
         answer = SessionClient(anonymous).submit(link, on=link, name=name, email=email)
         assert answer.status_code == 422
-        assert set(re.findall(r'id="(\w+)-mistake"', answer.text)) == wrong
+        assert set(re.findall(r'id="(\w+)-error"', answer.text)) == wrong
         assert f'value="{email}"' in answer.text
     assert people(services) == []
     assert use(anonymous, link) == 302

@@ -156,13 +156,13 @@ def test_the_preview_of_an_edit_shows_new_and_removed_links(
 @pytest.mark.parametrize(
     ("changed", "error_id", "message"),
     [
-        ({"row-0-value": "  "}, "row-0-mistake", "allowed: a text that is not empty"),
-        ({"connection": ""}, "connection-mistake", "Choose the connection"),
-        ({"key_result": "KR-99"}, "key_result-mistake", "Choose the key result"),
-        ({"owner": "nobody@example.com"}, "owner-mistake", "No person has this address"),
-        ({"slug": "a b"}, "slug-mistake", "Use letters, digits"),
-        ({"slug": "new"}, "slug-mistake", "these are reserved: new, preview, draft"),
-        ({"mode": "text", "text": "all: [{field: colour, is: red}]"}, "text-mistake", "found 'colour', allowed is one"),
+        ({"row-0-value": "  "}, "row-0-error", "allowed: a text that is not empty"),
+        ({"connection": ""}, "connection-error", "Choose the connection"),
+        ({"key_result": "KR-99"}, "key_result-error", "Choose the key result"),
+        ({"owner": "nobody@example.com"}, "owner-error", "No person has this address"),
+        ({"slug": "a b"}, "slug-error", "Use letters, digits"),
+        ({"slug": "new"}, "slug-error", "these are reserved: new, preview, draft"),
+        ({"mode": "text", "text": "all: [{field: colour, is: red}]"}, "text-error", "found 'colour', allowed is one"),
     ],
 )
 def test_an_error_is_shown_beside_its_field_and_nothing_is_saved(

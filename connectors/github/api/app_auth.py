@@ -68,10 +68,10 @@ class AppCredentials:
             reply = self._as_installation(installation, ask)
             if reply.status != 404 or not self._installations.is_old(repository):
                 return AttributedReply(reply, _bucket_owner(installation))
-            self._installations.forget(repository)
+            self._installations.discard(repository)
         except _Uninstalled:
             reply = None
-            self._installations.forget_all()
+            self._installations.clear()
         another = self._installations.find(repository)
         if reply is not None and another == installation:
             return AttributedReply(reply, _bucket_owner(installation))
@@ -104,7 +104,7 @@ class AppCredentials:
 
     def list_repositories(self, *, most: int) -> tuple[list[Json], bool]:
         """List about `most` repositories of all installations, uncached; also return whether there are more."""
-        self._installations.forget_all()
+        self._installations.clear()
         found: list[Json] = []
         for installation in self._installations.active():
             pages = full_pages(partial(self._numbered_repositories, installation), size=_PER_PAGE)
@@ -168,7 +168,7 @@ class AppCredentials:
         if reply.status != 403 or SUSPENDED.lower() not in error_text(reply).lower():
             return
         message = f"GitHub says: {error_text(reply)}"
-        self._installations.forget_all()
+        self._installations.clear()
         if self._installations.any_active():
             raise Gone(message, proven=False)
         raise Refused(message)

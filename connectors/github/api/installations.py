@@ -92,14 +92,14 @@ class Installations:
         found = self._by_repository.get(repository.casefold())
         return found is not None and self.now() - found[1] > ENTRY_MAX_AGE
 
-    def forget(self, repository: str) -> None:
+    def discard(self, repository: str) -> None:
         """Remove a repository from the cache, so that the next call searches it again."""
         with self.lock:
             found = self._by_repository.pop(repository.casefold(), None)
             if found:
                 self._repositories_listed_at.pop(found[0], None)
 
-    def forget_all(self) -> None:
+    def clear(self) -> None:
         """Clear the cache: the app's installations have changed."""
         with self.lock:
             self._listed_at = None

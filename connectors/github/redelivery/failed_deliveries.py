@@ -142,7 +142,7 @@ class RedeliveryState:
             known.tries += 1  # somebody requested it, or a run that was killed before it could store that
         known.hook, known.id, known.last, known.awaited = hook, one.id, at, False
 
-    def forget(self, *, before: datetime) -> None:
+    def drop(self, *, before: datetime) -> None:
         """Delete deliveries that GitHub no longer has, and those of deleted webhooks."""
         oldest = before.timestamp()
         self.missed = {guid: one for guid, one in self.missed.items() if one.first > oldest and one.hook in self.hooks}

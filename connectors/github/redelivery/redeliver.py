@@ -85,7 +85,7 @@ class Redelivery:
     def run(self) -> TaskResult:
         """Find the webhooks, read their lists of deliveries, and request the failed ones again."""
         left = self._find_hooks()
-        self.memory.forget(before=self.now - self._window)
+        self.memory.drop(before=self.now - self._window)
         for path, hook in sorted(self.memory.hooks.items(), key=lambda item: item[1].since):
             self._read(path, hook)
         left |= self._pages >= MOST_PAGES or any(hook.cursor is not None for hook in self.memory.hooks.values())

@@ -74,7 +74,7 @@ def ensure_webhook(calls: JiraClient, *, scopes: Sequence[ScopeRef], memory: str
     Once it exists, remove webhooks that we registered for other scopes. `memory` has the ids that we registered.
     """
     keys = sorted(scope.name for scope in scopes if is_project_key(scope.name))
-    before = _remembered(memory)
+    before = _stored_ids(memory)
     try:
         hooks = _listed(calls)
         former = [one.id for one in hooks if one.id in before and not one.is_for(keys)]
@@ -106,7 +106,7 @@ def _ensure_active(calls: JiraClient, keys: Sequence[str], hooks: Sequence[_Hook
     return active, TaskResult(outcome=f"{done}, for {', '.join(keys)[:200]}, until {until:%Y-%m-%d}")
 
 
-def _remembered(memory: str | None) -> set[int]:
+def _stored_ids(memory: str | None) -> set[int]:
     return set(json.loads(memory)) if memory else set()
 
 

@@ -38,7 +38,7 @@ def wants_comments(connection: Connection) -> bool:
 
 
 def write_note(client: IssueClient, note: Note, *, memory: str | None, force: bool) -> str | None:
-    """Write the note on an issue; return what to remember, None when somebody removed everything that we wrote."""
+    """Write the note on an issue; return the new memory, None when somebody removed everything that we wrote."""
     was = Memory.read(memory)
     wanted = wanted_links(note)
     links = put_links(client, note, made=wanted if memory is None else was.links, force=force)
@@ -56,7 +56,7 @@ def remove_note(client: IssueClient, *, memory: str | None) -> str | None:
 def _write_comment(client: IssueClient, note: Note, was: str | None, *, make: bool) -> str | None:
     """Create or edit our comment; return its id, "" when somebody deleted it, None when the connection wants none.
 
-    A comment that is no longer wanted gets a last text and is forgotten. A deleted comment is not made again.
+    A comment that is no longer wanted gets a last text and is not edited again. A deleted comment is not made again.
     """
     if not wants_comments(client.calls.connection):
         if was:

@@ -34,7 +34,7 @@ def plan(files: tuple[BinaryIO, ...], *, form: str, prune: bool, server: str | N
     them. The members of a new query are unknown before it is listed. Secrets that the files refer to are not read.
 
     With --server, a job of a pull request needs only an API token with the role member, in OKR_SYNC_TOKEN, and
-    --format markdown for a comment. The exit code is 1 when the files have a mistake.
+    --format markdown for a comment. The exit code is 1 when the files have an error.
     """
     contents = [(file.name, file.read(MAX_FILE_BYTES + 1)) for file in files]
     if server is None:

@@ -62,7 +62,7 @@ def _reason(error: requests.RequestException) -> str:
 
 
 def _refusal(server: str, response: requests.Response) -> str:
-    """Return what a service answered, each mistake of a file in a line as `okr-sync apply` says it."""
+    """Return what a service answered, each error of a file in a line as `okr-sync apply` says it."""
     if response.is_redirect:
         return f"{server} redirects to {response.headers['Location']}; write that address"
     try:

@@ -92,7 +92,7 @@ def remove(slug: str) -> None:
 @rule.command()
 @click.argument("slug", metavar="RULE")
 def reviewed(slug: str) -> None:
-    """Remember that a rule was reviewed today."""
+    """Store that a rule was reviewed today."""
     _edit("rule reviewed", lambda editor: editor.review(slug))
     click.echo(f"{slug} is reviewed")
 

@@ -16,7 +16,7 @@ from sync_service.config_file.plan.desired_state import DesiredStateBuilder
 from sync_service.config_file.plan.diff import Change, diff, format_item, reverted, summarize
 from sync_service.config_file.plan.follow_ups import FollowUps
 from sync_service.config_file.plan.page_edits import Origins, read_origins, staying
-from sync_service.config_file.plan.save import ChangeWriter, forget_page_edits
+from sync_service.config_file.plan.save import ChangeWriter, delete_page_edits
 from sync_service.config_file.plan.warnings import unnamed_people, warnings
 from sync_service.config_file.read.cross_checks import (
     circles,
@@ -178,7 +178,7 @@ class ConfigApplier:
             if plan.changes:
                 self._carry_out(tx, plan, made_by="file")
             for section, key in plan.agreed:
-                forget_page_edits(tx, section, key)
+                delete_page_edits(tx, section, key)
         return plan
 
     def edit(

@@ -111,8 +111,8 @@ class FollowUps:
                 self._link(change)
 
     def make_due(self) -> None:
-        """Write what was noted as due rows, and forget the accounts that nobody is named for any more."""
-        accounts.forget_unnamed(self.tx)
+        """Write what was noted as due rows, and delete pinned accounts whose logins are not used any more."""
+        accounts.delete_unnamed(self.tx)
         self._settings()
         for connection_id in self._existing(t.live_connection, self._relinks):
             relink_requests.add(self.tx, [(connection_id, list(dict.fromkeys(self._relinks[connection_id])))])
@@ -168,7 +168,7 @@ class FollowUps:
     def _decided(self) -> dict[int, Decided]:
         """Return what teams and the organisation decide for each key result, as it is now."""
         k, o = t.live_key_result, t.live_objective
-        team_settings.forget(self.tx)
+        team_settings.clear_cache(self.tx)
         settings = team_settings.team_settings(self.tx)
         found = sa.select(k.c.id, k.c.measure, o.c.team_id).join(o, o.c.id == k.c.objective_id)
         return {row.id: _decided(settings.of(row.team_id), row.measure) for row in self.tx.execute(found)}

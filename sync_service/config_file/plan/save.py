@@ -69,7 +69,7 @@ class ChangeWriter:
         self._save_origins(section, changes)
 
     def _save_origins(self, section: str, changes: Sequence[Change]) -> None:
-        """Remember who changed the items, where they were made, and what a page wrote."""
+        """Store who changed the items, where they were made, and what a page wrote."""
         table, by = _table(section), _by(section)
         for new in (True, False):
             some = [one for one in changes if (one.before is None) == new]
@@ -112,7 +112,7 @@ class ChangeWriter:
                 okr_removal.begin(self.tx, table, str(change.key))
             else:
                 self.tx.execute(sa.delete(table).where(_named(table, change.key)))
-        team_settings.forget(self.tx)
+        team_settings.clear_cache(self.tx)
 
     def set_parents(self) -> None:
         """Set the parents of teams and objectives, which may have been saved after their children."""
@@ -120,7 +120,7 @@ class ChangeWriter:
             parents = [(one.key, one.after["parent"]) for one in some if one.after is not None]
             rows = [{"slug": slug, "parent_id": self.id_of(section, parent)} for slug, parent in parents]
             update_rows(self.tx, _TABLES[section], rows, by="slug")
-        team_settings.forget(self.tx)
+        team_settings.clear_cache(self.tx)
 
     def stop_watching(self, change: Change) -> None:
         """Stop watching the scopes that a connection no longer names."""
@@ -259,8 +259,8 @@ class ChangeWriter:
         )
 
 
-def forget_page_edits(tx: Transaction, section: str, key: Key) -> None:
-    """Forget what pages wrote in an item: a file says the same."""
+def delete_page_edits(tx: Transaction, section: str, key: Key) -> None:
+    """Delete the note of what pages wrote in an item: a file says the same."""
     table = _table(section)
     tx.execute(sa.update(table).where(_named(table, key)).values(page_edits={}))
 

@@ -38,7 +38,7 @@ class InvalidFiles(Exception):
 
     def __init__(self, errors: Iterable[FileError]) -> None:
         self.errors = tuple(sorted(set(errors)))
-        super().__init__("\n".join(str(mistake) for mistake in self.errors))
+        super().__init__("\n".join(str(one) for one in self.errors))
 
 
 def format_path(path: Path) -> str:

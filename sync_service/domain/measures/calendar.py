@@ -58,13 +58,13 @@ class Calendar:
 
 
 @dataclass(frozen=True)
-class RememberingCalendar(Calendar):
-    """A calendar that remembers durations: a line asks for the same ones on each of its days."""
+class CachingCalendar(Calendar):
+    """A calendar that caches durations: a line asks for the same ones on each of its days."""
 
     def duration(self, begin: datetime, end: datetime, days: str = "calendar") -> float:
         """Return the number of days from one moment to another, as a calendar does."""
-        return self._remembered(begin, end, days)
+        return self._cached_days(begin, end, days)
 
     @cached_property
-    def _remembered(self) -> Callable[[datetime, datetime, str], float]:
+    def _cached_days(self) -> Callable[[datetime, datetime, str], float]:
         return lru_cache(maxsize=20_000)(super().duration)

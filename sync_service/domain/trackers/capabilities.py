@@ -92,7 +92,7 @@ class BatchFetch(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskResult:
-    """The result of a scheduled task: its outcome in words, what to remember for the next run, and when that is.
+    """The result of a scheduled task: its outcome in words, its `memory` for the next run, and when that is.
 
     `next_run_in` None: after the task's usual interval. `problem`: what it could not do, for a person to know.
     """
@@ -114,7 +114,7 @@ class HasScheduledTasks(Protocol):
     def run_task(
         self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None
     ) -> TaskResult:
-        """Run one task for the watched scopes; `memory` is what the last run returned to be remembered."""
+        """Run one task for the watched scopes; `memory` is the one that the last run returned."""
         ...
 
 

@@ -63,7 +63,7 @@ class ClosingHistory:
         return self if (open_at, closed) == (self.open_at, self.closed) else ClosingHistory(open_at, closed)
 
     def until(self, at: datetime) -> "ClosingHistory":
-        """Forget what was seen later than a time: the tracker no longer has it."""
+        """Drop what was seen later than a time: the tracker no longer has it."""
         open_at = None if self.open_at is None else min(self.open_at, at)
         return replace(self, open_at=open_at, closed=tuple(seen for seen in self.closed if seen.at <= at))
 

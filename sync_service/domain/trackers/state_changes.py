@@ -86,7 +86,7 @@ class IssueStates:
         return found.with_seen(self.seen)
 
     def until(self, at: datetime) -> "IssueStates":
-        """Forget the changes later than a time: the tracker no longer has them."""
+        """Drop the changes later than a time: the tracker no longer has them."""
         seen = tuple(one for one in self.seen if one.at <= at)
         return IssueStates(seen, tuple(one for one in self.history if one.at <= at))
 
@@ -107,10 +107,10 @@ class IssueStates:
 
 @dataclass(frozen=True, slots=True)
 class SeenStates:
-    """What a snapshot shows of states over time; `forget_after`: the tracker no longer has what came later."""
+    """What a snapshot shows of states over time; `drop_after`: the tracker no longer has what came later."""
 
     changes: tuple[StateChange, ...]
-    forget_after: datetime | None = None
+    drop_after: datetime | None = None
 
 
 def seen_states(before: Issue | None, after: Issue, snapshot: Snapshot, *, fetched: bool = False) -> SeenStates | None:
@@ -123,7 +123,7 @@ def seen_states(before: Issue | None, after: Issue, snapshot: Snapshot, *, fetch
         return SeenStates((_change_in(snapshot, fetched=fetched),))
     held = StateChange(before.updated_at, before.state)
     if after.updated_at is not None and after.updated_at < before.updated_at:
-        return SeenStates(_found_in(snapshot, held, fetched=fetched), forget_after=snapshot.updated_at)
+        return SeenStates(_found_in(snapshot, held, fetched=fetched), drop_after=snapshot.updated_at)
     is_late = snapshot.updated_at < before.updated_at
     if not is_late and snapshot.state is before.state and not _entered_again(snapshot, held):
         return None

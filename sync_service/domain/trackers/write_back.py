@@ -81,7 +81,7 @@ class WritesBack(Protocol):
     def write(
         self, connection: Connection, *, identity: str, key: str, note: Note, memory: str | None, force: bool
     ) -> str | None:
-        """Create the note, or replace our earlier one; return what to remember for the next time.
+        """Create the note, or replace our earlier one; return the `memory` for the next time.
 
         Without `memory`, find our earlier note by its marker: there are never two notes. When somebody deleted the
         note, write it again only with `force`; otherwise return None. `Rejected` is about this issue alone, `Refused`
@@ -90,5 +90,5 @@ class WritesBack(Protocol):
         ...
 
     def remove_note(self, connection: Connection, *, identity: str, key: str, memory: str | None) -> str | None:
-        """Remove the note, if there is one; return what to remember."""
+        """Remove the note, if there is one; return the `memory` for the next time."""
         ...

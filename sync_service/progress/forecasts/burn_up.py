@@ -126,7 +126,7 @@ class _Seen:
         late = past_inputs.not_imported_until(tx, one.id, entries[0].at)
         recorded, measured_since = Recorded(inputs, deque(entries), late), _measured_since(one, entries)
         for day in days:
-            recorded.go_on_to(day.begins)
+            recorded.advance_to(day.begins)
             if day.begins >= measured_since and recorded.covers(day.begins):
                 rest = [(entry.at, *change) for entry in recorded.entries for change in entry.changed]
                 return cls(day.begins, dict(recorded.present.each), rest)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.measures.calendar import RememberingCalendar
+from sync_service.domain.measures.calendar import CachingCalendar
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.line import CycleDay, DayValue, cycle_days, reconstruct
 from sync_service.progress.calendars import build_calendar
@@ -60,7 +60,7 @@ def line_inputs(tx: Connection, one: KeyResult, now: datetime) -> Inputs:
         target=one.target,
         span=one.span,
         at=now,
-        calendar=RememberingCalendar(calendar.zone, calendar.working_days, calendar.holidays),
+        calendar=CachingCalendar(calendar.zone, calendar.working_days, calendar.holidays),
         known_since=contributions.known_since(tx, [one.id]).get(one.id),
         stay=one.stay,
     )

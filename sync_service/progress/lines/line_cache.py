@@ -35,7 +35,7 @@ class LineCache:
         return list(found[1])
 
     def clear(self) -> None:
-        """Forget all lines."""
+        """Remove all lines."""
         with self._lock:
             self._lines.clear()
 

@@ -25,13 +25,13 @@ def seen_days(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequence[Cyc
     if not entries:
         return []
     recorded = Recorded(inputs, deque(entries), past_inputs.not_imported_until(tx, one.id, entries[0].at))
-    recorded.go_on_to(days[0].begins)
+    recorded.advance_to(days[0].begins)
     line: list[DayValue] = []
     for day in days:
         covered = bool(line) or recorded.covers(day.begins)
         # What was recorded after the cycle is its value as of its end.
         is_last = day.last < inputs.at and day is days[-1]
-        recorded.go_on_to(inputs.at if is_last else day.last)
+        recorded.advance_to(inputs.at if is_last else day.last)
         if covered:
             line.append(recorded.day_value(day))
     return line
@@ -50,7 +50,7 @@ class Recorded:
     def __post_init__(self) -> None:
         self.present = Present(self.settings.span, tallied=False)
 
-    def go_on_to(self, at: datetime) -> None:
+    def advance_to(self, at: datetime) -> None:
         """Apply the entries until a time."""
         while self.entries and self.entries[0].at <= at:
             self.last = self.entries.popleft()

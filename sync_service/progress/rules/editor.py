@@ -81,7 +81,7 @@ class RuleEditor:
         self._note(slug, "removed")
 
     def review(self, slug: str) -> None:
-        """Remember that somebody who may write the rule says that it is still right."""
+        """Store that somebody who may write the rule says that it is still right."""
         versions.lock_rules(self.tx)
         one = self._find(slug)
         self._require(why_not(self.writer, [self._target(one).toward(one.state)]), owner_id=one.owner_id)

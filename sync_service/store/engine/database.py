@@ -23,13 +23,13 @@ from sync_service.store.tables.instant import Instant
 UTC = ZoneInfo("UTC")
 
 
-def open_database(url: str, *, patience: float = BUSY_SECONDS, zone: ZoneInfo = UTC) -> Engine:
+def open_database(url: str, *, write_wait: float = BUSY_SECONDS, zone: ZoneInfo = UTC) -> Engine:
     """Create the engine for a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`); connect to nothing yet.
 
-    On SQLite a writer waits up to `patience` seconds for other writers. Errors name the statement that failed but hide
+    On SQLite a writer waits up to `write_wait` seconds for other writers. Errors name the failed statement but hide
     the parameters: they may hold a webhook body or a mail. `zone` holds where the organisation has no time zone.
     """
-    engine = open_sqlite(url, patience=patience) if url.startswith("sqlite") else open_postgresql(url)
+    engine = open_sqlite(url, write_wait=write_wait) if url.startswith("sqlite") else open_postgresql(url)
     engine.update_execution_options(default_zone=zone)
     return engine
 

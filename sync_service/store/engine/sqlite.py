@@ -42,15 +42,15 @@ class DatabaseBusy(OperationalError):
     """Another process wrote for as long as we may wait. The text says which."""
 
 
-def open_sqlite(url: str, *, patience: float) -> Engine:
-    """Create the engine for `sqlite:///…`; connect to nothing yet. A writer waits `patience` seconds for its lock."""
+def open_sqlite(url: str, *, write_wait: float) -> Engine:
+    """Create the engine for `sqlite:///…`; connect to nothing yet. A writer waits `write_wait` seconds for its lock."""
     arguments = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = sa.create_engine(
         url, connect_args=arguments, hide_parameters=True, json_serializer=to_json, json_deserializer=from_json
     )
     queue = WriteQueue(Path(str(make_url(url).database)))
     sa.event.listen(engine, "connect", _prepare)
-    sa.event.listen(engine, "begin", partial(_begin, queue, patience))
+    sa.event.listen(engine, "begin", partial(_begin, queue, write_wait))
     for end in ("commit", "rollback"):
         sa.event.listen(engine, end, _end)
     return engine
@@ -66,14 +66,14 @@ def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
-def _begin(queue: WriteQueue, patience: float, tx: Transaction) -> None:
+def _begin(queue: WriteQueue, write_wait: float, tx: Transaction) -> None:
     if not tx.get_execution_options().get("writes", False):
         tx.exec_driver_sql("BEGIN")
         return
-    with queue.at_the_front(seconds=patience) as front, _short_tries(tx):
+    with queue.at_the_front(seconds=write_wait) as front, _short_tries(tx):
         while not _try_to_begin(tx):
-            if not front.go_on_waiting():
-                raise _busy(front.holder, patience)
+            if not front.wait_more():
+                raise _busy(front.holder, write_wait)
         front.write_holder()
     tx.info[_BEGAN] = time.monotonic()
 
@@ -107,6 +107,6 @@ def _end(tx: Transaction) -> None:
         log.warning("a write transaction held the database for long", seconds=round(held, 1))
 
 
-def _busy(holder: str, patience: float) -> DatabaseBusy:
-    says = f"waited {patience:g} s for the turn to write to the database, at last for {holder}; try again"
+def _busy(holder: str, write_wait: float) -> DatabaseBusy:
+    says = f"waited {write_wait:g} s for the turn to write to the database, at last for {holder}; try again"
     return DatabaseBusy("BEGIN IMMEDIATE", None, sqlite3.OperationalError(says))

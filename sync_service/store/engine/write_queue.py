@@ -46,7 +46,7 @@ class Front:
                 return text
         return "another process"
 
-    def go_on_waiting(self) -> bool:
+    def wait_more(self) -> bool:
         """Return whether there is time left; say once what this writer waits for."""
         waited = time.monotonic() - self.began
         if waited > SAY_SECONDS and not self.logged:
@@ -75,7 +75,7 @@ class WriteQueue:
         """
         front = Front(self._open(), time.monotonic(), seconds)
         try:
-            while not _is_first(front.file) and front.go_on_waiting():
+            while not _is_first(front.file) and front.wait_more():
                 time.sleep(EVERY_SECONDS)
             yield front
         finally:

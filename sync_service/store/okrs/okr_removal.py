@@ -1,7 +1,7 @@
 """Remove key results, objectives and cycles: mark them, so that nobody reads them any more, then delete their rows.
 
 A key result may have hundreds of thousands of links. Deleted at once they would keep every other writer of a SQLite
-file waiting. The marked rows are what remembers the work: a killed process leaves them, and any other goes on.
+file waiting. The marked rows say what is left to do: after a kill any other process continues.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def begin(tx: Transaction, table: sa.Table, slug: str) -> None:
     cycles = found if table is t.cycle else []
     objectives = found if table is t.objective else _below(tx, t.objective.c.cycle_id, cycles)
     key_results = found if table is t.key_result else _below(tx, t.key_result.c.objective_id, objectives)
-    _forget(tx, key_results)
+    _delete_value_rows(tx, key_results)
     for marked, ids in zip(_ABOVE, (key_results, objectives, cycles), strict=True):
         name = sa.cast(marked.c.id, sa.String) + " is being removed"
         tx.execute(sa.update(marked).where(marked.c.id.in_(ids)).values(slug=name, removed_at=DatabaseNow()))
@@ -39,8 +39,8 @@ def _below(tx: Transaction, above: sa.Column[int], ids: Sequence[int]) -> Sequen
     return tx.scalars(sa.select(table.c.id).where(above.in_(ids), table.c.removed_at.is_(None))).all()
 
 
-def _forget(tx: Transaction, key_result_ids: Sequence[int]) -> None:
-    """Delete what makes or tells values of key results, and retire the revisions of their rules."""
+def _delete_value_rows(tx: Transaction, key_result_ids: Sequence[int]) -> None:
+    """Delete the rows that lead to values of key results or report them, and retire the revisions of their rules."""
     r, n = t.rule_revision, t.notice
     mine = r.c.key_result_id.in_(key_result_ids)
     revisions = sa.select(r.c.id).where(mine)
@@ -52,7 +52,7 @@ def _forget(tx: Transaction, key_result_ids: Sequence[int]) -> None:
     tx.execute(sa.update(r).where(mine, sa.or_(r.c.state != "retired", r.c.due_at.isnot(None))).values(retired))
 
 
-def go_on(engine: Engine, *, batches: int | None = None) -> bool:
+def delete_batches(engine: Engine, *, batches: int | None = None) -> bool:
     """Delete rows of what is being removed, at most so many batches; return whether there is more to delete."""
     done = 0
     while (found := _next(engine)) is not None:

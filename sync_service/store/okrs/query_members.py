@@ -48,10 +48,10 @@ def of_revisions(
     return {(row.revision_id, row.identity): row.holds for row in rows}
 
 
-def record(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, remember: Collection[int]) -> None:
+def record(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, under_way: Collection[int]) -> None:
     """Record matches of single issues: revision id → identity → is a member. The caller has locked the issues.
 
-    A "no member" is stored only where a row exists, or for revisions with a run under way (`remember`), which could
+    A "no member" is stored only where a row exists, or for revisions with a run under way (`under_way`), which could
     still list the issue. The time is stored even if nothing changed: a run that began earlier must not override it.
     """
     known = of_revisions(tx, answers.keys(), {identity for results in answers.values() for identity in results})
@@ -59,7 +59,7 @@ def record(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, rememb
         (revision_id, identity, holds)
         for revision_id, results in answers.items()
         for identity, holds in results.items()
-        if holds or revision_id in remember or (revision_id, identity) in known
+        if holds or revision_id in under_way or (revision_id, identity) in known
     ]
     if wanted:
         now = database_now(tx)
@@ -70,8 +70,8 @@ def record(tx: Transaction, answers: Mapping[int, Mapping[str, bool]], *, rememb
         upsert(tx, query_member, rows, unique=("revision_id", "identity"))
 
 
-def forget_matches(tx: Transaction, revision_id: int, identities: Collection[str]) -> None:
-    """Forget when members were matched: the next listing alone decides. The caller has locked the issues."""
+def clear_match_times(tx: Transaction, revision_id: int, identities: Collection[str]) -> None:
+    """Clear the times when members were matched: the next listing alone decides. The caller has locked the issues."""
     if identities:
         mine = sa.and_(query_member.c.revision_id == revision_id, query_member.c.identity.in_(identities))
         tx.execute(sa.update(query_member).where(mine).values(matched_at=None))
@@ -147,7 +147,7 @@ def is_contradicted(tx: Transaction, revision_id: int, *, run: int, began_at: da
     return tx.scalar(sa.select(sa.exists().where(contradicted))) is True
 
 
-def forget(tx: Transaction, revision_id: int, *, run: int, began_at: datetime) -> bool:
+def delete_non_members(tx: Transaction, revision_id: int, *, run: int, began_at: datetime) -> bool:
     """Delete some rows of issues that are not members; return whether there were any."""
     spent = sa.and_(sa.not_(query_member.c.holds), query_member.c.run != run, _unmatched_since(began_at))
     return _remove(tx, sa.and_(query_member.c.revision_id == revision_id, spent))

@@ -40,14 +40,14 @@ def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime,
 
     `what` is said of the new version, such as that it is an earlier one again.
 
-    No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates. The rule remembers what a
-    page wrote, so that a file does not revert it unasked.
+    No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates. What a page wrote is
+    noted, so that a file does not revert it unasked.
     """
     versions.lock_rules(tx)
     before = tx.execute(sa.select(rule).where(rule.c.slug == wanted.slug)).one_or_none()
     changed = write(tx, [wanted], changed_by=changed_by, now=now, what=what)
     if changed:
-        _remember_page(tx, wanted, before, changed_by)
+        _note_page_edits(tx, wanted, before, changed_by)
     if changed:
         versions.bump(tx, versions.RULES)
         versions.bump(tx, versions.CHANGES)
@@ -65,8 +65,8 @@ _FIELDS = {
 """The columns that people write, with their names in the configuration file."""
 
 
-def _remember_page(tx: Transaction, wanted: Definition, before: sa.Row[Any] | None, changed_by: str) -> None:
-    """Remember which fields a page wrote: those that differ, or those that a new rule has."""
+def _note_page_edits(tx: Transaction, wanted: Definition, before: sa.Row[Any] | None, changed_by: str) -> None:
+    """Store which fields a page wrote: those that differ, or those that a new rule has."""
     if before is None:
         written = [name for column, name in _FIELDS.items() if getattr(wanted, column) not in (None, {})]
         columns: dict[str, Any] = {"origin": "page", "page_edits": dict.fromkeys(written, changed_by)}

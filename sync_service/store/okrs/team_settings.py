@@ -100,7 +100,7 @@ def team_settings(tx: Transaction) -> TeamSettings:
     return found
 
 
-def forget(tx: Transaction) -> None:
+def clear_cache(tx: Transaction) -> None:
     """Read the settings again when they are next asked for: this transaction has changed them."""
     _known.pop(tx.get_transaction(), None)
 

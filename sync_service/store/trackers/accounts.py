@@ -221,7 +221,7 @@ def forget(tx: Transaction, logins: Collection[tuple[str, str]]) -> int:
     return len(rows)
 
 
-def forget_unnamed(tx: Transaction) -> None:
+def delete_unnamed(tx: Transaction) -> None:
     """Forget the accounts whose logins are in nobody's `accounts` setting and in no rule any more."""
     held = people(tx)
     p = pinned_account.c

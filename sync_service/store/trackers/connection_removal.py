@@ -1,7 +1,7 @@
 """Remove a connection: mark it, so that nothing of it counts any more, then delete its rows batch by batch.
 
 A connection may have hundreds of thousands of issues and deliveries. Deleted at once they would keep every other writer
-of a SQLite file waiting. The marked row is what remembers the work: a killed process leaves it, and any other goes on.
+of a SQLite file waiting. The marked row says what is left to do: after a kill any other process continues.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ _FORGOTTEN: dict[str, Any] = {
 
 
 def begin(tx: Transaction, slug: str) -> None:
-    """Mark a connection as being removed, and forget its secrets, rules and links by hand. Its slug is free again.
+    """Mark a connection as being removed, and delete its secrets, rules and manual links. Its slug is free again.
 
     Once `tx` is committed, it is not read, not called and receives nothing, and its issues do not count.
     """
@@ -49,7 +49,7 @@ def begin(tx: Transaction, slug: str) -> None:
     tx.execute(sa.update(c).where(c.c.id == found).values(marked))
 
 
-def go_on(engine: Engine, *, batches: int | None = None) -> bool:
+def delete_batches(engine: Engine, *, batches: int | None = None) -> bool:
     """Delete rows of connections being removed, at most so many batches; return whether there is more to delete."""
     done = 0
     while (connection_id := _next(engine)) is not None:

@@ -67,7 +67,7 @@ class Connections:
 
     def latest(self, connection_id: int) -> Configured:
         """Return a connection past the cache: use it before you report that the connection lacks something."""
-        self.forget()
+        self.clear_cache()
         return self.of(connection_id)
 
     def named(self, slug: str) -> Configured | None:
@@ -79,8 +79,8 @@ class Connections:
         """Return the address for a connection's webhooks; the connection need not exist yet."""
         return f"{self.base_url.rstrip('/')}/hooks/{slug}"
 
-    def forget(self) -> None:
-        """Clear the cache, because this process has just changed a connection."""
+    def clear_cache(self) -> None:
+        """Read the connections again at the next request: this process has just changed one."""
         with self._lock:
             self._read_at = float("-inf")
 

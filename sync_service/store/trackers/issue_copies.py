@@ -24,7 +24,7 @@ def copy(tx: Transaction, issue_ids: Sequence[int], *, connection_id: int) -> No
     if not issue_ids:
         return
     mine = issue.alias("mine")
-    _forget_tombstones(tx, issue_ids, connection_id)
+    _delete_tombstones(tx, issue_ids, connection_id)
     replaced = {"connection_id": sa.literal(connection_id), "scope_id": sa.null()}
     names = [column.name for column in issue.columns if column.name != "id"]
     known = sa.exists().where(mine.c.connection_id == connection_id, mine.c.identity == issue.c.identity)
@@ -54,7 +54,7 @@ def copy_former_names(tx: Transaction, theirs: Row[Any], to_id: int) -> None:
     insert_or_skip(tx, former_scope_name, rows, unique=unique, connection_id=to_id)
 
 
-def _forget_tombstones(tx: Transaction, issue_ids: Sequence[int], connection_id: int) -> None:
+def _delete_tombstones(tx: Transaction, issue_ids: Sequence[int], connection_id: int) -> None:
     """Delete rows that say only that an issue is gone: the copy says that too, and more."""
     identities = sa.select(issue.c.identity).where(issue.c.id.in_(issue_ids))
     mine = sa.and_(issue.c.connection_id == connection_id, issue.c.identity.in_(identities), issue.c.state.is_(None))

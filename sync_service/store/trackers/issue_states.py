@@ -36,8 +36,8 @@ def save(tx: Transaction, before: Mapping[int, IssueStates], after: Mapping[int,
     gone = [(issue_id, one.at) for issue_id, one in stored if (issue_id, one.at) not in times]
     if gone:
         mine = issue_state.c.issue_id == sa.bindparam("of")
-        forget = sa.delete(issue_state).where(mine, issue_state.c.at == sa.bindparam("then"))
-        tx.execute(forget, [{"of": issue_id, "then": at} for issue_id, at in gone])
+        delete = sa.delete(issue_state).where(mine, issue_state.c.at == sa.bindparam("then"))
+        tx.execute(delete, [{"of": issue_id, "then": at} for issue_id, at in gone])
     new = [_columns(*key, source) for key, source in wanted.items() if stored.get(key) != source]
     upsert(tx, issue_state, new, unique=("issue_id", "at"))
 

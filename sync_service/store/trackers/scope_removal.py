@@ -23,7 +23,7 @@ def begin(tx: Transaction, scope_ids: Collection[int]) -> None:
         tx.execute(sa.update(scope).where(scope.c.id == one).values(marked))
 
 
-def go_on(engine: Engine, *, batches: int | None = None) -> bool:
+def delete_batches(engine: Engine, *, batches: int | None = None) -> bool:
     """Let go of issues of marked scopes, at most so many batches; return whether there are more."""
     done = 0
     while (scope_id := _next(engine)) is not None:

@@ -94,7 +94,7 @@ def created(kind: str) -> ResponseReturnValue:
         return _failed(kind, f"{error}. Reload this page in a moment: the registration stays valid for an hour.", 503)
     except ConnectorError as error:
         return _failed(kind, f"{error}.", 422)
-    services().connections.forget()
+    services().connections.clear_cache()
     wake("poll")
     flash("The app is registered and its key is stored encrypted. Now install it.", "success")
     return redirect(url_for("connections_scopes.choose", slug=slug))

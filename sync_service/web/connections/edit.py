@@ -117,7 +117,7 @@ def settings(slug: str) -> ResponseReturnValue:
     """
     one = find(slug)
     wanted, token = _wanted(one), request.form.get("token", "").strip()
-    errors = _mistakes(one, wanted, token)
+    errors = _field_errors(one, wanted, token)
 
     def edit(written: ConnectionFields) -> ConnectionFields:
         addresses = _changed_addresses(written, wanted)
@@ -164,7 +164,7 @@ def _wanted(one: ConnectionPage) -> dict[str, Any]:
     return {**wanted, **ticked, "earlier": "import" if form.get("earlier") == "import" else "ignore"}
 
 
-def _mistakes(one: ConnectionPage, wanted: Mapping[str, Any], token: str) -> dict[str, str]:
+def _field_errors(one: ConnectionPage, wanted: Mapping[str, Any], token: str) -> dict[str, str]:
     """Return the errors of the addresses, or of a new token, which is tested at these addresses."""
     texts = _texts(one)
     found = {name: wrong for name, at in addresses_in(wanted).items() if (wrong := wrong_address(at))}

@@ -85,7 +85,7 @@ def consented(kind: str) -> ResponseReturnValue:
         return _failed(slug, f"{error}. Reload this page in a moment.", 503)
     except ConnectorError as error:
         return _failed(slug, f"{error}.", 422)
-    services().connections.forget()
+    services().connections.clear_cache()
     wake("poll", "scheduled_task")
     flash("The consent is stored, encrypted. It is renewed automatically.", "success")
     if find(slug).scopes:

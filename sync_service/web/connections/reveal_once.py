@@ -24,7 +24,7 @@ def show_later(slug: str) -> None:
 
 
 def pop_secret(slug: str) -> str | None:
-    """Return the secret to show for a connection and forget it; None when there is none to show."""
+    """Return the secret to show for a connection and delete it; None when there is none to show."""
     stored = session.get(_NAME)
     if not stored or stored[0] != slug or not stored[2]:
         return None

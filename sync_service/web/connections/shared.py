@@ -39,7 +39,7 @@ def find(slug: str) -> ConnectionPage:
 
 def configured(slug: str) -> Configured:
     """Return a connection with its secrets, read fresh from the database; abort with 404 when there is none."""
-    services().connections.forget()
+    services().connections.clear_cache()
     found = services().connections.named(slug)
     if found is None:
         abort(404, f"There is no connection {slug}.")
@@ -94,7 +94,7 @@ def save(change: Callable[[ConnectionEditor], Plan]) -> Plan:
         plan = change(editing())
     except NoConnection as error:
         abort(404, f"{str(error).capitalize()}.")
-    services().connections.forget()
+    services().connections.clear_cache()
     edited = tuple(f"connection {one.key}{after}" for one in plan.changes for after in (" ", ":"))
     for warning in plan.warnings:
         if warning.startswith(edited):

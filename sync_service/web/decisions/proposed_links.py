@@ -34,7 +34,7 @@ def decide(slug: str) -> ResponseReturnValue:
                 abort(403, "Only the owner or an admin decides about proposed links.")
             decided = decider.decide(view.id, wanted, accepted=decision == "accept")
     except Refused as refused:
-        return page(slug, decision_mistake=sentence(str(refused))), 409
+        return page(slug, decision_error=sentence(str(refused))), 409
     wake("notice", "write_back", "recompute")
     what = "Accepted" if decision == "accept" else "Declined"
     flash(f"{what} {counted(len(decided), 'proposed link')}.", "success")

@@ -43,8 +43,8 @@ def override(slug: str) -> ResponseReturnValue:
         zone = stored.zone(tx, find(tx, slug)[0].id)
     try:
         value, until = read_value(request.form), read_until(request.form, zone)
-    except InvalidForm as mistake:
-        return page(slug, override_mistakes={mistake.field: str(mistake)}), 422
+    except InvalidForm as error:
+        return page(slug, override_errors={error.field: str(error)}), 422
     return _decided(slug, lambda one, id_: one.override(id_, value, until=until), "Overridden. Your value applies now.")
 
 
@@ -67,7 +67,7 @@ def _decided(slug: str, decide: Callable[[Decider, int], object], done: str) -> 
                 abort(403, "Only the owner or an admin decides about a value.")
             decide(decider, view.id)
     except Refused as refused:
-        return page(slug, decision_mistake=sentence(str(refused))), 409
+        return page(slug, decision_error=sentence(str(refused))), 409
     wake("notice", "write_back", "recompute")
     flash(done, "success")
     return redirect(url_for("key_results.show", slug=view.slug))

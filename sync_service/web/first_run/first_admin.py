@@ -26,7 +26,7 @@ OPEN_AT_FIRST = ("first_admin", "health")
 ERRORS = {"name": "Enter your name, up to 500 characters.", "email": "This is not an e-mail address."}
 
 _SOMEBODY = "okr-sync somebody"
-"""The key under which an application remembers that there are people: it need not ask again."""
+"""The key under which an application stores that there are people, so that it need not ask again."""
 
 
 def install(app: Flask) -> None:

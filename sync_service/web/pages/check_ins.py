@@ -75,7 +75,7 @@ def withdraw(slug: str, check_in_id: int) -> ResponseReturnValue:
 
 
 def _answer(slug: str, save: Save, *, done: str, correcting: int | None = None) -> ResponseReturnValue:
-    """Store what the form has, and answer: back to the page, or the form with the mistake or question."""
+    """Store what the form has, and answer: back to the page, or the form with the error or question."""
     with reading(services().engine) as tx:
         view, _ = find(tx, slug)
     try:
@@ -88,8 +88,8 @@ def _answer(slug: str, save: Save, *, done: str, correcting: int | None = None) 
         abort(403, str(refused))
     except Unlikely as question:
         return page(slug, answer=Answer(question=str(question), correcting=correcting)), 422
-    except CheckInRefused as mistake:
-        return page(slug, answer=Answer(mistake=str(mistake), field=mistake.field, correcting=correcting)), 422
+    except CheckInRefused as error:
+        return page(slug, answer=Answer(error=str(error), field=error.field, correcting=correcting)), 422
     wake("recompute")
     flash(done + (_changes(view) if entered.value is not None else ""), "success")
     return redirect(url_for("key_results.show", slug=view.slug))

@@ -55,9 +55,9 @@ def find(tx: Connection, slug: str) -> tuple[KeyResultView, CycleView]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the page says about a check-in that was just sent: a mistake in a field, or a question about its value."""
+    """What the page says about a check-in that was just sent: an error in a field, or a question about its value."""
 
-    mistake: str | None = None
+    error: str | None = None
     field: str | None = None
     question: str | None = None
     correcting: int | None = None
@@ -67,8 +67,8 @@ def page(
     slug: str,
     *,
     answer: Answer | None = None,
-    override_mistakes: Mapping[str, str] | None = None,
-    decision_mistake: str | None = None,
+    override_errors: Mapping[str, str] | None = None,
+    decision_error: str | None = None,
 ) -> str:
     """Return the page; `answer` is about a check-in just sent, the others about a decision.
 
@@ -87,7 +87,7 @@ def page(
             "steps": step_states(tx, view, now),
             "forecast": forecast_view(tx, view),
         }
-    typed = request.form if answer or override_mistakes else _fields(read["corrected"])
+    typed = request.form if answer or override_errors else _fields(read["corrected"])
     return render_template(
         "key_result.html",
         view=view,
@@ -101,8 +101,8 @@ def page(
         effect_text=effect_text,
         may_tick=may_tick(view, who),
         may_decide=not view.closed and owns(view.owner),
-        override_mistakes=override_mistakes or {},
-        decision_mistake=decision_mistake,
+        override_errors=override_errors or {},
+        decision_error=decision_error,
         typed=typed,
         **read,
     )

@@ -53,7 +53,7 @@ def send() -> ResponseReturnValue:
     session[NEXT] = local_path(request.form.get(NEXT))
     address = _address()
     if address.count("@") != 1 or len(address) > LONGEST_ADDRESS:
-        return render_template("sign_in.html", back=session[NEXT], mistake="This is not an e-mail address."), 422
+        return render_template("sign_in.html", back=session[NEXT], error="This is not an e-mail address."), 422
     with writing(services().engine) as tx:
         request_link(tx, address)
     wake("mail")

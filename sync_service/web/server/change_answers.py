@@ -23,7 +23,7 @@ ADMITTED_SECONDS = 10.0
 """How long a cookie that the guard admitted is answered here, also when its session ends elsewhere meanwhile."""
 
 MOST_ADMITTED = 5_000
-"""Cookies that one process remembers."""
+"""Cookies that one process stores."""
 
 READ_EVERY = 0.1
 """Seconds between two reads of the counter."""
@@ -72,8 +72,8 @@ class ChangeAnswers:
         fixed = [(b"Content-Type", b"application/json"), (b"Content-Length", str(len(body)).encode())]
         return Response(200, [*known, *fixed], body)
 
-    def learn(self, scope: Mapping[str, Any], headers: Mapping[str, str], status: int) -> None:
-        """Learn who may ask from an answer of the application; forget everybody when one of them changes something."""
+    def note_response(self, scope: Mapping[str, Any], headers: Mapping[str, str], status: int) -> None:
+        """Store the cookie of a caller who may ask, by a response; delete all after a request that may change that."""
         key = digest(headers)
         if scope["method"] != "GET" and key in self._admitted:
             self._admitted.clear()

@@ -30,13 +30,13 @@ class HeldBytes:
 
     @contextmanager
     def holder(self, client: str) -> Iterator[Holder]:
-        """Yield a holder for one request or response; forget its bytes at the end of the block."""
+        """Yield a holder for one request or response; release its bytes at the end of the block."""
         holder = Holder(client)
         self._holders[holder] = None
         try:
             yield holder
         finally:
-            self._forget(holder)
+            self._release(holder)
 
     def add(self, holder: Holder, size: int) -> None:
         """Add bytes to a holder, then cut off clients until the rest is small enough."""
@@ -59,12 +59,12 @@ class HeldBytes:
         return next(one for one in self._holders if one.client == heaviest and one.cut is not None and one.size)
 
     def _cut_off(self, holder: Holder) -> None:
-        self._forget(holder)
+        self._release(holder)
         holder.is_cut = True
         if holder.cut is not None:
             holder.cut()
 
-    def _forget(self, holder: Holder) -> None:
+    def _release(self, holder: Holder) -> None:
         if holder in self._holders:
             del self._holders[holder]
             self.total -= holder.size

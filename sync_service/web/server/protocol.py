@@ -78,7 +78,7 @@ class BoundedProtocol(ASGIProtocol):
         return b"\r\n\r\n" in data[: max(0, LONGEST_HEAD - before)]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection and its deadline."""
+        """Drop the connection and its deadline."""
         super().connection_lost(exc)
         self._end_deadline()
         self._connections.remove(self)

@@ -102,7 +102,7 @@ class Site:
         if known is not None:
             return known
         response = await self._read_and_run(scope, headers, body, client)
-        self._changes.learn(scope, headers, response.status)
+        self._changes.note_response(scope, headers, response.status)
         return response
 
     async def _read_and_run(self, scope: Scope, headers: Headers, body: RequestBody, client: str) -> Response:

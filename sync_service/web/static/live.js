@@ -5,7 +5,7 @@
   const VISIBLE = 1000;
   const HIDDEN = 15000;
   const SLOWEST = 30000;
-  const PATIENCE = 2; // failures before the page shows "Reconnecting…"
+  const FAILURES = 2; // failures before the page shows "Reconnecting…"
   const OLDEST = 60000; // refresh at least this often, or "just now" would stay for an hour
   const MOST_BLOCKS = 1000; // more would make the request's header too long
   const SHARE = 10; // wait 10 times as long as a poll took: a slow server is polled less
@@ -104,7 +104,7 @@
       hint("");
     } catch {
       failures += 1;
-      if (failures >= PATIENCE) hint("Reconnecting…");
+      if (failures >= FAILURES) hint("Reconnecting…");
     } finally {
       took = performance.now() - began;
       polling = false;

@@ -227,7 +227,7 @@ def test_invalid_fields_are_an_error_before_the_redirect(
     """The message is beside its field."""
     response = harness.ana.submit(APP, on=APP, **(harness.form(name="OKR Sync") | {field: value}))
     assert response.status_code == 422
-    assert message.lower() in response.text.partition(f'id="{field}-mistake"')[2].partition("</div>")[0].lower()
+    assert message.lower() in response.text.partition(f'id="{field}-error"')[2].partition("</div>")[0].lower()
 
 
 @pytest.mark.parametrize(

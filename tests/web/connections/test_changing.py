@@ -185,12 +185,12 @@ def test_a_stored_token_is_not_sent_to_a_new_address(jira_connected: tuple[Conne
     form = {"owner": "ben@example.com", "earlier": "import", "email": jira.email}
     new_address = f"{jira.url}/"
     response = harness.send("/settings", **form, api_site=new_address)
-    message = response.text.partition('id="option-api_site-mistake"')[2].partition("</div>")[0]
+    message = response.text.partition('id="option-api_site-error"')[2].partition("</div>")[0]
     assert (response.status_code, "paste the token again" in message) == (422, True)
     assert f'name="api_site" value="{new_address}"' in response.text
     assert "data-changes=" not in response.text
     wrong = harness.send("/settings", **form, api_site=new_address, token="wrong")
-    assert (wrong.status_code, 'id="settings-token-mistake"' in wrong.text) == (422, True)
+    assert (wrong.status_code, 'id="settings-token-error"' in wrong.text) == (422, True)
     assert 'value="wrong"' not in wrong.text
     assert ("api_site" in harness.stored(), harness.stored()["owner"]) == (False, "ana@example.com")
     assert harness.send("/settings", **form, api_site=new_address, token=jira.token).status_code == 302
@@ -217,7 +217,7 @@ def test_without_credentials_an_address_may_change(jira_connected: tuple[Connect
     assert harness.send("/settings", email=jira.email, api_site=f"{jira.url}/").status_code == 302
     assert harness.stored()["api_site"] == f"{jira.url}/"
     refused = harness.send("/settings", email=jira.email, api_site="https://10.0.0.1\\x.example.com")
-    message = refused.text.partition('id="option-api_site-mistake"')[2].partition("</div>")[0]
+    message = refused.text.partition('id="option-api_site-error"')[2].partition("</div>")[0]
     assert (refused.status_code, "It must be an address whose host" in message) == (422, True)
 
 
@@ -429,7 +429,7 @@ def test_after_the_loss_of_the_secret_key_the_page_still_opens(
     with writing(services.engine) as tx:
         lost = {"sealed_secrets": ["lost", "lost too"], "sealed_token": "lost"}
         tx.execute(sa.update(tables.connection).where(tables.connection.c.slug == "walk").values(lost))
-    services.connections.forget()
+    services.connections.clear_cache()
     assert connected.ana.open("/connections/walk").status_code == 200
     response = connected.ana.open("/connections/walk/scopes/offered")
     assert (response.status_code, "enter tokens and webhook secrets again" in response.text) == (500, True)

@@ -259,7 +259,7 @@ def test_with_write_back_the_consent_includes_writing(oauth: OAuthSetup) -> None
     assert "write%3Ajira-work" not in oauth.request_consent()
     with writing(oauth.harness.services.engine) as tx:
         tx.execute(sa.update(tables.connection).values(write_back=True))
-    oauth.harness.services.connections.forget()
+    oauth.harness.services.connections.clear_cache()
     response = oauth.harness.ana.submit("/connections/walk/consent", on="/connections/walk")
     assert "write%3Ajira-work" in response.text
     assert "A consent from before this was switched on does not include it." in response.text

@@ -178,8 +178,8 @@ def test_an_invalid_field_has_its_error_beside_it(
     before = harness.audit()
     response = harness.by_webhook_only(**{field: value})
     assert response.status_code == 422
-    assert f'id="{field}-mistake"' in response.text
-    shown_error = response.text.partition(f'id="{field}-mistake"')[2].partition("</div>")[0]
+    assert f'id="{field}-error"' in response.text
+    shown_error = response.text.partition(f'id="{field}-error"')[2].partition("</div>")[0]
     assert message.lower() in shown_error.lower()
     assert harness.audit() == before
 

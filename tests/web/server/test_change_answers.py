@@ -42,7 +42,7 @@ def feed() -> Feed:
     """Return a feed whose counter was just read, and whose cookie is admitted."""
     feed = Feed()
     feed.answers.refresh()
-    feed.answers.learn(QUESTION, COOKIE, 200)
+    feed.answers.note_response(QUESTION, COOKIE, 200)
     return feed
 
 
@@ -60,9 +60,9 @@ def test_only_who_was_admitted_by_the_guard_is_answered(status: int) -> None:
     """A refusal admits nobody, and another cookie is another question."""
     feed = Feed()
     feed.answers.refresh()
-    feed.answers.learn(QUESTION, COOKIE, status)
+    feed.answers.note_response(QUESTION, COOKIE, status)
     assert feed.answer() is None
-    feed.answers.learn(QUESTION, COOKIE, 304)
+    feed.answers.note_response(QUESTION, COOKIE, 304)
     assert feed.answer(cookie="okr_sync=other") is None
     assert feed.answer() is not None
 
@@ -77,9 +77,9 @@ def test_the_guard_is_asked_again_after_some_seconds(feed: Feed) -> None:
 def test_whoever_changes_something_makes_everybody_ask_the_guard_again(feed: Feed) -> None:
     """They may have signed out, or removed somebody. Strangers can't do that."""
     stranger = {"cookie": "okr_sync=stranger"}
-    feed.answers.learn({**QUESTION, "method": "POST", "path": "/sign-in"}, stranger, 429)
+    feed.answers.note_response({**QUESTION, "method": "POST", "path": "/sign-in"}, stranger, 429)
     assert feed.answer() is not None
-    feed.answers.learn({**QUESTION, "method": "POST", "path": "/sign-out"}, COOKIE, 302)
+    feed.answers.note_response({**QUESTION, "method": "POST", "path": "/sign-out"}, COOKIE, 302)
     assert feed.answer() is None
 
 
@@ -105,6 +105,6 @@ def test_the_remembered_cookies_are_bounded(feed: Feed, monkeypatch: pytest.Monk
     """The oldest is forgotten first."""
     monkeypatch.setattr(change_answers, "MOST_ADMITTED", 2)
     for number in range(2):
-        feed.answers.learn(QUESTION, {"cookie": str(number)}, 200)
+        feed.answers.note_response(QUESTION, {"cookie": str(number)}, 200)
     assert feed.answer() is None
     assert feed.answer(cookie="1") is not None

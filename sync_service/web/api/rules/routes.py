@@ -79,7 +79,7 @@ def undo_rule(path: RulePath, body: Undo) -> Response:
 @blueprint.post("/rules/<slug>/review", responses=responses(RuleDetail, missing=True, conflict=True))
 @guarded(Guard.MEMBER)
 def review_rule(path: RulePath) -> Response:
-    """Remember that a rule was reviewed."""
+    """Store that a rule was reviewed."""
     _edit(lambda editor: editor.review(path.slug))
     return _rule(path.slug)
 
