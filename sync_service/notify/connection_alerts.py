@@ -31,7 +31,7 @@ ALERT_BATCH = 500
 """Rows claimed at a time. Other rows of the same connections go into the same mail."""
 
 MENDED = "works again; no mail was sent"
-NOBODY = "no recipient: the connection has no owner, and there is no admin"
+NO_RECIPIENT = "no recipient: the connection has no owner, and there is no admin"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class ConnectionAlerter:
         ready = any(row.broke_at + self.settle <= now for row in ours)
         if ready and not broken.recipients:
             for row in ours:
-                bury(self.engine, connection_alert, row, reason=NOBODY)
+                bury(self.engine, connection_alert, row, reason=NO_RECIPIENT)
         with writing(self.engine) as tx:
             connection_alerts.lock(tx, connection_id)
             mended = [row for row in broken.mended if row.lease in leases]

@@ -48,7 +48,7 @@ from sync_service.web.server.site import Site
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-SESSION_LIFE = timedelta(days=30)
+SESSION_LIFETIME = timedelta(days=30)
 
 PAGES = (
     objectives.blueprint,
@@ -154,7 +154,7 @@ def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
         SESSION_COOKIE_PATH=services.settings.base_path or "/",
         SESSION_COOKIE_SECURE=services.settings.base_url.startswith("https:"),
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
+        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
         # Otherwise every response sends the cookie again, and a concurrent response overwrites a newer session.
         SESSION_REFRESH_EACH_REQUEST=False,
         MAX_CONTENT_LENGTH=LARGEST_FORM,

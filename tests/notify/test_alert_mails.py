@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from sync_service.domain.trackers.observations import AccountSeen, ScopeRef, ScopeSeen
-from sync_service.notify.connection_alerts import MENDED, NOBODY, ConnectionAlerter
+from sync_service.notify.connection_alerts import MENDED, NO_RECIPIENT, ConnectionAlerter
 from sync_service.store import tables
 from sync_service.store.engine.database import database_now, writing
 from sync_service.store.queue import clock_skew
@@ -231,7 +231,7 @@ def test_an_alert_without_recipients_is_buried_and_can_be_replayed(harness: Aler
     harness.let_time_pass(SETTLE)
     harness.drain()
     (row,) = harness.rows()
-    assert (row.outcome, row.buried_at is not None, harness.recipients()) == (NOBODY, True, [])
+    assert (row.outcome, row.buried_at is not None, harness.recipients()) == (NO_RECIPIENT, True, [])
 
 
 def test_a_worker_that_dies_leaves_all_or_nothing(harness: AlertHarness, monkeypatch: pytest.MonkeyPatch) -> None:

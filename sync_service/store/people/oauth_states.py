@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.store.engine.encryption import hash_token
 from sync_service.store.tables import oauth_state
 
-LIFE = timedelta(hours=1)
+LIFETIME = timedelta(hours=1)
 """How long a state is valid: as long as the code that GitHub sends with it."""
 
 
@@ -32,7 +32,7 @@ def begin(tx: Transaction, request: AppRequest, *, state: str, session: str, now
             session_hash=hash_token(session),
             kind=request.kind,
             connection_fields=dict(request.connection_fields),
-            expires_at=now + LIFE,
+            expires_at=now + LIFETIME,
         )
     )
 

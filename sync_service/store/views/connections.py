@@ -32,7 +32,7 @@ class ScopeLine:
     gone: str | None
     seen: int | None
     expected: int | None
-    asked_at: datetime | None
+    polled_at: datetime | None
     stopped: str | None
 
     @property
@@ -200,7 +200,7 @@ def _scopes(tx: Transaction, ids: Sequence[int]) -> Mapping[int, list[ScopeLine]
                 gone=row.gone_reason,
                 seen=row.seen if imports else None,
                 expected=row.expected if imports else None,
-                asked_at=row.done_at,
+                polled_at=row.done_at,
                 stopped=row.stopped_reason if row.due_at is not None else None,
             )
         )

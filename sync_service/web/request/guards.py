@@ -94,10 +94,10 @@ def owns(email: str | None) -> bool:
 
 def install(app: Flask, *, bearer: Identify | None = None) -> None:
     """Check the guard before every request. `bearer` identifies API callers; without it every API call is refused."""
-    app.before_request(partial(_check, bearer or _nobody))
+    app.before_request(partial(_check, bearer or _no_caller))
 
 
-def _nobody() -> Caller | None:
+def _no_caller() -> Caller | None:
     return None
 
 

@@ -130,7 +130,7 @@ def test_a_redirect_without_its_state_and_session_is_refused(
 def test_a_state_expires_after_an_hour(harness: ConnectionsHarness, clock: Clock) -> None:
     """GitHub's code expires then too."""
     redirect = create_at_github(harness, *submit_form(harness))
-    clock.advance(oauth_states.LIFE + oauth_states.LIFE / 60)
+    clock.advance(oauth_states.LIFETIME + oauth_states.LIFETIME / 60)
     assert harness.ana.open(redirect).status_code == 400
 
 
