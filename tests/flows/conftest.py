@@ -11,8 +11,8 @@ from sync_service.runtime.wiring import Services
 from tests.faults.crashing_worker import CrashingWorker
 from tests.flows.fake_write_back_tracker import FakeWriteBackHarness, open_fake_write_back_harness
 from tests.flows.harness import clock_of
-from tests.support.config_file import LABELLED
-from tests.support.fake_tracker import CoreHarness, open_core_harness
+from tests.support.fake_tracker import CoreHarness, open_core_harness, prepare_labelled
+from tests.support.servers import Databases
 from tests.support.services import open_services
 
 
@@ -60,10 +60,11 @@ def empty_core(migrated_url: str) -> Iterator[CoreHarness]:
 
 
 @pytest.fixture
-def core(empty_core: CoreHarness) -> CoreHarness:
-    """Return a harness with KR-1, the done-share of issues with the label `checkout`."""
-    empty_core.rule("checkout-label", empty_core.key_result(), LABELLED)
-    return empty_core
+def core(databases: Databases) -> Iterator[CoreHarness]:
+    """Yield a harness on either database with KR-1, the done-share of issues with the label `checkout`."""
+    made = open_core_harness(databases.prepared(prepare_labelled))
+    yield made
+    made.engine.dispose()
 
 
 @pytest.fixture

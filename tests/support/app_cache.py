@@ -6,7 +6,6 @@ pages of a test.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import cache
 from importlib.metadata import entry_points
 from types import CodeType
@@ -57,10 +56,9 @@ def cached_url_builder() -> Callable[..., Any]:
 @contextmanager
 def cached_app_setup() -> Iterator[None]:
     """Share templates, routes, API schemas and entry points between applications, until the end of the block."""
-    schemas = cache(openapi.components)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Rule, "_compile_builder", cached_url_builder())
         patch.setitem(Flask.jinja_options, "bytecode_cache", TemplateCache())
-        patch.setattr(openapi, "components", lambda: deepcopy(schemas()))
+        patch.setattr(openapi, "components", cache(openapi.components))
         patch.setattr("connectors.registry.entry_points", cache(entry_points))
         yield

@@ -39,6 +39,8 @@ from sync_service.store.queue import due, relink_requests
 from sync_service.store.trackers.connections import Connections
 from sync_service.tracker_sync.fetch_issues import IssueFetcher
 from sync_service.write_back.write_notes import NoteWriter
+from tests.support.config_file import LABELLED
+from tests.support.migrated_database import close_for_copy, prepare
 
 NOW = datetime(2026, 11, 20, 13, 0, tzinfo=UTC)
 SECRET = "a webhook secret"
@@ -111,7 +113,8 @@ class CoreHarness:
 
     def __post_init__(self) -> None:
         with writing(self.engine) as tx:
-            self._seed(tx)
+            if not self._find(tx):
+                self._seed(tx)
         kinds = {"paper": self.tracker}
         self.connections = Connections(engine=self.engine, sealer=self.sealer)
         cache = RulesetCache()
@@ -148,6 +151,13 @@ class CoreHarness:
     def clock(self) -> datetime:
         """Return the harness's time."""
         return self.now
+
+    def _find(self, tx: sa.Connection) -> bool:
+        """Find the first rows of a copied database; return whether it has any."""
+        first = (tables.person, tables.objective, tables.connection, tables.scope)
+        ids = [tx.scalar(sa.select(sa.func.min(table.c.id))) for table in first]
+        self.person_id, self.objective_id, self.connection_id, self.scope_id = (one or 0 for one in ids)
+        return None not in ids
 
     def _seed(self, tx: sa.Connection) -> None:
         self.person_id = _insert(tx, tables.person, email="ana@example.com", name="Ana Ruiz", role="admin", accounts={})
@@ -276,3 +286,11 @@ def bump_rules(tx: sa.Connection) -> None:
 def open_core_harness(database_url: str, **fields: Any) -> CoreHarness:
     """Return a harness on a migrated database."""
     return CoreHarness(open_database(database_url), **fields)
+
+
+def prepare_labelled(database_url: str) -> None:
+    """Migrate an empty database, and add KR-1, the done-share of issues with the label `checkout`."""
+    prepare(database_url)
+    core = open_core_harness(database_url)
+    core.rule("checkout-label", core.key_result(), LABELLED)
+    close_for_copy(core.engine)
