@@ -110,6 +110,7 @@ def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, direc
     """From an empty directory: start, apply, two webhooks, explain. After SIGTERM nothing is left."""
     (directory / "okrs.yaml").write_text(FILE)
     with service(directory) as (process, address):
+        assert address.startswith("http://127.0.0.1:")
         until(lambda: answers(address), "the web part answers")
         assert run("apply", "okrs.yaml").exit_code == 0
         until(lambda: nothing_is_due(run), "what applying made due is done", seconds=60)
@@ -137,6 +138,8 @@ def test_up_starts_everything_moves_a_key_result_and_stops_clean(run: Run, direc
 
 
 @pytest.mark.slow
+@pytest.mark.only_in_test_all(options=())
+@pytest.mark.only_in_test_all(options=("--host", "127.0.0.1"))
 @pytest.mark.parametrize(
     ("options", "shown"),
     [

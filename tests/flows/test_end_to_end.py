@@ -1,7 +1,7 @@
 """A change in a tracker moves the right key result by the right amount, and the history has the reason.
 
 Each case is checked in the API, in the history, in `okr-sync explain`, and on the page.
-All cases run in one process; one case for each tracker runs in real processes too, and all with `TESTS=all`.
+All cases run in one process; one runs in single processes too, and with `TESTS=all` all do, also under `okr-sync up`.
 """
 
 from collections.abc import Iterator
@@ -131,6 +131,7 @@ def test_a_change_in_a_tracker_moves_its_key_result_with_the_reason(
 @pytest.mark.parametrize("what", CHANGES if ALL else ["moved"])
 @pytest.mark.only_in_test_all(name="jira-data-center")
 @pytest.mark.only_in_test_all(name="jira-cloud")
+@pytest.mark.only_in_test_all(real_system="embedded")
 def test_real_processes_do_the_same(real_system: RunningSystem, name: str, what: str) -> None:
     """The delivery passes the real web server, worker, scheduler, database and Redis."""
     check_change(real_system, name, what)

@@ -19,17 +19,20 @@ from tests.flows.harness import GitHubHarness, ServicesHarness, clock_of
 from tests.flows.jira_harness import DAY, JiraHarness, labelled
 from tests.support.config_file import LABELLED, github, jira, okrs
 
+ISSUES = 110
+"""Two pages of each tracker."""
+
 MOST_CALLS = 30
 """Calls for the poll of a scope and the listing of a query together, when the list does not end."""
 
 
 @pytest.fixture
 def jira_harness(services: Services, *, data_center: bool) -> Iterator[JiraHarness]:
-    """Yield a Jira whose 150 issues take two pages, and a rule with a query."""
+    """Yield a Jira whose issues take two pages, and a rule with a query."""
     clock = clock_of(3 * DAY)
     with Jira(clock=clock, data_center=data_center) as site:
         harness = JiraHarness(services, site, clock)
-        harness.shop.create_issues(150, labelled)
+        harness.shop.create_issues(ISSUES, labelled)
         query = {"slug": "asked", "connection": "jira", "key_result": "KR-1", "query": "labels = checkout"}
         seen = {"slug": "seen", "connection": "jira", "key_result": "KR-1", "when": LABELLED}
         harness.apply(okrs(jira(site, earlier="import"), rules=[query, seen]))
@@ -38,9 +41,9 @@ def jira_harness(services: Services, *, data_center: bool) -> Iterator[JiraHarne
 
 @pytest.fixture
 def github_harness(services: Services, hub: GitHub, clock: SteppedClock) -> GitHubHarness:
-    """Return a GitHub whose 150 issues take two pages, and a rule with a query."""
+    """Return a GitHub whose issues take two pages, and a rule with a query."""
     harness = GitHubHarness(services, hub, clock)
-    harness.open_issues(150, apart=1)
+    harness.open_issues(ISSUES, apart=1)
     query = {
         "slug": "asked",
         "connection": "gh",
@@ -91,7 +94,7 @@ def test_a_list_of_jira_cloud_that_does_not_end_is_given_up_and_said(
     jira_harness.poll_now()
     jira_harness.list_now()
     assert reasons(jira_harness) == (None, None)
-    assert len(jira_harness.rows(tables.issue)) == 150
+    assert len(jira_harness.rows(tables.issue)) == ISSUES
     assert jira_harness.value() is not None
 
 
@@ -115,7 +118,7 @@ def test_a_list_of_jira_data_center_that_does_not_end_is_given_up_and_said(
     jira_harness.poll_now()
     jira_harness.list_now()
     assert reasons(jira_harness) == (None, None)
-    assert len(jira_harness.rows(tables.issue)) == 150
+    assert len(jira_harness.rows(tables.issue)) == ISSUES
 
 
 @pytest.mark.slow
@@ -126,7 +129,7 @@ def test_an_empty_page_of_data_center_that_promises_more_does_not_end_a_list(jir
     site.page_limit, site.empty_pages = 50, 2
     jira_harness.drain()
     assert reasons(jira_harness) == (None, None)
-    assert len(jira_harness.rows(tables.issue)) == 150
+    assert len(jira_harness.rows(tables.issue)) == ISSUES
 
 
 @pytest.mark.slow
@@ -145,7 +148,7 @@ def test_a_list_of_github_that_does_not_end_is_given_up_and_said(
     github_harness.poll_now()
     github_harness.list_now()
     assert reasons(github_harness) == (None, None)
-    assert len(github_harness.rows(tables.issue)) == 150
+    assert len(github_harness.rows(tables.issue)) == ISSUES
 
 
 @pytest.mark.slow
@@ -167,7 +170,7 @@ def test_a_very_long_list_waits_says_so_and_goes_on_where_it_was(
             tx.execute(sa.update(table).values(due_at=EPOCH))
     jira_harness.drain()
     assert reasons(jira_harness) == (None, None)
-    assert harness_seen(jira_harness) == 150
+    assert harness_seen(jira_harness) == ISSUES
     assert sum("/search/jql" in call.path for call in site.rest.calls) < MOST_CALLS, "no page is read twice"
 
 

@@ -47,6 +47,7 @@ def test_a_delivery_changes_the_value_without_redis(tmp_path: Path, own_valkey: 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason=NOT_LINUX)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.only_in_test_all(number=signal.SIGTERM)
 def test_up_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
     """Web, worker, scheduler and the private Redis end with the command."""
     trackers = make_trackers()
