@@ -13,8 +13,6 @@ from sync_service.store.trackers import accounts
 from tests.domain.factories import at, snapshot
 from tests.support.fake_tracker import CoreHarness
 
-pytestmark = pytest.mark.both_databases
-
 ANA, RENAMED, STRANGER = Account("ana", "Ana", "1"), Account("Ana-New", "Ana", "1"), Account("ana", "M", "2")
 BY_ANA = {"field": "author", "is": "Ana"}
 
@@ -48,6 +46,7 @@ def test_a_stranger_with_an_old_login_does_not_match_and_the_renamed_account_doe
     assert core.value() == 100
 
 
+@pytest.mark.both_databases
 def test_the_new_login_in_a_rule_means_the_renamed_account_too(core: CoreHarness) -> None:
     """By the old and the new login, in both fields."""
     core.receive_and_drain(issue(1, 1, ANA))
@@ -79,6 +78,7 @@ def test_an_older_delivery_shows_that_another_account_had_the_login_first(core: 
     assert (pinned.stable_id, pinned.stranger_id, pinned.first_seen_at) == ("1", "2", at(1))
 
 
+@pytest.mark.both_databases
 def test_a_new_rule_means_the_account_that_known_issues_show_first(empty_core: CoreHarness) -> None:
     """And its preview shows the same before it is saved."""
     core = empty_core
@@ -120,6 +120,7 @@ def test_a_login_that_is_let_go_means_whom_it_shows_next(core: CoreHarness) -> N
     assert linked(core) == {"2", "3"}
 
 
+@pytest.mark.both_databases
 def test_a_login_stays_pinned_as_long_as_a_rule_names_it(core: CoreHarness) -> None:
     """Then it is forgotten."""
     core.receive_and_drain(issue(1, 1, ANA))

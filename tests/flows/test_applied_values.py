@@ -22,8 +22,6 @@ from tests.flows.issue_factory import done, issue
 from tests.support.config_file import LABELLED
 from tests.support.fake_tracker import CoreHarness
 
-pytestmark = pytest.mark.both_databases
-
 END = datetime(2027, 1, 1, tzinfo=UTC)
 """The end of the cycle."""
 
@@ -116,6 +114,7 @@ def test_status_mail_and_roll_up_follow_the_applied_value(core: CoreHarness) -> 
     assert rolled_up.progress == 0.8
 
 
+@pytest.mark.both_databases
 def test_an_override_until_a_change_ends_with_the_next_computed_value(core: CoreHarness) -> None:
     """The computed value applies from then on."""
     core.receive_and_drain(issue(1, 0), issue(2, 0))
@@ -151,6 +150,7 @@ def test_an_override_ends_by_itself_on_time(core: CoreHarness) -> None:
     assert [cause.what for cause in newest(core).causes] == ["the override with 80 by Ana ended: its time is over"]
 
 
+@pytest.mark.both_databases
 def test_an_override_ends_on_time_though_its_row_was_claimed(core: CoreHarness) -> None:
     """A worker that computes, or died while it did, gives the row back for that time."""
     core.receive_and_drain(issue(1, 0), issue(2, 0))
@@ -227,6 +227,7 @@ def test_a_declined_value_is_explained(core: CoreHarness) -> None:
     assert core.rows(tables.audit)[-1].what == "KR-1: proposed value 50 declined: not yet"
 
 
+@pytest.mark.both_databases
 def test_a_proposal_that_was_superseded_meanwhile_is_not_accepted_unseen(core: CoreHarness) -> None:
     """Who decides names the value they saw."""
     proposing(core)
@@ -253,6 +254,7 @@ def test_final_numbers_take_no_decision(core: CoreHarness) -> None:
         decide(core, "override", 80.0)
 
 
+@pytest.mark.both_databases
 def test_a_proposal_lapses_once(core: CoreHarness) -> None:
     """It is kept with its decision, to be listed when the cycle is closed."""
     proposing(core)
@@ -293,6 +295,7 @@ def test_the_first_value_is_proposed_too(core: CoreHarness) -> None:
     assert (core.key_result_row().current, newest(core).before, newest(core).parts) == (50, None, ())
 
 
+@pytest.mark.both_databases
 def test_of_two_decisions_at_once_one_is_made(core: CoreHarness) -> None:
     """The key result is locked: the other one finds nothing that waits."""
     proposing(core)
@@ -327,6 +330,7 @@ def applied_and_proposed(core: CoreHarness) -> tuple[float | None, float | None]
     return row.current, row.proposed and row.proposed["value"]
 
 
+@pytest.mark.both_databases
 def test_the_first_value_waits_too(empty_core: CoreHarness) -> None:
     """Until somebody accepts it there is no value, and no status."""
     empty_core.rule("r", empty_core.key_result(), LABELLED)
@@ -339,6 +343,7 @@ def test_the_first_value_waits_too(empty_core: CoreHarness) -> None:
     assert applied_and_proposed(empty_core) == (50, None)
 
 
+@pytest.mark.both_databases
 def test_a_check_in_by_its_owner_is_accepted_by_being_made(empty_core: CoreHarness) -> None:
     """Another one's waits, also the first; without an owner nobody else decides than those who check in."""
     core = empty_core

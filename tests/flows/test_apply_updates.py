@@ -14,8 +14,6 @@ from tests.flows.issue_factory import done, issue
 from tests.support.config_file import LABELLED
 from tests.support.fake_tracker import CoreHarness
 
-pytestmark = pytest.mark.both_databases
-
 UNLINKED = "no longer linked by rule checkout-label"
 
 
@@ -67,6 +65,7 @@ def test_each_change_of_an_issue_moves_the_value_with_its_reason(core: CoreHarne
         assert core.reasons()[-1] == reason
 
 
+@pytest.mark.both_databases
 def test_manual_links_follow_a_transfer_to_a_watched_scope(core: CoreHarness) -> None:
     """The two messages of a transfer may arrive in either order."""
     with writing(core.engine) as tx:
@@ -109,6 +108,7 @@ def test_an_issue_transferred_to_an_unwatched_scope_stops_counting(core: CoreHar
     assert core.reasons()[-1] == "moved to other/place#1"
 
 
+@pytest.mark.both_databases
 def test_a_burst_makes_one_history_entry(core: CoreHarness) -> None:
     """Each touched key result is computed once per batch."""
     core.receive_and_drain(*[issue(number, 0) for number in range(50)])
@@ -160,6 +160,7 @@ def test_a_deleted_label_no_longer_links(core: CoreHarness) -> None:
     assert core.value() is None
 
 
+@pytest.mark.both_databases
 def test_a_notice_waits_for_the_settling_time(core: CoreHarness) -> None:
     """Completed, reopened and completed again is one open notice."""
     core.receive_and_drain(issue(1, 0))
@@ -173,6 +174,7 @@ def test_a_notice_waits_for_the_settling_time(core: CoreHarness) -> None:
     assert [(row.from_status, row.to_status) for row in open_ones] == [("behind", "completed")]
 
 
+@pytest.mark.both_databases
 def test_a_partial_value_is_shown_as_partial_and_sends_no_notice(core: CoreHarness) -> None:
     """A scope that is not imported yet may have more issues."""
     with writing(core.engine) as tx:

@@ -18,8 +18,6 @@ from tests.flows.issue_factory import CHECKOUT_LABEL, done
 from tests.flows.test_siblings import Siblings, okrs
 from tests.support.written_rows import Killed, rows_per_transaction
 
-pytestmark = pytest.mark.both_databases
-
 ISSUES, BATCH = 7, 2
 OKR_LABEL = Term("78", "okr:KR-1")
 WITHOUT_OLD = b"".join(
@@ -61,6 +59,7 @@ def assert_nothing_shows(removing: Siblings) -> None:
         assert [one["slug"] for one in export_state(read_state(tx, removing.services.sealer))["connections"]] == ["new"]
 
 
+@pytest.mark.both_databases
 def test_nothing_of_a_connection_counts_while_its_rows_are_deleted(removing: Siblings) -> None:
     """After the first transaction, and after each kill between two batches."""
     remove(removing)
@@ -77,6 +76,7 @@ def test_nothing_of_a_connection_counts_while_its_rows_are_deleted(removing: Sib
     assert_nothing_shows(removing)
 
 
+@pytest.mark.both_databases
 def test_the_rows_of_a_connection_are_deleted_in_bounded_transactions(removing: Siblings) -> None:
     """What refers to an issue goes with it."""
     remove(removing)
@@ -96,6 +96,7 @@ def test_a_beat_deletes_some_rows_and_the_next_one_goes_on(removing: Siblings) -
     assert [row.slug for row in removing.rows(tables.connection)] == ["new"]
 
 
+@pytest.mark.both_databases
 def test_a_name_is_free_again_while_what_had_it_is_deleted(removing: Siblings) -> None:
     """The new connection knows nothing of the old one's issues."""
     remove(removing)

@@ -21,8 +21,6 @@ from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness
 from tests.support.run_scope import LONG
 
-pytestmark = pytest.mark.both_databases
-
 STEPS = 25
 
 

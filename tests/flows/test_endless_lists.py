@@ -77,7 +77,6 @@ def check_that_it_is_said(harness: ServicesHarness, slug: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.both_databases
 @pytest.mark.parametrize("data_center", [False])
 @pytest.mark.parametrize("kind", list(EndlessList))
 def test_a_list_of_jira_cloud_that_does_not_end_is_given_up_and_said(
@@ -99,7 +98,6 @@ def test_a_list_of_jira_cloud_that_does_not_end_is_given_up_and_said(
 
 
 @pytest.mark.slow
-@pytest.mark.both_databases
 @pytest.mark.parametrize("data_center", [True])
 @pytest.mark.parametrize("kind", [EndlessList.SAME, EndlessList.EMPTY])
 def test_a_list_of_jira_data_center_that_does_not_end_is_given_up_and_said(

@@ -11,8 +11,6 @@ from sync_service.store.engine.database import reading
 from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness
 
-pytestmark = pytest.mark.both_databases
-
 
 def explained(core: CoreHarness, *, ago: timedelta = timedelta(0)) -> Explanation | None:
     """Explain the key result's value at a time."""
@@ -37,6 +35,7 @@ def test_the_sum_is_the_one_of_that_time(core: CoreHarness) -> None:
     assert explained(core, ago=timedelta(days=1)) is None
 
 
+@pytest.mark.both_databases
 def test_an_issue_that_was_deleted_since_still_has_its_line(core: CoreHarness) -> None:
     """Its row went with the connection; what it added is kept in the history."""
     core.receive_and_drain(done(1, 0), issue(2, 0))

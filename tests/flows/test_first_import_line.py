@@ -14,7 +14,7 @@ from sync_service.store.engine.database import reading
 from tests.flows.harness import ServicesHarness, clock_of
 from tests.support.config_file import github, jira, okrs
 
-pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
+pytestmark = pytest.mark.slow
 
 START = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=30)
 HOUR = timedelta(hours=1)

@@ -12,8 +12,6 @@ from tests.flows.harness import GitHubHarness, ServicesHarness, clock_of
 from tests.flows.jira_harness import JiraHarness, labelled
 from tests.support.config_file import LABELLED, github, jira, okrs
 
-pytestmark = pytest.mark.both_databases
-
 BEHIND = polls.OVERLAP - timedelta(minutes=1)
 
 

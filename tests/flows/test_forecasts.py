@@ -24,8 +24,6 @@ from tests.faults.crashing_worker import SimulatedCrash
 from tests.flows.forecast_harness import BEGAN, DAY, TODAY, forecast_now, forget_history, issue_of, stored, work
 from tests.support.fake_tracker import CoreHarness, open_core_harness
 
-pytestmark = pytest.mark.both_databases
-
 
 @pytest.fixture
 def core(migrated_url: str) -> Iterator[CoreHarness]:
@@ -51,6 +49,7 @@ def test_a_forecast_is_made_of_the_weeks_of_its_issues_seen_or_reconstructed(cor
         forget_history(core)
 
 
+@pytest.mark.both_databases
 def test_a_burst_of_changes_asks_for_one_forecast_a_minute_later(core: CoreHarness) -> None:
     """None is computed with the deliveries; a later change does not move the time."""
     id_ = core.key_result(kind="done-count", target=11)
@@ -72,6 +71,7 @@ def wait_of(core: CoreHarness, due_at: datetime) -> timedelta:
         return due_at - database_now(tx)
 
 
+@pytest.mark.both_databases
 def test_a_change_just_before_a_forecast_is_due_is_followed_by_another(core: CoreHarness) -> None:
     """A worker may claim it before the change is committed, and compute it without that change."""
     id_ = core.key_result(kind="done-count", target=11)
@@ -86,6 +86,7 @@ def test_a_change_just_before_a_forecast_is_due_is_followed_by_another(core: Cor
     assert counts == [1, 0, 1]
 
 
+@pytest.mark.both_databases
 def test_a_change_while_a_forecast_is_computed_is_followed_by_another(core: CoreHarness) -> None:
     """The one under way is saved all the same."""
     id_ = core.key_result(kind="done-count", target=11)
@@ -135,6 +136,7 @@ def test_weeks_are_those_of_the_teams_time_zone(core: CoreHarness, timezone: str
     assert [one.done for one in found.basis.weeks] == weeks[::-1]
 
 
+@pytest.mark.both_databases
 def test_weeks_begin_when_those_of_the_organisation_do(core: CoreHarness) -> None:
     """On Sundays: from Sunday, 8 November, five weeks are over on 13 December."""
     core.key_result(kind="done-count", target=11)
@@ -158,6 +160,7 @@ def test_a_key_result_without_enough_weeks_says_how_many_are_known(core: CoreHar
     assert found.forecast.reason.startswith("3 full weeks are known, a forecast needs 5")
 
 
+@pytest.mark.both_databases
 def test_a_past_that_was_not_imported_is_not_known(core: CoreHarness) -> None:
     """The connection ignores what was before its import, though its issues are older."""
     core.key_result(kind="done-count", target=11)
@@ -214,6 +217,7 @@ def test_other_measures_have_no_forecast(core: CoreHarness, measure: dict[str, A
     assert forecast_now(core) is None
 
 
+@pytest.mark.both_databases
 def test_a_range_has_no_forecast(core: CoreHarness) -> None:
     """There is nothing to reach."""
     core.key_result(kind="open-count")
@@ -251,6 +255,7 @@ def shown_forecast(core: CoreHarness) -> ForecastView:
         return forecast_view(tx, view)
 
 
+@pytest.mark.both_databases
 def test_a_forecast_of_another_target_is_not_shown(core: CoreHarness) -> None:
     """Until the next one is computed."""
     core.key_result(kind="done-count", target=11)
@@ -282,6 +287,7 @@ def test_what_is_partly_seen_has_no_forecast(core: CoreHarness) -> None:
 # What decides it
 
 
+@pytest.mark.both_databases
 def test_blocked_old_and_unestimated_issues_decide_a_forecast(core: CoreHarness) -> None:
     """In order of their effect on the chance."""
     core.key_result(kind="done-sum", field="points", target=41)
@@ -309,6 +315,7 @@ def test_blocked_old_and_unestimated_issues_decide_a_forecast(core: CoreHarness)
 # Kills
 
 
+@pytest.mark.both_databases
 def test_a_worker_killed_between_any_two_statements_leaves_a_forecast_due(core: CoreHarness) -> None:
     """The last one is as if nobody had died."""
     core.key_result(kind="done-count", target=11)

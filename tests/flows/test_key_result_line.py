@@ -22,8 +22,6 @@ from tests.domain.factories import snapshot
 from tests.support.fake_tracker import CoreHarness, open_core_harness
 from tests.support.run_scope import LONG
 
-pytestmark = pytest.mark.both_databases
-
 STARTS = datetime(2026, 10, 1, tzinfo=UTC)
 NOON = datetime(2026, 11, 20, 13, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -211,6 +209,7 @@ def test_what_was_heard_after_the_cycle_is_of_its_last_day(empty_core: CoreHarne
     ]
 
 
+@pytest.mark.both_databases
 def test_days_are_those_of_the_team(empty_core: CoreHarness) -> None:
     """In Auckland 2 November begins thirteen hours earlier."""
     core = empty_core
@@ -223,6 +222,7 @@ def test_days_are_those_of_the_team(empty_core: CoreHarness) -> None:
     assert (found["Nov 01"], found["Nov 02"], list(found)[-1]) == (0, 100, "Nov 21")
 
 
+@pytest.mark.both_databases
 def test_check_ins_and_steps_have_their_days(empty_core: CoreHarness) -> None:
     """Nothing of them was recorded; withdrawn ones and ticks that were taken away are left out."""
     core = empty_core
@@ -286,6 +286,7 @@ def snapshot_at(at: datetime, state: State) -> Snapshot:
 # The cache
 
 
+@pytest.mark.both_databases
 def test_a_line_follows_what_the_tracker_says_of_the_past(empty_core: CoreHarness) -> None:
     """No value changes when a history is read, and the line does. A line that is computed again is the same."""
     core = empty_core
@@ -300,6 +301,7 @@ def test_a_line_follows_what_the_tracker_says_of_the_past(empty_core: CoreHarnes
     assert line_of(core, key_result_id) == line_of(core, key_result_id)
 
 
+@pytest.mark.both_databases
 def test_todays_value_is_the_present_one(empty_core: CoreHarness) -> None:
     """Also where a person decides on it; the days before are what follows from the issues."""
     core = empty_core

@@ -83,7 +83,6 @@ def test_children_of_an_epic_that_nobody_watches_follow_the_first_of_them(core: 
     assert round(core.value("KR-2") or 0) == 33, "it still counts by both keys"
 
 
-@pytest.mark.both_databases
 def test_rules_go_on_by_old_and_new_key_after_a_project_was_renamed(core: CoreHarness) -> None:
     """Also where the epic itself is unknown, and after a second rename; what only begins alike is another's."""
     core.rule("by-mall", core.key_result("KR-3"), {"field": "parent", "matches": "MALL-5*"})

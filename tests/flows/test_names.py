@@ -17,7 +17,6 @@ NAME = "Bezahlung für Köln"
 Form = Literal["NFC", "NFD"]
 
 
-@pytest.mark.both_databases
 @pytest.mark.parametrize(("written", "typed"), [("NFD", "NFC"), ("NFC", "NFD")])
 def test_a_label_is_found_whichever_way_its_letters_are_composed(
     empty_core: CoreHarness, written: Form, typed: Form

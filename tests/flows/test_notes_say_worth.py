@@ -12,8 +12,6 @@ from sync_service.store.jobs import write_backs
 from tests.flows.fake_write_back_tracker import FakeWriteBackHarness, open_fake_write_back_harness
 from tests.flows.forecast_harness import BEGAN, DAY, forecast_now, issue_of, work
 
-pytestmark = pytest.mark.both_databases
-
 NINE = "closing it is worth 9 percentage points of the way"
 
 
@@ -56,6 +54,7 @@ def test_a_note_says_what_closing_the_issue_is_worth(harness: FakeWriteBackHarne
     assert closing(harness, 1) == ""
 
 
+@pytest.mark.both_databases
 def test_a_note_is_not_written_again_for_a_small_change_of_the_forecast(harness: FakeWriteBackHarness) -> None:
     """The target is far away: the dates of the next day differ, the chance hardly does."""
     core = harness.core

@@ -20,8 +20,6 @@ from tests.flows.issue_factory import CHECKOUT_LABEL, done
 from tests.flows.test_siblings import Siblings
 from tests.support.written_rows import Killed, rows_per_transaction
 
-pytestmark = pytest.mark.both_databases
-
 ISSUES, BATCH = 7, 2
 LABELS = [CHECKOUT_LABEL, Term("78", "okr:KR-1"), Term("79", "okr:KR-2")]
 FILE = """
@@ -105,6 +103,7 @@ def assert_nothing_shows(removing: Siblings, what: str) -> None:
         assert not state.get("links")
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("what", WITHOUT)
 def test_nothing_of_it_shows_while_its_rows_are_deleted(removing: Siblings, what: str) -> None:
     """After the first transaction, after each kill between two batches, and while deliveries arrive."""
@@ -136,6 +135,7 @@ def test_removing_writes_as_many_rows_however_many_links_there_are(removing: Sib
     assert max(counts) < 25
 
 
+@pytest.mark.both_databases
 def test_a_slug_is_free_again_while_what_had_it_is_deleted(removing: Siblings) -> None:
     """The new key result has none of the old one's history."""
     remove(removing, "cycle")

@@ -19,8 +19,6 @@ from sync_service.store.okrs.history import inputs_at, is_shown
 from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness
 
-pytestmark = pytest.mark.both_databases
-
 SHARES = [{"kind": "done-share"}, {"kind": "done-share", "weight": "points", "doing": 0.5}, {"kind": "open-count"}]
 
 
@@ -105,6 +103,7 @@ def _happening(chance: random.Random, step: int) -> Snapshot | Tombstone:
             return issue(number, step, points=3.0) if chance.random() < 0.5 else done(number, step)
 
 
+@pytest.mark.both_databases
 def test_a_checkpoint_holds_all_inputs(core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past inputs are read from the last checkpoint before them."""
     monkeypatch.setattr(history, "CHECKPOINT", 3)

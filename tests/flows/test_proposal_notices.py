@@ -15,8 +15,6 @@ from sync_service.store.okrs import key_results
 from tests.flows.issue_factory import done, issue
 from tests.support.fake_tracker import CoreHarness
 
-pytestmark = pytest.mark.both_databases
-
 
 @pytest.fixture
 def proposing(core: CoreHarness) -> CoreHarness:
@@ -92,6 +90,7 @@ def test_a_decided_proposal_needs_no_mail_and_the_next_one_does(proposing: CoreH
     assert [cause["what"] for cause in notice.causes][-1] == "reopened"
 
 
+@pytest.mark.both_databases
 def test_the_proposal_that_was_mailed_stays_out_of_later_notices(proposing: CoreHarness) -> None:
     """A change of status is one of its own, and is dropped when it is undone."""
     proposing.receive_and_drain(done(1, 5))
@@ -103,6 +102,7 @@ def test_the_proposal_that_was_mailed_stays_out_of_later_notices(proposing: Core
     assert all(not cause.get("proposed") for notice in waiting(proposing) for cause in notice.causes)
 
 
+@pytest.mark.both_databases
 def test_a_new_owner_gets_a_notice_of_their_own(proposing: CoreHarness) -> None:
     """The one for the owner before is dropped."""
     proposing.receive_and_drain(done(1, 5))

@@ -85,7 +85,6 @@ def test_a_proposal_vanishes_when_the_rule_no_longer_matches(core: CoreHarness) 
     assert (core.value(), waiting(core)) == (0, ["acme/checkout#1"])
 
 
-@pytest.mark.both_databases
 @pytest.mark.parametrize("state", [RuleState.DRAFT, RuleState.DISABLED])
 def test_a_rule_that_matches_nothing_has_no_proposals(core: CoreHarness, state: RuleState) -> None:
     """They end with the edit; made active, everything that the rule matches counts."""
@@ -114,7 +113,6 @@ def test_only_links_that_wait_can_be_decided(core: CoreHarness) -> None:
     assert core.rows(tables.link_decision) == []
 
 
-@pytest.mark.both_databases
 def test_issues_that_several_rules_match_are_counted_as_overlap(core: CoreHarness) -> None:
     """For each other rule, with what it means; the same key result is named apart."""
     core.rule("more", core.key_result_row().id, {"field": "type", "in": ["Bug", "Story"]})

@@ -79,7 +79,6 @@ def test_a_query_counts_from_its_first_complete_listing(harness: QueryRuleHarnes
     assert harness.key_result().status != "partial"
 
 
-@pytest.mark.both_databases
 def test_a_changed_issue_is_matched_without_a_search(harness: QueryRuleHarness) -> None:
     """It is linked and unlinked, and the history has the rule."""
     issue = harness.repository.create_issue("Pay")

@@ -153,7 +153,6 @@ GITHUB_CHANGES = [
 ]
 
 
-@pytest.mark.both_databases
 def test_an_import_from_jira_brings_the_past_of_issues(jira_harness: HistoryHarness, site: Jira) -> None:
     """From the changelog; nothing of it was seen."""
     with_jira_past(site)
@@ -164,7 +163,6 @@ def test_an_import_from_jira_brings_the_past_of_issues(jira_harness: HistoryHarn
     assert "1 history read" in jira_harness.task().outcome
 
 
-@pytest.mark.both_databases
 def test_an_import_from_github_brings_the_past_of_issues(github_harness: HistoryHarness, hub: GitHub) -> None:
     """From the timeline. Without `started_by` nobody knows when work started."""
     with_github_past(hub)

@@ -13,8 +13,6 @@ from sync_service.store.views.people import AccountLine, account_lines
 from tests.domain.factories import CHECKOUT, at, snapshot
 from tests.support.fake_tracker import CoreHarness, bump_rules
 
-pytestmark = pytest.mark.both_databases
-
 ANA, RENAMED, STRANGER = Account("ana", "ana", "1"), Account("ana-new", "ana-new", "1"), Account("ana", "ana", "2")
 
 
@@ -75,6 +73,7 @@ def test_a_login_is_pinned_wherever_it_is_seen_first(core: CoreHarness, seen: An
     assert linked(core) == set()
 
 
+@pytest.mark.both_databases
 def test_of_two_accounts_in_one_batch_the_one_received_first_is_the_person(core: CoreHarness) -> None:
     """Both are applied in one transaction."""
     core.post(comment(1, "KR-1", ANA))
@@ -98,6 +97,7 @@ def test_a_comment_from_before_a_person_was_named_counts_until_another_account_i
     assert linked(core) == set()
 
 
+@pytest.mark.both_databases
 def test_a_login_that_is_let_go_means_the_account_seen_next(core: CoreHarness) -> None:
     """A person may have a new account under the old login."""
     core.receive_and_drain(comment(1, "KR-1", ANA))
@@ -110,6 +110,7 @@ def test_a_login_that_is_let_go_means_the_account_seen_next(core: CoreHarness) -
     assert (line(core).stable_id, line(core).stranger_id) == ("2", None)
 
 
+@pytest.mark.both_databases
 def test_a_login_that_nobody_is_named_by_is_forgotten(core: CoreHarness) -> None:
     """Who is named by it later is whoever has it then."""
     core.receive_and_drain(comment(1, "KR-1", ANA))

@@ -31,8 +31,6 @@ from tests.flows.test_key_result_line import (
 from tests.support.fake_tracker import CoreHarness, open_core_harness
 from tests.support.run_scope import ALL, LONG
 
-pytestmark = pytest.mark.both_databases
-
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 """Each example runs all drains: to shrink one takes minutes."""
 
@@ -92,6 +90,7 @@ def test_the_replayed_line_equals_that_of_a_rule_in_force_since_the_first_day(co
     compare()
 
 
+@pytest.mark.both_databases
 def test_the_replayed_line_lies_beside_the_real_one(core: CoreHarness) -> None:
     """The real one has no data, because nothing was linked; today is the value that the preview shows."""
     plain = core.key_result()
@@ -114,6 +113,7 @@ def test_a_rule_that_is_narrowed_takes_its_issues_out_of_the_line(core: CoreHarn
     assert {one.value for one in found.replayed} == {None}
 
 
+@pytest.mark.both_databases
 def test_what_people_set_keeps_its_line(core: CoreHarness) -> None:
     """A rule links issues to it, and its value comes from check-ins."""
     manual = core.key_result(kind="manual")

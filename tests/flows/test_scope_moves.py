@@ -20,8 +20,6 @@ from tests.flows.issue_factory import CHECKOUT_LABEL, done, issue
 from tests.flows.test_siblings import ANA, Siblings, okrs
 from tests.support.written_rows import rows_per_transaction
 
-pytestmark = pytest.mark.both_databases
-
 ISSUES, CHUNK = 7, 2
 LABEL = Term("78", "okr:KR-1")
 BY_HAND = "links:\n  - {key_result: KR-1, issue: 'SLUG:acme/checkout#1', weight: 3}\n"
@@ -110,6 +108,7 @@ def test_a_scope_moves_and_no_value_changes_at_any_moment(moving: Siblings, tabl
     assert_moved(moving)
 
 
+@pytest.mark.both_databases
 def test_no_transaction_of_a_move_grows_with_the_issues(moving: Siblings) -> None:
     """Neither that of `apply`, nor one of a worker."""
     with rows_per_transaction(moving.services.engine) as counts:
@@ -122,6 +121,7 @@ def test_no_transaction_of_a_move_grows_with_the_issues(moving: Siblings) -> Non
     assert len(counts) - applied > 3 * ISSUES // CHUNK
 
 
+@pytest.mark.both_databases
 def test_what_is_heard_during_a_move_is_known_to_both_afterwards(moving: Siblings) -> None:
     """Of issues that are copied already and that are not, of new ones, deleted ones, and by either connection."""
     apply(moving, AFTER)
@@ -160,6 +160,7 @@ def test_an_issue_that_comes_into_the_scope_behind_the_cursor_is_copied(moving: 
     assert len(moving.rows(tables.issue, tables.issue.c.connection_id == connection_ids(moving)["new"])) == ISSUES
 
 
+@pytest.mark.both_databases
 def test_a_scope_that_is_renamed_during_its_move_has_its_new_name_in_all_keys(moving: Siblings) -> None:
     """Those of issues that were copied before, too."""
     apply(moving, AFTER)
@@ -172,6 +173,7 @@ def test_a_scope_that_is_renamed_during_its_move_has_its_new_name_in_all_keys(mo
     assert moving.value() == ISSUES
 
 
+@pytest.mark.both_databases
 def test_a_fetch_that_is_needed_during_a_move_is_made_by_who_watches_the_scope(moving: Siblings) -> None:
     """The tracker may send its webhooks to the new connection already."""
     with_token = BEFORE.replace(b"slug: old, kind: github,", b"slug: old, kind: github, token: a-token,")
@@ -181,6 +183,7 @@ def test_a_fetch_that_is_needed_during_a_move_is_made_by_who_watches_the_scope(m
     assert [row.identity for row in moving.rows(tables.fetch_request)] == ["501#1"]
 
 
+@pytest.mark.both_databases
 def test_a_move_goes_on_after_a_kill_before_any_statement(moving: Siblings) -> None:
     """The chunk that was under way is done again."""
     apply(moving, AFTER)
@@ -192,6 +195,7 @@ def test_a_move_goes_on_after_a_kill_before_any_statement(moving: Siblings) -> N
     assert_moved(moving)
 
 
+@pytest.mark.both_databases
 def test_files_that_are_applied_during_a_move_agree_with_it(moving: Siblings) -> None:
     """The same file changes nothing; the one before gives the move up."""
     apply(moving, AFTER)
@@ -223,6 +227,7 @@ def test_a_scope_that_is_no_longer_watched_lets_go_of_its_issues_in_batches(movi
     assert sorted(row.name for row in moving.rows(tables.scope)) == ["acme/another", "acme/other"]
 
 
+@pytest.mark.both_databases
 def test_status_and_page_say_what_moves_and_how_far_it_is(moving: Siblings) -> None:
     """For both connections, until it has moved."""
     apply(moving, AFTER)

@@ -38,7 +38,6 @@ def issue_keys(core: CoreHarness) -> list[tuple[str, str, str | None]]:
     return [(row.key, row.scope_name, row.parent_key) for row in core.rows(tables.issue)]
 
 
-@pytest.mark.both_databases
 def test_issues_of_a_renamed_project_have_new_keys_and_are_linked_by_them(core: CoreHarness) -> None:
     """Issues of other projects only get their parents' new keys. A key that only starts the same stays."""
     assert core.value() is None

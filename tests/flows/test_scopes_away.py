@@ -62,7 +62,6 @@ def test_a_linked_issue_in_a_deleted_scope_makes_its_key_result_stale(core: Core
     assert stale(core, "KR-5") is not None
 
 
-@pytest.mark.both_databases
 def test_no_later_delivery_restores_a_deleted_repository(core: CoreHarness) -> None:
     """A delivery may be late."""
     core.receive_and_drain(DELETED)
@@ -91,7 +90,6 @@ def test_restored_access_of_an_app_ends_staleness(core: CoreHarness) -> None:
     assert stale(core) is None
 
 
-@pytest.mark.both_databases
 @pytest.mark.parametrize("order", list(permutations([SUSPENDED, AccountSeen(name="acme", returned=True, at=at(9))])))
 def test_a_late_suspension_does_not_undo_its_end(core: CoreHarness, order: tuple[AccountSeen, ...]) -> None:
     """The tracker's times decide."""
@@ -170,7 +168,6 @@ def test_an_account_renamed_back_has_its_configured_name(core: CoreHarness) -> N
     assert core.outcome(again) == "acme/checkout: nothing new"
 
 
-@pytest.mark.both_databases
 def test_an_account_without_watched_scopes_is_ignored(core: CoreHarness) -> None:
     """The outcome says why."""
     delivery = core.receive_and_drain(AccountSeen(name="other", gone="the GitHub app was uninstalled"))

@@ -33,8 +33,6 @@ from tests.faults.oracle_check import furnish
 from tests.flows.harness import ServicesHarness
 from tests.flows.issue_factory import done, issue
 
-pytestmark = pytest.mark.both_databases
-
 ANA = Account("ana", "Ana")
 
 OKRS = """
@@ -97,6 +95,7 @@ def siblings(services: Services) -> Siblings:
 BOTH_RULES = "  - {slug: new-label, connection: new, key_result: KR-1, when: {field: labels, has: checkout}}\n"
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
 def test_an_issue_that_two_connections_watch_counts_once(siblings: Siblings) -> None:
     """Received by one, both know it; by both rules it counts once, and the page says why the other row does not."""
@@ -120,6 +119,7 @@ def test_a_deletion_of_an_issue_that_is_not_known_adds_no_row_for_the_sibling(si
     assert len(siblings.rows(tables.issue)) == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
 def test_a_scope_moves_to_another_connection_with_its_issues_links_and_history(siblings: Siblings) -> None:
     """In one file: nothing has to be imported again, and a comment that asked for a link still does."""
@@ -207,6 +207,7 @@ def test_a_rename_that_one_connection_hears_of_is_known_to_the_other(siblings: S
     assert siblings.value() == 2
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
 def test_the_first_of_two_connections_is_removed_and_nothing_changes(siblings: Siblings) -> None:
     """The rows of the other count then."""

@@ -84,7 +84,6 @@ def test_versions_components_and_sprints_may_have_the_same_id(core: CoreHarness)
     assert (known["versions"], known["components"], known["sprint"]) == (["2.0"], ["App"], ["S"])
 
 
-@pytest.mark.both_databases
 def test_numbers_are_stored_with_their_times(core: CoreHarness) -> None:
     """None is stored too: it is not unknown."""
     core.receive_and_drain(snapshot(1, numbers=(Number("Effort", 2.5), Number("Größe", None))))

@@ -34,7 +34,6 @@ def changes(core: CoreHarness) -> tuple[StateChange, ...]:
         return issue_states.read(tx, [row.id])[row.id].changes
 
 
-@pytest.mark.both_databases
 @pytest.mark.parametrize("order", [LIFE, LIFE[::-1], (LIFE[3], LIFE[0], LIFE[2], LIFE[1])])
 @pytest.mark.parametrize("batch", [1, 2, 4])
 def test_the_changes_of_state_do_not_depend_on_the_order_of_deliveries(

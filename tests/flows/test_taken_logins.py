@@ -9,8 +9,6 @@ from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from tests.flows.write_back_github import GitHubWriteBackHarness, open_github_harness
 
-pytestmark = pytest.mark.both_databases
-
 
 @pytest.fixture
 def harness(services: Services) -> Iterator[GitHubWriteBackHarness]:
@@ -45,6 +43,7 @@ def test_a_stranger_with_a_persons_old_login_makes_no_link(harness: GitHubWriteB
     assert commented(harness) == 1
 
 
+@pytest.mark.both_databases
 def test_an_issue_closed_again_while_deliveries_were_lost_has_the_last_closing_date(
     harness: GitHubWriteBackHarness,
 ) -> None:

@@ -28,8 +28,6 @@ SECOND = timedelta(seconds=1)
 CHECKOUT = {"field": "labels", "has": "checkout"}
 ZONES = ("Pacific/Pago_Pago", "America/Sao_Paulo", "Europe/Berlin", "Pacific/Kiritimati")
 
-pytestmark = pytest.mark.both_databases
-
 
 def work_in(core: CoreHarness, zone: str, *, organisation: str = "Asia/Kathmandu") -> Span:
     """Let the parent team of the objective's team have a time zone; return the cycle there."""
@@ -126,6 +124,7 @@ def test_a_window_of_the_cycle_begins_with_the_day_of_the_team(empty_core: CoreH
     assert core.value() == 2
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("zone", ZONES)
 def test_check_ins_count_until_the_team_s_days_of_grace_are_over(empty_core: CoreHarness, zone: str) -> None:
     """A second later they do not."""
@@ -142,6 +141,7 @@ def test_check_ins_count_until_the_team_s_days_of_grace_are_over(empty_core: Cor
     assert core.value() == 10
 
 
+@pytest.mark.both_databases
 def test_a_cycle_is_closed_once_the_numbers_of_its_westernmost_team_are_final(core: CoreHarness) -> None:
     """Each key result is final with its own team; `closed` says that all are."""
     east = work_in(core, "Pacific/Kiritimati", organisation="UTC").freezes_at()
@@ -163,6 +163,7 @@ def test_a_cycle_is_closed_once_the_numbers_of_its_westernmost_team_are_final(co
     assert [line.closed, view.closed, closing(core).final] == [True] * 3
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("zone", ZONES)
 def test_histories_are_read_for_the_cycle_of_the_team(core: CoreHarness, zone: str) -> None:
     """Of an issue whose states are known since after the team's first moment, from that moment on."""

@@ -20,8 +20,6 @@ from tests.flows.forecast_harness import BEGAN, DAY, TODAY, forecast_now, issue_
 from tests.support.fake_tracker import CoreHarness, open_core_harness
 from tests.support.run_scope import LONG
 
-pytestmark = pytest.mark.both_databases
-
 MEASURES: Sequence[tuple[dict[str, Any], float, float]] = [
     ({"kind": "done-share"}, 0, 80),
     ({"kind": "done-share", "weight": "points", "doing": 0.5, "within": "cycle"}, 0, 80),
@@ -130,6 +128,7 @@ def expected(before: Shown, one: Worth | None) -> Shown:
     return Shown(one.after, one.progress_after, one.chance_after)
 
 
+@pytest.mark.both_databases
 @pytest.mark.slow
 def test_what_closing_is_worth_is_what_it_does(core: CoreHarness) -> None:
     """For every measure, rules about the state, and pull requests that close issues."""
@@ -205,6 +204,7 @@ def test_what_is_closed_is_worth_nothing(core: CoreHarness) -> None:
     assert worth_of(core, 13) == []
 
 
+@pytest.mark.both_databases
 def test_a_merged_pull_request_is_worth_what_it_closes(core: CoreHarness) -> None:
     """Two issues, also where the pull request itself is not linked."""
     core.key_result(kind="done-count", target=11)
@@ -215,6 +215,7 @@ def test_a_merged_pull_request_is_worth_what_it_closes(core: CoreHarness) -> Non
     assert (one.before, one.after) == (7, 9)
 
 
+@pytest.mark.both_databases
 def test_a_value_that_waits_for_its_owner_is_said_not_to_apply(core: CoreHarness) -> None:
     """What is computed would move all the same."""
     core.key_result(kind="done-count", target=11)
