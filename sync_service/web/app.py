@@ -24,15 +24,16 @@ from sync_service.web.api import bearer_auth, setup
 from sync_service.web.decisions import proposed_links
 from sync_service.web.decisions import views as decisions
 from sync_service.web.first_run import first_admin
+from sync_service.web.home import home_page
 from sync_service.web.limits import too_large
 from sync_service.web.limits.nested_json import NestedJsonProvider
+from sync_service.web.objectives import index, objective_page, team_page
 from sync_service.web.pages import (
     change_counter,
     check_ins,
     deliveries,
     key_results,
     mailbox,
-    objectives,
     steps,
     template_globals,
 )
@@ -51,7 +52,10 @@ if TYPE_CHECKING:
 SESSION_LIFETIME = timedelta(days=30)
 
 PAGES = (
-    objectives.blueprint,
+    home_page.blueprint,
+    index.blueprint,
+    objective_page.blueprint,
+    team_page.blueprint,
     key_results.blueprint,
     check_ins.blueprint,
     steps.blueprint,

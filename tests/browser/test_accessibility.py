@@ -176,11 +176,13 @@ def add_decisions(services: Services, example: Example) -> None:
 
 
 SHARED = (
-    *("/", "/key-results/KR-1", "/key-results/KR-3", "/rules", "/rules/network-label"),
+    *("/", "/objectives", "/objectives?view=tree", "/objectives?q=nothing"),
+    *("/key-results/KR-1", "/key-results/KR-3", "/rules", "/rules/network-label"),
     *("/connections", "/connections/acme-jira", "/nothing"),
 )
 EVERYBODY = (
-    *("/?cycle=2027-q1", "/key-results/KR-2", "/key-results/KR-4", "/key-results/KR-4?state=done&q=Piece"),
+    *("/objectives?cycle=2027-q1", "/objectives/fast-checkout", "/teams/checkout"),
+    *("/key-results/KR-2", "/key-results/KR-4", "/key-results/KR-4?state=done&q=Piece"),
     *("/key-results/KR-4?q=nothing", "/key-results/KR-6", "/rules?q=nothing", "/rules/nested"),
     *("/connections/acme-github", "/api/v1/docs", "/rules/network-label/versions", "/rules/try"),
     *("/rules/try?issue=acme/checkout%2342", "/rules/try?issue=nothing"),
@@ -211,7 +213,7 @@ def check_empty_pages(audit: Audit, services: Services) -> None:
     """Check pages without any rows, for each role."""
     with writing(services.engine) as tx:
         roles = {role: add_person(tx, f"{role}@example.com", "Some Body", role=role) for role in ("member", "viewer")}
-    for path in ("/", "/rules", "/rules/new", "/connections", "/deliveries", "/mailbox"):
+    for path in ("/", "/objectives", "/rules", "/rules/new", "/connections", "/deliveries", "/mailbox"):
         audit.open(path)
     for person in roles.values():
         audit.sign_in(services, person)
@@ -322,7 +324,7 @@ def check_connecting(audit: Audit, services: Services, example: Example, hub: Gi
     audit.open("/connections/jira/consented?state=none&code=none")
 
 
-MAIN = ("/", "/key-results/KR-1", "/rules/network-label", "/connections/acme-jira", "/deliveries/1")
+MAIN = ("/", "/objectives", "/key-results/KR-1", "/rules/network-label", "/connections/acme-jira", "/deliveries/1")
 
 
 @pytest.mark.only_in_test_all(page=Appearance(theme="dark", size="wide"))

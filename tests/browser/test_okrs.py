@@ -17,7 +17,11 @@ from tests.support.services import bump_changes
 
 pytestmark = pytest.mark.slow
 
-PATHS = ("/", "/key-results/KR-1", "/key-results/KR-2", "/key-results/KR-3", "/key-results/KR-6", "/?cycle=2027-q1")
+PATHS = (
+    "/",
+    *("/objectives", "/objectives?view=tree", "/objectives?cycle=2027-q1", "/objectives/nasty", "/teams/platform"),
+    *("/key-results/KR-1", "/key-results/KR-2", "/key-results/KR-3", "/key-results/KR-6"),
+)
 
 FIRST_FRAME = """
     const check = () => {

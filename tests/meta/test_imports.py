@@ -68,6 +68,8 @@ WEB: Mapping[str, str] = {
     "web.pages": "web.request progress store domain",
     "web.decisions": "web.pages web.request progress store domain",
     # The form of a rule previews what an edit would change.
+    "web.objectives": "web.pages web.request store domain",
+    "web.home": "web.objectives web.pages web.request store domain",
     "web.rules": "web.request progress store domain",
     "web.connections": "web.request runtime config_file store domain",
     "web.first_run": "web.request config_file store domain",
@@ -82,7 +84,7 @@ WEB: Mapping[str, str] = {
     ),
     # The app, its health and its webhooks.
     "web": (
-        "web.decisions web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "
+        "web.home web.objectives web.decisions web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "
         "runtime ingest store domain"
     ),
 }

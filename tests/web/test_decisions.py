@@ -92,9 +92,9 @@ def test_the_owner_overrides_a_value_and_ends_it(ben: SessionClient, services: S
     assert "Overridden with 6.5 bugs by Ben Okafor" in words
     assert f"Computed value {computed:g} bug" in words
     assert f"6.5 bugs applies in place of the computed value, which is {computed:g} bug" in words
-    assert f"overridden by Ben Okafor, computed {computed:g} bug" in ben.words("/")
+    assert f"overridden by Ben Okafor, computed {computed:g} bug" in ben.words("/objectives")
     assert ben.submit(f"{PATH}/override/end", on=PATH).status_code == 302
-    assert "overridden by" not in ben.words("/")
+    assert "overridden by" not in ben.words("/objectives")
     assert (row(services).current, row(services).override) == (computed, None)
     again = ben.submit(f"{PATH}/override/end", on=PATH)
     assert again.status_code == 409
@@ -144,7 +144,7 @@ def test_only_the_owner_and_admins_decide(
     """Others see what is proposed, without buttons. KR-1 is Ana's."""
     assert "Override the value" in ana.words(PATH)
     assert "waits for the owner" in vera.words(PATH)
-    assert f"proposed {proposed.proposed['value']:g} bug" in vera.words("/")
+    assert f"proposed {proposed.proposed['value']:g} bug" in vera.words("/objectives")
     for client, page in ((vera, PATH), (ben, "/key-results/KR-1")):
         assert "Override the value" not in client.words(page)
     for path, fields in (("override", {"value": "1"}), ("override/end", {}), ("proposal", {"decision": "accept"})):

@@ -54,7 +54,7 @@ def test_an_internal_error_shows_no_detail(
     broken.guard = "viewer"  # type: ignore[attr-defined]  # as `guarded` does
     monkeypatch.setitem(app.view_functions, "objectives.index", broken)
     with caplog.at_level(logging.ERROR):
-        response = vera.open("/")
+        response = vera.open("/objectives")
     assert response.status_code == 500
     assert "Something went wrong on our side" in response.text
     assert "the secret inside" not in response.text
@@ -81,7 +81,7 @@ def test_a_deleted_person_loses_the_session(vera: SessionClient, services: Servi
     """The next request redirects to the sign-in page."""
     with writing(services.engine) as tx:
         tx.execute(sa.delete(tables.person).where(tables.person.c.email == "vera@example.com"))
-    assert vera.open("/").status_code == 302
+    assert vera.open("/objectives").status_code == 302
 
 
 def test_a_page_without_a_free_connection_to_the_database_answers_503(
@@ -92,8 +92,8 @@ def test_a_page_without_a_free_connection_to_the_database_answers_503(
     def busy(*_: object, **__: object) -> None:
         raise NoConnectionFree("QueuePool limit reached")
 
-    monkeypatch.setattr("sync_service.web.pages.objectives.cycle_views", busy)
-    answer = vera.open("/")
+    monkeypatch.setattr("sync_service.web.objectives.index.cycle_views", busy)
+    answer = vera.open("/objectives")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 
 
@@ -105,8 +105,8 @@ def test_a_database_error_that_is_a_bug_answers_500(vera: SessionClient, monkeyp
 
     log = CapturingLogger()
     monkeypatch.setattr("sync_service.web.request.errors.log", log)
-    monkeypatch.setattr("sync_service.web.pages.objectives.cycle_views", wrong)
-    assert vera.open("/").status_code == 500
+    monkeypatch.setattr("sync_service.web.objectives.index.cycle_views", wrong)
+    assert vera.open("/objectives").status_code == 500
     (call,) = log.calls
     assert (call.method_name, call.args) == ("error", ("a statement of ours failed",))
     assert "in wrong" in "".join(traceback.format_exception(call.kwargs["exc_info"]))

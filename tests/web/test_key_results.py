@@ -44,7 +44,7 @@ def test_no_face_of_a_page_shows_the_target_before_it_is_reached(vera: SessionCl
     assert "now 5.01\u202fbugs, from 40\u202fbugs at the start to a target of 5\u202fbugs." in text
     assert "5.01\\u202fbugs" in text
     assert "99\u202f% of the way" in text
-    words = vera.words("/")
+    words = vera.words("/objectives")
     assert "99.99 % → of target 100 %" in words
     assert "5.01 bugs → of target 5 bugs" in words
     assert "100 % of the way" not in words
@@ -52,8 +52,8 @@ def test_no_face_of_a_page_shows_the_target_before_it_is_reached(vera: SessionCl
 
 def test_the_link_back_to_the_objective_leads_to_it(vera: SessionClient) -> None:
     """Not to the top of the page of all objectives."""
-    assert 'href="/?cycle=2026-q4#objective-fast-checkout"' in vera.read("/key-results/KR-1")
-    assert 'id="objective-fast-checkout"' in vera.read("/?cycle=2026-q4")
+    assert 'href="/objectives/fast-checkout"' in vera.read("/key-results/KR-1")
+    assert 'id="objective-fast-checkout"' in vera.read("/objectives?cycle=2026-q4")
 
 
 def test_an_ended_cycle_without_a_value_says_one_thing(vera: SessionClient, services: Services, clock: Clock) -> None:
@@ -68,7 +68,7 @@ def test_an_ended_cycle_without_a_value_says_one_thing(vera: SessionClient, serv
     words = vera.words("/key-results/KR-1")
     assert "The cycle is over. Its numbers are final." in words
     assert "The cycle ended before a value was computed." in words
-    assert "computed yet" not in words + vera.words("/?cycle=2026-q4")
+    assert "computed yet" not in words + vera.words("/objectives?cycle=2026-q4")
 
 
 def test_the_slug_is_case_insensitive(vera: SessionClient) -> None:
@@ -276,7 +276,7 @@ def test_a_range_is_shown_in_place_of_start_and_target(vera: SessionClient, serv
     assert "The value is in its range." in words
     assert "of the way" not in words
     assert "now 2\u202fdays, to stay within 1 and 2.5\u202fdays." in vera.read("/key-results/KR-2")
-    assert "2 days stay within 1 and 2.5 days" in vera.words("/")
+    assert "2 days stay within 1 and 2.5 days" in vera.words("/objectives")
 
 
 def test_a_value_that_became_final_stale_or_partly_seen_is_marked_so(

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.store.engine.database import insert_or_skip
 from sync_service.store.engine.encryption import hash_token
-from sync_service.store.tables import api_token, person, session, sign_in_link
+from sync_service.store.tables import api_token, person, session, sign_in_link, team
 
 LINK_LASTS = timedelta(minutes=15)
 SESSION_LASTS = timedelta(days=30)
@@ -54,6 +54,12 @@ def address_of(tx: Transaction, person_id: int) -> str:
 def name_of(tx: Transaction, person_id: int) -> str:
     """Return a person's name."""
     return str(tx.execute(sa.select(person.c.name).where(person.c.id == person_id)).scalar_one())
+
+
+def team_of(tx: Transaction, person_id: int) -> str | None:
+    """Return the slug of a person's team; None without one."""
+    columns = sa.select(team.c.slug).join(person, person.c.team_id == team.c.id).where(person.c.id == person_id)
+    return tx.execute(columns).scalar_one_or_none()
 
 
 def was_mailed(tx: Transaction, person_id: int, *, since: datetime, now: datetime) -> bool:

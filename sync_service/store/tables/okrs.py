@@ -50,6 +50,7 @@ person = sa.Table(
     sa.Column("role", sa.String(10), nullable=False),  # admin, member, viewer
     sa.Column("timezone", sa.String(64), nullable=False, server_default=""),  # "": the organisation's
     sa.Column("accounts", sa.JSON, nullable=False),  # {"github": login, "jira": account id}
+    sa.Column("changes_seen_at", Instant),  # the changes on their home page
     *origin_columns(),
 )
 

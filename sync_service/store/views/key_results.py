@@ -1,8 +1,8 @@
 """Views of key results and their history. The command line, the pages and the API all read them here, so they agree."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from sync_service.domain.measures.applying.applied import Applied, Override, Pro
 from sync_service.domain.measures.parts import Part, PartKind
 from sync_service.domain.measures.status import STATUS_TEXT, Span, Status, Thresholds, proposed_outcome
 from sync_service.domain.measures.status_text import threshold_clause
-from sync_service.domain.people.cadence import cadence_text, parse_cadence
+from sync_service.domain.people.cadence import NEVER, cadence_text, next_due, parse_cadence
 from sync_service.domain.text import goal
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables
@@ -25,7 +25,7 @@ from sync_service.store.okrs.check_ins import Latest
 from sync_service.store.okrs.frozen import read as read_frozen
 from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.staleness import Stale, stale
-from sync_service.store.okrs.team_settings import Settings, TeamSettings, team_settings
+from sync_service.store.okrs.team_settings import TeamSettings, team_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,7 @@ class KeyResultView:
     closed key result is proposed until a person settles it. `current` is the value that is applied, `computed` what
     linked issues and check-ins give; `applied` says what is proposed or overridden. `confidence` is that of the latest
     check-in that has one; `cadence` says how often check-ins are due, and when next: empty where nobody is asked.
+    `check_in_due_on` is that day, in the team's time zone.
     """
 
     id: int
@@ -71,6 +72,7 @@ class KeyResultView:
     explanation: str
     confidence: int | None = None
     cadence: str = ""
+    check_in_due_on: date | None = None
 
     @property
     def goal(self) -> str:
@@ -133,9 +135,13 @@ def key_result_view(tx: Transaction, slug: str, now: datetime) -> KeyResultView 
     return found[0] if found else None
 
 
-def key_result_views(tx: Transaction, now: datetime, *, cycle: str | None = None) -> list[KeyResultView]:
-    """Return the key results of a cycle (by its slug), or all, in the configured order."""
-    return _key_results(tx, sa.true() if cycle is None else tables.live_cycle.c.slug == cycle, now)
+def key_result_views(
+    tx: Transaction, now: datetime, *, cycle: str | None = None, objective_ids: Collection[int] | None = None
+) -> list[KeyResultView]:
+    """Return the key results of a cycle (by its slug) or of objectives (by their row ids), or all, in order."""
+    of_cycle = sa.true() if cycle is None else tables.live_cycle.c.slug == cycle
+    of_objectives = sa.true() if objective_ids is None else tables.live_objective.c.id.in_(objective_ids)
+    return _key_results(tx, sa.and_(of_cycle, of_objectives), now)
 
 
 def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) -> list[KeyResultView]:
@@ -169,6 +175,8 @@ def _key_result(
     span = of_team.span(row.starts, row.ends)
     frozen = span.frozen(now, settings.grace_days)
     final = read_frozen(row.frozen) if frozen else None
+    last_day = None if latest.at is None else latest.at.astimezone(of_team.zone).date()
+    cadence = NEVER if frozen else parse_cadence(row.cadence) if row.cadence else of_team.cadence
     return KeyResultView(
         id=row.id,
         slug=row.slug,
@@ -199,18 +207,13 @@ def _key_result(
         updated_at=row.updated_at,
         explanation=row.explanation,
         confidence=latest.confidence,
-        cadence="" if frozen else _cadence(row, of_team, latest.at, now),
+        cadence=cadence_text(cadence, last_day, starts=row.starts, today=now.astimezone(of_team.zone).date()),
+        check_in_due_on=next_due(cadence, last_day, starts=row.starts),
     )
 
 
 def _stale_at_freeze(frozen: Frozen | None) -> Stale | None:
     return Stale(frozen.stale.since, frozen.stale.reason) if frozen and frozen.stale else None
-
-
-def _cadence(row: Row[Any], of_team: Settings, last: datetime | None, now: datetime) -> str:
-    cadence = parse_cadence(row.cadence) if row.cadence else of_team.cadence
-    last_day = None if last is None else last.astimezone(of_team.zone).date()
-    return cadence_text(cadence, last_day, starts=row.starts, today=now.astimezone(of_team.zone).date())
 
 
 def history_view(

@@ -59,17 +59,31 @@ class KeyResultLine:
     moved: Move | None
 
 
+@dataclass(frozen=True, slots=True)
+class ParentView:
+    """The objective that another one is aligned with."""
+
+    slug: str
+    title: str
+    cycle: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
     """An objective. `progress` (0…1) is the roll-up of what has data; None when nothing has.
 
     `without_data` counts the key results and counting children without, `left_out` the key results that do not roll up.
+    `team` is the team's slug; `parent` is None where the objective is aligned with none.
     """
 
     slug: str
     title: str
+    cycle: str
+    team: str | None
+    team_name: str | None
     owner: str | None
     owner_name: str | None
+    parent: ParentView | None
     key_results: tuple[KeyResultLine, ...]
     progress: float | None
     roll_up: str
@@ -80,8 +94,9 @@ class ObjectiveView:
 
 @dataclass(frozen=True, slots=True)
 class TeamView:
-    """A team with its objectives. `name` is None for objectives without a team."""
+    """A team with its objectives of a cycle. `slug` and `name` are None for objectives without a team."""
 
+    slug: str | None
     name: str | None
     objectives: tuple[ObjectiveView, ...]
 
@@ -121,31 +136,66 @@ def current_cycle(cycles: Sequence[CycleView], now: datetime) -> CycleView | Non
     return min(cycles, key=lambda cycle: cycle.span.starts_at, default=None)
 
 
-def team_views(tx: Transaction, cycle: str, now: datetime) -> list[TeamView]:
-    """Return the objectives of a cycle (by its slug), grouped by team in name order; those without a team last."""
+def team_views(tx: Transaction, cycle: str, now: datetime, *, team: str | None = None) -> list[TeamView]:
+    """Return the objectives of a cycle (by its slug), grouped by team in name order; those without a team last.
+
+    With `team`, a team's slug, return only this team.
+    """
+    return _by_team(tx, cycle, sa.true() if team is None else tables.team.c.slug == team, now)
+
+
+def team_views_of_person(tx: Transaction, cycle: str, person_id: int, now: datetime) -> list[TeamView]:
+    """Return as `team_views` does the objectives of a person: owned, with a key result owned, or of their team."""
+    o, k, p = tables.live_objective, tables.live_key_result, tables.person
+    own_team = sa.select(p.c.team_id).where(p.c.id == person_id).scalar_subquery()
+    owned = sa.select(k.c.objective_id).where(k.c.owner_id == person_id)
+    return _by_team(tx, cycle, sa.or_(o.c.owner_id == person_id, o.c.id.in_(owned), o.c.team_id == own_team), now)
+
+
+def _by_team(tx: Transaction, cycle: str, where: sa.ColumnElement[bool], now: datetime) -> list[TeamView]:
+    teams: dict[tuple[str | None, str | None], list[ObjectiveView]] = defaultdict(list)
+    for view in _objective_views(tx, sa.and_(tables.live_cycle.c.slug == cycle, where), now):
+        teams[view.team, view.team_name].append(view)
+    in_order = sorted(teams, key=lambda key: (key[0] is None, (key[1] or "").casefold(), key[0] or ""))
+    return [TeamView(*key, tuple(teams[key])) for key in in_order]
+
+
+def objective_view(tx: Transaction, slug: str, now: datetime) -> ObjectiveView | None:
+    """Return an objective by its slug, in any letter case; None when there is none."""
+    found = _objective_views(tx, sa.func.lower(tables.live_objective.c.slug) == slug.lower(), now)
+    return found[0] if found else None
+
+
+def _objective_views(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) -> list[ObjectiveView]:
+    rows = tx.execute(_objectives().where(where)).all()
+    ids = [row.id for row in rows]
     lines: dict[str, list[KeyResultLine]] = defaultdict(list)
-    views = key_result_views(tx, now, cycle=cycle)
+    views = key_result_views(tx, now, objective_ids=ids)
     moves = _latest_moves(tx, [view.id for view in views])
     for view in views:
         lines[view.objective].append(KeyResultLine(view, moves.get(view.id)))
-    teams: dict[str | None, list[ObjectiveView]] = defaultdict(list)
-    rows = tx.execute(_objectives(cycle)).all()
-    rolled = roll_ups(tx, [row.id for row in rows])
-    for row in rows:
-        teams[row.team].append(_objective(row, lines[row.slug], rolled[row.id]))
-    named = sorted((team for team in teams.items() if team[0] is not None), key=lambda team: str(team[0]).casefold())
-    unnamed = [(None, teams[None])] if None in teams else []
-    return [TeamView(name, tuple(objectives)) for name, objectives in [*named, *unnamed]]
+    rolled = roll_ups(tx, ids)
+    return [_objective(row, lines[row.slug], rolled[row.id]) for row in rows]
 
 
-def _objectives(cycle: str) -> sa.Select[Any]:
+def _objectives() -> sa.Select[Any]:
     o, c, p, t = tables.live_objective, tables.live_cycle, tables.person, tables.team
+    above, its_cycle = o.alias("above"), c.alias("its_cycle")
+    parent = (
+        above.c.slug.label("parent"),
+        above.c.title.label("parent_title"),
+        its_cycle.c.slug.label("parent_cycle"),
+    )
+    team = (t.c.slug.label("team"), t.c.name.label("team_name"))
     return (
-        sa.select(o.c.id, o.c.slug, o.c.title, t.c.name.label("team"), p.c.email, p.c.name, o.c.roll_up)
+        sa.select(
+            o.c.id, o.c.slug, o.c.title, c.c.slug.label("cycle"), *team, p.c.email, p.c.name, o.c.roll_up, *parent
+        )
         .join(c, c.c.id == o.c.cycle_id)
         .outerjoin(t, t.c.id == o.c.team_id)
         .outerjoin(p, p.c.id == o.c.owner_id)
-        .where(c.c.slug == cycle)
+        .outerjoin(above, above.c.id == o.c.parent_id)
+        .outerjoin(its_cycle, its_cycle.c.id == above.c.cycle_id)
         .order_by(o.c.position, o.c.id)
     )
 
@@ -154,8 +204,12 @@ def _objective(row: sa.Row[Any], lines: Iterable[KeyResultLine], rolled: RollUp)
     return ObjectiveView(
         slug=row.slug,
         title=row.title,
+        cycle=row.cycle,
+        team=row.team,
+        team_name=row.team_name,
         owner=row.email,
         owner_name=row.name,
+        parent=ParentView(row.parent, row.parent_title, row.parent_cycle) if row.parent else None,
         key_results=tuple(lines),
         progress=rolled.progress,
         roll_up=row.roll_up,

@@ -93,7 +93,7 @@ def name(token: str) -> ResponseReturnValue:
     wake("relink_request", "recompute")
     _sign_in(typed["email"])
     flash("You are the first admin.", "success")
-    return redirect(url_for("objectives.index"))
+    return redirect(url_for("home.show"))
 
 
 def _applying(actor: str) -> ConfigApplier:

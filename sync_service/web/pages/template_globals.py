@@ -38,6 +38,7 @@ class NavigationEntry:
 
 
 NAVIGATION = (
+    NavigationEntry("home.show", "Home", "home", Guard.VIEWER),
     NavigationEntry("objectives.index", "Objectives", "target", Guard.VIEWER),
     NavigationEntry("rules.index", "Rules", "branch", Guard.VIEWER),
     NavigationEntry("connections.index", "Connections", "link", Guard.VIEWER),
