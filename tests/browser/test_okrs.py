@@ -35,6 +35,7 @@ FIRST_FRAME = """
 def test_a_person_signs_in_and_opens_a_key_result(page: Page, site: Site) -> None:
     """The page shows the chart and the history."""
     site.sign_in(page, site.example.ben)
+    page.get_by_role("link", name="Objectives", exact=True).click()
     page.get_by_role("link", name="Ship the new checkout").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ship the new checkout")
     expect(page.get_by_role("progressbar").first).to_have_attribute("aria-valuenow", "29.63")
@@ -210,5 +211,6 @@ def test_the_account_menu_signs_out(page: Page, site: Site) -> None:
 def test_the_cycle_changes_when_another_is_chosen(page: Page, site: Site) -> None:
     """It needs no other click."""
     site.sign_in(page, site.example.ben)
+    page.goto(f"{site.url}/objectives")
     page.get_by_label("Cycle").select_option("Q1 2027")
     expect(page.get_by_text("No objectives in Q1 2027")).to_be_visible()

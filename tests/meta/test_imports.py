@@ -84,8 +84,8 @@ WEB: Mapping[str, str] = {
     ),
     # The app, its health and its webhooks.
     "web": (
-        "web.home web.objectives web.decisions web.pages web.rules web.connections web.first_run web.api web.request web.limits web.server "
-        "runtime ingest store domain"
+        "web.home web.objectives web.decisions web.pages web.rules web.connections web.first_run web.api web.request "
+        "web.limits web.server runtime ingest store domain"
     ),
 }
 
