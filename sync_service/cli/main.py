@@ -18,6 +18,7 @@ from config.errors import InvalidSettings
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.text import counted
 from sync_service.runtime.instance_lock import InUse
+from sync_service.runtime.memory import collect_nothing
 from sync_service.runtime.redis_server import NoServer
 from sync_service.runtime.wiring import RegistryError
 from sync_service.store.engine.availability import failure, is_away, trouble
@@ -74,7 +75,8 @@ class Commands(click.Group):
         del ctx
         if cmd_name not in COMMAND_MODULES:
             return None
-        module = importlib.import_module(f"sync_service.cli.{COMMAND_MODULES[cmd_name]}")
+        with collect_nothing():
+            module = importlib.import_module(f"sync_service.cli.{COMMAND_MODULES[cmd_name]}")
         commands: tuple[click.Command, ...] = module.COMMANDS
         return next(command for command in commands if command.name == cmd_name)
 

@@ -118,7 +118,7 @@ def final_state(core: CoreHarness) -> tuple[object, ...]:
 
 
 @settings(
-    max_examples=60 if ALL else 15,
+    max_examples=60 if ALL else 8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
 )

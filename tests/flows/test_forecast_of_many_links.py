@@ -16,7 +16,7 @@ from sync_service.store.okrs import key_results
 from tests.flows.forecast_harness import BEGAN, DAY, TODAY
 from tests.support.fake_tracker import CoreHarness, open_core_harness
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 WEEKS = 12
 

@@ -20,7 +20,7 @@ from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import key_results
 from tests.domain.factories import snapshot
 from tests.support.fake_tracker import CoreHarness, open_core_harness
-from tests.support.run_scope import LONG
+from tests.support.run_scope import ALL, LONG
 
 STARTS = datetime(2026, 10, 1, tzinfo=UTC)
 NOON = datetime(2026, 11, 20, 13, tzinfo=UTC)
@@ -94,7 +94,7 @@ def test_the_reconstructed_line_equals_the_seen_one(empty_core: CoreHarness) -> 
     """Random happenings are received as they happen; then what was recorded is forgotten."""
     core, numbers = empty_core, count(1)
 
-    @settings(max_examples=500 if LONG else 50, suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=500 if LONG else 50 if ALL else 20, suppress_health_check=list(HealthCheck), deadline=None)
     @given(measure=st.sampled_from(MEASURES), done=happenings, later=st.integers(1, 700))
     def compare(measure: dict[str, Any], done: Sequence[Happening], later: int) -> None:
         core.now = STARTS - 7 * DAY

@@ -54,7 +54,6 @@ def test_a_note_says_what_closing_the_issue_is_worth(harness: FakeWriteBackHarne
     assert closing(harness, 1) == ""
 
 
-@pytest.mark.both_databases
 def test_a_note_is_not_written_again_for_a_small_change_of_the_forecast(harness: FakeWriteBackHarness) -> None:
     """The target is far away: the dates of the next day differ, the chance hardly does."""
     core = harness.core

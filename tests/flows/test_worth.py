@@ -18,7 +18,7 @@ from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.ruleset import load_ruleset
 from tests.flows.forecast_harness import BEGAN, DAY, TODAY, forecast_now, issue_of, stored, work
 from tests.support.fake_tracker import CoreHarness, open_core_harness
-from tests.support.run_scope import LONG
+from tests.support.run_scope import ALL, LONG
 
 MEASURES: Sequence[tuple[dict[str, Any], float, float]] = [
     ({"kind": "done-share"}, 0, 80),
@@ -128,7 +128,6 @@ def expected(before: Shown, one: Worth | None) -> Shown:
     return Shown(one.after, one.progress_after, one.chance_after)
 
 
-@pytest.mark.both_databases
 @pytest.mark.slow
 def test_what_closing_is_worth_is_what_it_does(core: CoreHarness) -> None:
     """For every measure, rules about the state, and pull requests that close issues."""
@@ -142,7 +141,7 @@ def test_what_closing_is_worth_is_what_it_does(core: CoreHarness) -> None:
     slugs = [*(f"KR-{index}" for index in range(len(MEASURES))), "KR-open", "KR-done"]
 
     @settings(
-        max_examples=100 if LONG else 8,
+        max_examples=100 if LONG else 8 if ALL else 5,
         suppress_health_check=list(HealthCheck),
         deadline=None,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],  # examples are too slow to shrink
@@ -181,6 +180,7 @@ def forget_issues(core: CoreHarness) -> None:
         tx.execute(sa.update(tables.key_result).values(unknown))
 
 
+@pytest.mark.both_databases
 def test_closing_an_issue_moves_value_and_chance(core: CoreHarness) -> None:
     """Four of eleven are missing in two weeks: 36 %; three: 64 %, unless both weeks bring one alone."""
     core.key_result(kind="done-count", target=11)
