@@ -31,6 +31,7 @@ def test_a_dry_run_changes_nothing(run: Run) -> None:
     assert run("apply", "okrs.yaml").stdout.splitlines() == tried[:-1]
 
 
+@pytest.mark.slow
 def test_file_errors_go_to_standard_error(run: Run, directory: Path) -> None:
     """Exit code 1. Each line has the form that editors link to."""
     run("migrate")

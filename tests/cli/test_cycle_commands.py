@@ -35,6 +35,7 @@ def cycle(applied: None, directory: Path) -> Iterator[str]:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_cycle_is_closed_and_settled(run: Run, cycle: str) -> None:
     """The proposed outcome first; what has no data is named."""
     assert "achieved" not in run("cycle", "close", cycle, "--preview").stdout

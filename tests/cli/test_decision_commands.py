@@ -69,6 +69,7 @@ def test_a_declined_value_stays_declined(run: Run, engine: Engine) -> None:
     assert again.stderr == "Error: KR-1 has no proposed value that waits\n"
 
 
+@pytest.mark.slow
 def test_an_override_is_explained_and_resumed(run: Run, engine: Engine) -> None:
     """Its sum is still the computed one; the last line says what applies and why."""
     made = run("override", "KR-1", "80", "--until", "change")
@@ -95,6 +96,7 @@ def test_an_override_may_be_negative_and_end_by_itself(run: Run, engine: Engine)
     assert timedelta(days=6) < datetime.fromisoformat(stored["until"]) - NOW < timedelta(days=8)
 
 
+@pytest.mark.slow
 def test_a_decision_that_makes_no_sense_is_refused(run: Run, engine: Engine) -> None:
     """In words, and nothing changes."""
     assert "did you mean KR-1?" in run("override", "KR-11", "80").stderr

@@ -209,6 +209,7 @@ def test_ascii_marks_are_used_without_unicode(run: Run, monkeypatch: pytest.Monk
     assert "✗" not in text
 
 
+@pytest.mark.slow
 def test_files_that_others_can_read_are_reported(run: Run, directory: Path) -> None:
     """The data directory, the key, and the database in it."""
     assert run("migrate").exit_code == 0
@@ -239,6 +240,7 @@ def test_the_base_url_is_checked(run: Run, monkeypatch: pytest.MonkeyPatch, url:
     assert says in found["says"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("free", "well"), [(2 * 2**30, True), (2**29, None), (2**20, False)])
 def test_a_nearly_full_disk_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch, free: int, well: Any) -> None:
     """The warning comes before deliveries can't be stored."""

@@ -23,6 +23,7 @@ from tests.notify.servers import serving
 from tests.support.servers import MailServer, Valkey
 
 
+@pytest.mark.slow
 def test_a_wrong_or_unreachable_database_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Checks that need it are skipped; the password is not shown."""
     run("migrate")

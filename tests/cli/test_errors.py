@@ -119,6 +119,7 @@ def test_an_unknown_name_is_reported_with_known_names(run: Run, words: tuple[str
     assert (result.exit_code, result.stderr) == (1, f"Error: {expected}\n")
 
 
+@pytest.mark.slow
 def test_an_unknown_name_in_an_empty_database_is_reported(run: Run, directory: Path) -> None:
     """There are no names to suggest."""
     run("migrate")

@@ -18,6 +18,7 @@ from tests.support.wait_until import until
 LINK = re.compile(r"http://127\.0\.0\.1:(\d+)/first-admin/([\w-]{43})\n")
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_new_link_until_there_is_an_admin(run: Run) -> None:
     """A platform shows the output of a start only in its log."""
     assert run("migrate").exit_code == 0

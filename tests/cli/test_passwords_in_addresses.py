@@ -160,6 +160,7 @@ def test_an_error_that_nobody_catches_is_printed_without_passwords(
     assert [one for one in secret_forms() if one in printed] == []
 
 
+@pytest.mark.slow
 def test_a_site_with_a_password_is_refused_without_showing_it(run: Run, directory: Path) -> None:
     """It would be on pages and in every export."""
     assert run("migrate").exit_code == 0

@@ -37,6 +37,7 @@ def count(engine: Engine, table: sa.Table) -> int:
         return tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
 
+@pytest.mark.slow
 def test_apply_names_people_who_are_in_no_file_any_more(run: Run, engine: Engine, directory: Path) -> None:
     """They stay able to sign in, until they are removed."""
     (directory / "new.yaml").write_text(OTHER_OWNER)
@@ -197,6 +198,7 @@ def test_accounts_are_forgotten_of_one_known_person_only(run: Run, engine: Engin
     assert count(engine, t.pinned_account) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stranger")
 def test_doctor_names_a_login_that_a_stranger_has(run: Run) -> None:
     """It says whose login it is, both ids, and what to do. It is no error."""
@@ -208,6 +210,7 @@ def test_doctor_names_a_login_that_a_stranger_has(run: Run) -> None:
     assert "accounts" not in parse_findings(run("doctor", "--json"))["work"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("stranger")
 def test_doctor_and_explain_say_whom_a_login_in_a_rule_means(run: Run, engine: Engine) -> None:
     """As the account and since when, with the rules that name it; it can be let go."""

@@ -152,6 +152,7 @@ def test_doctor_names_a_pooler_and_what_it_does_not_allow(
         assert "set pool_mode = transaction" in run("migrate").stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["prepare_threshold=0", "prepare_threshold=none", "connect_timeout=3"])
 def test_an_option_in_the_address_is_obeyed(
     run: Run, server: PostgresDatabases, monkeypatch: pytest.MonkeyPatch, option: str
@@ -163,6 +164,7 @@ def test_an_option_in_the_address_is_obeyed(
     assert run("status").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_up_yet_is_waited_for_and_a_line_says_so(
     run: Run, server: PostgresDatabases, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

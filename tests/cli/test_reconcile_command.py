@@ -62,6 +62,7 @@ def test_reconcile_refuses_an_unknown_connection_or_one_without_credentials(run:
     assert "there is no connection 'nothing'" in absent.stderr
 
 
+@pytest.mark.slow
 def test_reconcile_without_credentials_is_refused(run: Run, directory: Path) -> None:
     """Webhooks alone do not allow polls."""
     (directory / "okrs.yaml").write_bytes(okrs({**GITHUB, "token": None}))

@@ -23,6 +23,7 @@ def engine(applied: None, directory: Path) -> Iterator[Engine]:
     opened.dispose()
 
 
+@pytest.mark.slow
 def test_a_rule_is_shown_changed_removed_and_brought_back(run: Run, engine: Engine) -> None:
     """Each command says what became of it, and is in the audit log."""
     assert (
@@ -53,6 +54,7 @@ def test_a_rule_is_shown_changed_removed_and_brought_back(run: Run, engine: Engi
     assert (unknown.exit_code, "has no version 77" in unknown.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_proposed_links_are_printed_and_decided(run: Run, engine: Engine) -> None:
     """Without a decision they are only printed."""
     with writing(engine) as tx:

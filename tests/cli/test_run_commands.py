@@ -170,6 +170,7 @@ def current(run: Run) -> object:
     return json.loads(run("explain", "KR-1", "--json").stdout)["current"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [("migrate",), ("status",), ("export",), ("sign-in", "ana@example.com")])
 def test_what_commands_create_is_private_from_the_start(run: Run, directory: Path, first: tuple[str, ...]) -> None:
     """Whatever command comes first: the database, its directory and the secret key are for their owner only."""

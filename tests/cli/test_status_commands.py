@@ -130,6 +130,7 @@ def test_explain_shows_the_value_and_its_reasons(run: Run, engine: Engine) -> No
     assert "not listed yet, 0 members" in run("explain", "KR-2").stdout
 
 
+@pytest.mark.slow
 def test_explain_says_the_forecast_and_what_an_issue_is_worth(run: Run, engine: Engine) -> None:
     """Both in words and as JSON."""
     with writing(engine) as tx:
@@ -287,6 +288,7 @@ def test_a_token_is_printed_once_and_can_be_revoked(run: Run, engine: Engine) ->
     assert run("token", "create", "--name", " ", "--role", "admin").exit_code == 2
 
 
+@pytest.mark.slow
 def test_explain_tries_an_issue(run: Run, engine: Engine) -> None:
     """Rule by rule why it matches or not; what is unknown is refused in words."""
     with writing(engine) as tx:

@@ -292,6 +292,7 @@ def test_a_search_on_a_connection_of_unknown_kind_gives_no_second_error(harness:
     assert not any(error.field == "rules[0].query" for error in caught.value.errors)
 
 
+@pytest.mark.slow
 def test_pruning_removes_what_the_files_no_longer_have_and_nothing_else(harness: ConfigHarness) -> None:
     """What stays keeps its history."""
     harness.apply(EXAMPLE, RICH)
@@ -307,6 +308,7 @@ def test_pruning_removes_what_the_files_no_longer_have_and_nothing_else(harness:
     assert harness.rows(sa.select(sa.func.count()).select_from(t.history)) == [(2,)]
 
 
+@pytest.mark.slow
 def test_everything_can_be_removed(harness: ConfigHarness) -> None:
     """The order respects the foreign keys."""
     harness.apply(EXAMPLE, RICH)

@@ -28,6 +28,7 @@ def test_applying_an_export_changes_nothing(
     assert harness.apply(write(export(harness)), prune=True).lines() == ["nothing to change"]
 
 
+@pytest.mark.slow
 def test_an_export_of_files_in_any_order_changes_nothing(harness: ConfigHarness) -> None:
     """Each of two files may start to number its objectives at the top."""
     harness.apply(RICH)

@@ -71,6 +71,7 @@ def test_the_scopes_of_an_app_are_polled(sqlite_harness: MakeHarness) -> None:
     assert ("acme/checkout",) in harness.rows(polled)
 
 
+@pytest.mark.slow
 def test_an_export_hides_the_key_and_shows_the_id(harness: ConfigHarness) -> None:
     """A numeric id is exported as a number. Applying the export changes nothing."""
     for id_ in ("1204001", "Iv23liAbc", "007"):

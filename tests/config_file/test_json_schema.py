@@ -69,6 +69,7 @@ def fits(measure: dict[str, Any]) -> bool:
     return not list(validator().iter_errors(document))
 
 
+@pytest.mark.slow
 def test_every_worked_example_of_a_measure_fits_the_schema() -> None:
     """With all settings of every kind."""
     page = tables((ROOT / "docs" / "measures.md").read_text(encoding="utf-8"))

@@ -63,6 +63,7 @@ def counted_statements(engine: Engine) -> Iterator[list[str]]:
         sa.event.remove(engine, "before_cursor_execute", executed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ITEMS)
 def test_more_items_take_no_more_statements(harness: ConfigHarness, kind: str) -> None:
     """Neither new ones nor changed ones."""

@@ -43,6 +43,7 @@ def test_what_json_writes_as_a_number_is_a_number_and_all_else_is_text(text: str
     assert (found, type(found)) == (value, type(value))
 
 
+@pytest.mark.slow
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @example(1e-05)
 @example(1e16)

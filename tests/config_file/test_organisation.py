@@ -53,6 +53,7 @@ ALL = ORGANISATION + replace(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_every_field_is_stored_and_applying_again_or_its_export_changes_nothing(harness: ConfigHarness) -> None:
     """Also with --prune, as YAML and as JSON."""
@@ -70,6 +71,7 @@ def test_every_field_is_stored_and_applying_again_or_its_export_changes_nothing(
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_parent_may_come_after_its_child_and_goes_alone(harness: ConfigHarness) -> None:
     """A child keeps its own fields when the parent is removed."""

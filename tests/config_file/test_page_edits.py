@@ -67,6 +67,7 @@ def refused(harness: ConfigHarness, text: str, *, prune: bool = False) -> list[s
 OTHER_LABEL: Mapping[str, Any] = {"field": "labels", "has": "pay"}
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_file_never_reverts_a_field_that_a_page_wrote(harness: ConfigHarness) -> None:
     """It is refused with each field and its writer, and nothing is applied; with --overwrite it is applied."""
@@ -103,6 +104,7 @@ def test_a_page_edit_is_agreed_once_a_file_says_the_same(harness: ConfigHarness)
     assert lines(harness.apply(EXAMPLE).lines()) == ["~ rule checkout-label: state 'disabled' → 'active'"]
 
 
+@pytest.mark.slow
 def test_other_fields_of_an_item_are_still_the_files(harness: ConfigHarness) -> None:
     """A new scope in the file comes beside the page's; the page's own must be in the file too."""
     harness.apply(EXAMPLE)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sync_service.config_file.plan.export import as_json, as_yaml
 from tests.config_file.conftest import ConfigHarness
 from tests.config_file.test_export import export
+from tests.support.run_scope import ALL
 
 ZONES = st.sampled_from(["UTC", "Europe/Madrid", "Asia/Tokyo", "America/New_York"])
 CADENCES = st.sampled_from(["weekly", "every 2 weeks", "every 26 weeks", "monthly", "none"])
@@ -89,7 +90,7 @@ def test_applying_an_export_of_any_state_changes_nothing(sqlite_harness: Callabl
     """One state after another, each pruned to the next."""
     harness = sqlite_harness()
 
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+    @settings(max_examples=40 if ALL else 20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
     @given(files())
     def check(file: dict[str, Any]) -> None:
         text = yaml.safe_dump(file, sort_keys=False, allow_unicode=True)

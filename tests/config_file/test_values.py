@@ -123,6 +123,7 @@ def test_a_changed_file_moves_the_value_with_its_reason(
     assert cause in causes
 
 
+@pytest.mark.slow
 def test_issues_of_an_unwatched_scope_do_not_count(applied: ConfigHarness) -> None:
     """They count again when the scope is watched again."""
     applied.apply(replace(FILE, ("[acme/app, acme/web]", "[acme/app]")))

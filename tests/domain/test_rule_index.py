@@ -58,6 +58,7 @@ SUBJECTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(CONDITIONS, max_size=6), SUBJECTS)
 def test_the_index_finds_the_rules_whose_condition_holds(conditions: list[dict[str, Any]], subject: Subject) -> None:
     """The same, in the same order, as asking each of them."""

@@ -23,6 +23,7 @@ from tests.faults.oracle_check import check, furnish, receive, stored
 from tests.faults.test_rules_under_load import work
 from tests.faults.workload import SignedDelivery, Workload
 from tests.support.migrated_database import prepare
+from tests.support.run_scope import ALL
 from tests.support.servers import Databases, SqliteDatabases
 from tests.support.services import build_services
 
@@ -30,8 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-DELIVERIES = 300 if LONG else 60
-STEPS = 200 if LONG else 12
+DELIVERIES = 300 if LONG else 60 if ALL else 30
+STEPS = 200 if LONG else 12 if ALL else 8
 
 
 def test_workers_whose_clocks_are_days_apart_apply_each_delivery_once(

@@ -33,7 +33,7 @@ from tests.support.wait_until import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
-CHANGES = 400 if LONG else 60
+CHANGES = 400 if LONG else 60 if ALL else 40
 MISHAPS: tuple[Callable[[WebhookSender], None], ...] = (
     lambda webhooks: webhooks.delay_next(0.2),
     lambda webhooks: webhooks.delay_next(0.4, count=3),

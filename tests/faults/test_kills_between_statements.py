@@ -133,7 +133,7 @@ def test_a_kill_at_every_statement_of_one_drain_changes_nothing(
     oracle = new_oracle()
     history = deliveries(seed)
     apply_in_order(oracle, history)
-    for statements in range(0, 400, 1 if LONG else 13):
+    for statements in range(0, 400, 1 if LONG else 13 if ALL else 26):
         empty(crashing_worker.services.engine)
         for delivery in history:
             receive(crashing_worker.services, delivery)

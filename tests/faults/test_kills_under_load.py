@@ -26,7 +26,7 @@ from tests.support.wait_until import until
 
 pytestmark = pytest.mark.slow
 
-KILLS = 200 if LONG else 3
+KILLS = 200 if LONG else 3 if ALL else 2
 QUIET = 60
 """Seconds of quiet within which all must be applied, when no lease of a dead worker is left."""
 

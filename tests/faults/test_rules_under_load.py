@@ -12,12 +12,13 @@ from tests.faults.nemesis import end_leases
 from tests.faults.oracle_check import check, furnish, receive
 from tests.faults.workload import OKRS, Workload
 from tests.support.migrated_database import prepare
+from tests.support.run_scope import ALL
 from tests.support.servers import Databases
 from tests.support.services import build_services
 
 pytestmark = [pytest.mark.slow, pytest.mark.both_databases]
 
-EDITS = 60 if LONG else 4
+EDITS = 60 if LONG else 4 if ALL else 3
 DELIVERIES_BETWEEN = 15
 
 EDITED = (

@@ -19,7 +19,7 @@ from sync_service.store.engine.database import writing
 from sync_service.store.okrs.forecasts import Found
 from tests.flows.forecast_harness import DAY, forecast_now, issue_of
 from tests.support.fake_tracker import CoreHarness, open_core_harness
-from tests.support.run_scope import LONG
+from tests.support.run_scope import ALL, LONG
 
 pytestmark = [
     pytest.mark.both_databases,
@@ -96,7 +96,7 @@ def test_the_track_record_is_what_came_of_the_forecasts_that_were_shown(core: Co
     """Random work over sixteen weeks; each Monday the forecast is computed as the product does."""
     numbers, calls = count(1), [0]
 
-    @settings(max_examples=60 if LONG else 6, suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=60 if LONG else 6 if ALL else 4, suppress_health_check=list(HealthCheck), deadline=None)
     @example(goal=GOALS[0], done=STEADY)
     @given(goal=st.sampled_from(GOALS), done=happenings)
     def compare(goal: tuple[dict[str, Any], float, float], done: Sequence[Happening]) -> None:

@@ -115,7 +115,7 @@ EDITS: dict[str, Callable[[Document], object]] = {
 }
 
 
-@settings(max_examples=30 if ALL else 6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30 if ALL else 4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(chosen=st.lists(st.sampled_from(sorted(EDITS)), unique=True, max_size=5))
 def test_a_plan_says_what_applying_gives(services: Services, chosen: list[str]) -> None:
     """Value, progress and status of every key result, and the progress of objectives; planning saves nothing."""

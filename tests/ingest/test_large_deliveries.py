@@ -31,6 +31,7 @@ def test_only_who_reads_a_large_delivery_keeps_others_from_it(tmp_path: Path, *,
     assert not is_held(lock)
 
 
+@pytest.mark.slow
 def test_an_error_while_a_large_delivery_is_read_ends_the_lock(tmp_path: Path) -> None:
     """Also one of the kind that opening the lock may raise."""
     lock = tmp_path / "large-delivery"
@@ -40,6 +41,7 @@ def test_an_error_while_a_large_delivery_is_read_ends_the_lock(tmp_path: Path) -
     assert not is_held(lock)
 
 
+@pytest.mark.slow
 def test_without_a_file_for_the_lock_nobody_waits(tmp_path: Path) -> None:
     """A directory that can't be written keeps no delivery from being read."""
     read = []

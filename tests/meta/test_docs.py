@@ -102,6 +102,7 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
             yield f"{before}{name}"
 
 
+@pytest.mark.slow
 def test_every_command_is_documented_and_none_is_invented() -> None:
     """As `okr-sync NAME`."""
     known = set(commands(main))

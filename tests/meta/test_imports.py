@@ -216,6 +216,7 @@ def test_every_room_has_modules() -> None:
     assert [name for name in ARROWS if name not in found] == []
 
 
+@pytest.mark.slow
 def test_every_import_goes_downwards() -> None:
     """From room to room as the table says: never upwards, and never from one connector to another."""
     graph = import_graph(modules(*OURS))
@@ -378,6 +379,7 @@ CONTRACT_NAMES = frozenset({"Part", "PartKind"})
 """Names that are words of the contract: history entries have `parts`."""
 
 
+@pytest.mark.slow
 def test_no_name_has_a_retired_word() -> None:
     """Whoever greps for the field's word must find the one place that does it."""
     wrong = [

@@ -59,6 +59,7 @@ def _is_the_table(node: ast.AST, table: str) -> bool:
     return isinstance(owner, ast.Name) and owner.id in {"t", "tables"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", EXCEPTIONS)
 def test_readers_leave_out_what_is_being_removed(table: str) -> None:
     """A module not named here would show rows while they are deleted; one named needlessly may go."""

@@ -20,6 +20,7 @@ FIRST = "1.0001"
 """The first schema; rows of it must survive every later migration."""
 
 
+@pytest.mark.slow
 def test_migrating_an_empty_database_gives_the_tables_of_the_code(database_url: str) -> None:
     """Any difference is a forgotten migration."""
     engine = open_database(database_url)
@@ -53,6 +54,7 @@ def test_every_row_of_the_first_schema_survives_all_migrations(database_url: str
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("revision", "reason"), [("0019", "export"), ("9.0001", "newer version")])
 def test_a_database_of_an_older_version_is_refused_with_an_explanation(
     database_url: str, revision: str, reason: str

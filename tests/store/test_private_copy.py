@@ -12,6 +12,7 @@ from tests.support.example_okrs import fill_with_examples
 from tests.support.services import Clock, open_services
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_copy_has_the_same_rows_and_is_private(migrated_url: str, tmp_path: Path) -> None:
     """Every table but those that are left out, each value as it is; a change of the copy changes nothing else."""

@@ -64,6 +64,7 @@ def test_urgent_writes_do_not_wait_for_background_writes(engine: Engine) -> None
         assert at <= database_now(tx)
 
 
+@pytest.mark.slow
 def test_slots_and_locks_are_no_rate_limits(engine: Engine) -> None:
     """The tracker did not ask for them, so no page reports a rate limit."""
     reserve(engine, URGENT, 200)

@@ -47,6 +47,7 @@ groups = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(groups)
 def test_a_condition_survives_the_conversion_to_rows_and_back(condition: dict[str, Any]) -> None:
     """The form does not change such rows."""

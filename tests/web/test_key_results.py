@@ -228,6 +228,7 @@ def test_a_thousand_issues_are_shown_in_pages_of_a_hundred(
     assert "501 changes" in first
 
 
+@pytest.mark.slow
 def test_a_long_history_has_pages(vera: SessionClient, services: Services, example: Example) -> None:
     """Each change is on exactly one page."""
     key_result_id = example.key_results["KR-6"]

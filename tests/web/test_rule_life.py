@@ -45,6 +45,7 @@ def state_of(services: Services) -> str | None:
     return row.state if row else None
 
 
+@pytest.mark.slow
 def test_a_member_saves_drafts_and_proposals_toward_their_teams_key_results(
     ben: SessionClient, services: Services, example: Example
 ) -> None:
@@ -79,6 +80,7 @@ def test_the_owner_of_a_key_result_writes_rules_toward_it(
     assert state_of(services) == "active"
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_every_save_is_a_version_and_can_be_undone(ana: SessionClient, services: Services, example: Example) -> None:
     """Also the removal: any version brings the rule back, and that is a version too."""
@@ -127,6 +129,7 @@ def test_a_version_that_names_what_is_gone_cannot_come_back(
     assert ana.submit(f"{RULE}/versions", on=f"{RULE}/versions", version="9").status_code == 404
 
 
+@pytest.mark.slow
 def test_a_review_is_remembered(ana: SessionClient, services: Services, example: Example) -> None:
     """With who did it."""
     add_rule(services, example, "network-label")
@@ -164,6 +167,7 @@ def test_overlaps_are_told_on_the_rules_page(ana: SessionClient, services: Servi
     assert "4 issues with same-label of acme-github: both count toward KR-6" in ana.words(RULE)
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_proposed_links_are_accepted_and_declined_on_the_key_results_page(
     ana: SessionClient, vera: SessionClient, services: Services, example: Example

@@ -139,6 +139,7 @@ def test_the_preview_says_that_a_value_is_only_proposed(ana: SessionClient, serv
     )
 
 
+@pytest.mark.slow
 def test_the_preview_of_an_edit_shows_new_and_removed_links(
     ana: SessionClient, services: Services, example: Example
 ) -> None:
@@ -189,6 +190,7 @@ def test_a_slug_must_be_unique(ana: SessionClient, services: Services, example: 
     assert saved.key_result_id == example.key_results["KR-1"]
 
 
+@pytest.mark.slow
 def test_a_conflicting_edit_is_refused_and_shows_the_other_one(
     ana: SessionClient, services: Services, example: Example
 ) -> None:
@@ -321,6 +323,7 @@ def test_an_unknown_rule_is_not_found(ana: SessionClient, path: str) -> None:
     assert "There is no rule nowhere" in seen_words(response.text)
 
 
+@pytest.mark.slow
 def test_the_page_of_a_rule_says_whom_its_logins_mean(
     ana: SessionClient, vera: SessionClient, services: Services, example: Example
 ) -> None:

@@ -61,6 +61,7 @@ def test_an_app_without_write_permission_is_reported_if_it_should_write(harness:
     ]
 
 
+@pytest.mark.slow
 def test_an_installation_after_the_first_hundred_is_checked(
     harness: DoctorFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_delivery_that_fails_repeatedly_is_given_up(harness: RedeliveryFixture
     assert "0 still missing, 0 given up" in harness.run().outcome
 
 
+@pytest.mark.slow
 def test_many_are_requested_in_small_batches_a_second_apart(harness: RedeliveryFixture) -> None:
     """Oldest first, because those expire first."""
     harness.hub.limits.switch_on()
@@ -238,6 +239,7 @@ def test_a_list_of_deliveries_that_does_not_end_is_given_up_and_said(
     assert harness.run().problem is None
 
 
+@pytest.mark.slow
 def test_a_list_of_deliveries_is_read_up_to_a_bound_in_all_runs_together(
     harness: RedeliveryFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,7 @@ def test_sums_with_decimals_are_exact() -> None:
     assert made(Goal("done-sum", 0, 1), 0, 9, [Week(done=0.1)] * 5).on_95 == TODAY + timedelta(weeks=10)
 
 
+@pytest.mark.slow
 @given(cases(), st.integers(1, 20))
 def test_more_done_never_lowers_the_chance(case: Case, more: int) -> None:
     """Nor moves a date back, where the value has to go that way."""
@@ -182,6 +183,7 @@ def test_more_done_never_lowers_the_chance(case: Case, more: int) -> None:
     assert all(one <= other for one, other in zip(dates(further), dates(less), strict=True))
 
 
+@pytest.mark.slow
 @given(cases())
 def test_surer_dates_are_later_and_surer_values_further_from_the_target(case: Case) -> None:
     """Both are percentiles."""
@@ -192,6 +194,7 @@ def test_surer_dates_are_later_and_surer_values_further_from_the_target(case: Ca
     assert values == sorted(values, reverse=goal_of(case).direction > 0)
 
 
+@pytest.mark.slow
 @given(cases())
 def test_what_is_reached_now_has_today_as_its_date(case: Case) -> None:
     """And is sure where no week takes anything back; the chance is about the end, so other weeks may lower it."""

@@ -25,6 +25,7 @@ def items(api: ApiHarness, token: str, path: str = PATH) -> list[dict[str, Any]]
     return found
 
 
+@pytest.mark.slow
 def test_an_admins_token_checks_in_a_value_and_is_its_author(api: ApiHarness, admin_token: str, token: str) -> None:
     """The value is computed soon after, and the confidence is the key result's."""
     body = {"confidence": 7, "value": 40, "note": "Survey\nof October", "blockers": None}
@@ -84,6 +85,7 @@ def test_an_unlikely_value_is_a_conflict_until_it_is_confirmed(api: ApiHarness, 
     assert sure.status_code == 201
 
 
+@pytest.mark.slow
 def test_a_token_corrects_and_withdraws_its_own_check_ins(api: ApiHarness, admin_token: str, token: str) -> None:
     """What is not sent stays, null empties a field, and the time is that of what is corrected."""
     body = {"confidence": 7, "value": 40, "note": "a guess"}
@@ -107,6 +109,7 @@ def test_a_token_corrects_and_withdraws_its_own_check_ins(api: ApiHarness, admin
     assert api.call("/api/v1/key-results/KR-3", token=token).get_json()["confidence"] is None
 
 
+@pytest.mark.slow
 def test_check_ins_come_in_pages_and_with_an_etag(api: ApiHarness, admin_token: str) -> None:
     """A new one changes it, even without a value."""
     for confidence in range(3):
@@ -133,6 +136,7 @@ def steps(api: ApiHarness) -> int:
     return id_
 
 
+@pytest.mark.slow
 def test_an_admins_token_ticks_a_step_and_opens_it_again(
     api: ApiHarness, steps: int, admin_token: str, token: str
 ) -> None:

@@ -49,6 +49,7 @@ def test_outcomes_are_settled(over: ApiHarness, admin_token: str) -> None:
     assert shown["outcome"] == "dropped"
 
 
+@pytest.mark.slow
 def test_what_can_not_be_done_is_refused(api: ApiHarness, admin_token: str, token: str) -> None:
     """Before the freeze, by others than admins, and for what does not exist."""
 

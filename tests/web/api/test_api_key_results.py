@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from sync_service.store import tables
@@ -105,6 +106,7 @@ def test_history_is_listed_newest_first_with_causes(api: ApiHarness, token: str)
     }
 
 
+@pytest.mark.slow
 def test_issues_show_whether_they_count_and_why_not(api: ApiHarness, token: str) -> None:
     """The three issues are open, dropped, and linked manually but not yet fetched."""
     key_result_id = api.ids["KR-1"]
@@ -167,6 +169,7 @@ def test_a_cycle_with_a_nul_character_has_no_key_results(api: ApiHarness, token:
     assert api.call("/api/v1/key-results?cycle=%00", token=token).get_json() == {"items": []}
 
 
+@pytest.mark.slow
 def test_an_unchanged_response_is_304(api: ApiHarness, token: str) -> None:
     """A 304 has no body; the next change gives a new response with a new ETag."""
     api.entry(api.ids["KR-1"], 0, 50)

@@ -35,6 +35,7 @@ def test_a_line_begins_with_the_first_day_of_the_cycle_and_ends_today(linked: Ap
     assert items[7] == {"day": "2026-10-08", "value": 50, "scope": 2, "done": 1, "source": "reconstructed"}
 
 
+@pytest.mark.slow
 def test_a_line_can_begin_and_end_on_other_days(linked: ApiHarness, token: str) -> None:
     """Both days are included. An end before the beginning is refused in words."""
 

@@ -85,6 +85,7 @@ LISTS: dict[str, tuple[str, AddRow]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", LISTS)
 def test_a_page_has_a_hundred_rows_by_default(api: ApiHarness, admin_token: str, path: str) -> None:
     """A page has at most five hundred."""
@@ -107,6 +108,7 @@ WRONG = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/api/v1/key-results", "/api/v1/key-results/KR-1/history", "/api/v1/deliveries"])
 def test_an_invalid_parameter_is_named(api: ApiHarness, admin_token: str, path: str) -> None:
     """The status is 422."""

@@ -27,6 +27,7 @@ def save(api: ApiHarness, **fields: Any) -> None:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_a_rule_is_shown_changed_removed_and_brought_back(api: ApiHarness, admin_token: str) -> None:
     """Each change is a version with its author, time and difference."""
@@ -57,6 +58,7 @@ def test_a_token_below_admin_changes_no_rule(api: ApiHarness) -> None:
     assert api.call(PROPOSED, token=member, method="POST", body={"decision": "accept"}).status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.both_databases
 def test_proposed_links_are_listed_and_decided(api: ApiHarness, admin_token: str) -> None:
     """Named issues, or all that wait."""

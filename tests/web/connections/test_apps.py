@@ -167,6 +167,7 @@ def test_without_a_free_slot_a_reload_tries_again(
     assert harness.ana.open(redirect).location == "/connections/walk/scopes"
 
 
+@pytest.mark.slow
 def test_an_app_is_stored_also_after_the_page_timed_out(
     harness: ConnectionsHarness, slowed: Callable[[type, str], threading.Event]
 ) -> None:

@@ -39,6 +39,7 @@ def setup(harness: ConnectionsHarness) -> Iterator[JiraSetup]:
         yield JiraSetup(harness, jira)
 
 
+@pytest.mark.slow
 def test_the_webhook_covers_all_scopes(setup: JiraSetup) -> None:
     """The page has one line, and the tracker one webhook."""
     assert "Create the webhook for me" in setup.harness.ana.words("/connections/walk/scopes")
@@ -52,6 +53,7 @@ def test_the_webhook_covers_all_scopes(setup: JiraSetup) -> None:
     assert (hook.url, hook.secret) == ("http://127.0.0.1:8080/hooks/walk", setup.harness.secrets()[0])
 
 
+@pytest.mark.slow
 def test_the_button_updates_the_webhook_with_the_newest_secret(setup: JiraSetup) -> None:
     """The old secret remains accepted until it is removed."""
     setup.send("/scopes", scope="SHOP", hooks="on")

@@ -213,6 +213,7 @@ def test_for_a_webhook_only_the_secret_is_shown_once(harness: ConnectionsHarness
         assert word in seen_words(again)
 
 
+@pytest.mark.slow
 def test_a_jira_is_connected_by_a_token(harness: ConnectionsHarness) -> None:
     """Its projects are offered. Without its webhook created, the page shows the secret."""
     with Jira(background=False) as jira:
