@@ -30,6 +30,7 @@ from tests.support.servers import (
     mail_server,
     start_postgres,
 )
+from tests.support.shared_compilation import import_own_share_first
 from tests.support.skip_guard import SHARED, SHARED_IS_ABSENT, SkipCount, expected_reasons
 from tests.support.statement_cache import shared_statement_cache
 
@@ -70,6 +71,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """In the main process, after all workers: remove the shared directory, which stops the shared server."""
     if not hasattr(config, "workerinput"):
         config.stash[RUN_DIRECTORY_KEY].remove()
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Let the workers compile different modules."""
+    import_own_share_first(session.config, HERE)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
