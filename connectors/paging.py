@@ -12,7 +12,7 @@ FetchPage = Callable[[int, int], Rows]
 
 
 MOST_EMPTY = 3
-"""A list ends on this number of empty pages in a row, though each promises more."""
+"""A list ends on this number of empty pages in a row, though each says that there are more."""
 
 
 def rows_by_page(fetch: FetchPage, *, most_pages: int, name: str = "id") -> Iterator[Json]:

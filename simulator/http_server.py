@@ -20,7 +20,7 @@ class ServerThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """Accept no more requests; requests that run in their own threads go on."""
+        """Accept no more requests; requests that run in their own threads continue."""
         self._stop_sender.close()
         self._thread.join()
         self._stop_receiver.close()

@@ -21,7 +21,7 @@ OURS = ("DATABASE_URL", "REDIS_URL", "SMTP_URL", "PORT")
 
 SOURCE = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT = 12.0
-"""Seconds: `okr-sync up` promises to be gone in ten."""
+"""Seconds: `okr-sync up` stops within ten."""
 
 
 class DemoFailed(Exception):

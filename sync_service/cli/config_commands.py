@@ -58,7 +58,7 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool, overwrite:
 
 
 def _finish_removals(services: Services) -> None:
-    """Delete what is left of what was removed, and say so; whatever ends this early, a running service goes on."""
+    """Delete the rows of removed things, and say so. If this is interrupted, a running service continues."""
     if removals.delete_batches(services.engine, batches=0):
         click.echo("deleting what is left of what was removed; nothing of it counts any more", err=True)
         removals.delete_batches(services.engine)

@@ -119,7 +119,7 @@ def print_thread_bug(failed: threading.ExceptHookArgs) -> None:
 
 
 def print_ignored(ignored: "sys.UnraisableHookArgs") -> None:
-    """Print the traceback of an error that nobody can catch, such as one while an object ends, without passwords."""
+    """Print the traceback of an error that no code can catch, such as one in a finalizer, without passwords."""
     if ignored.exc_value is not None:
         print_bug(ignored.exc_type, ignored.exc_value, ignored.exc_traceback)
 

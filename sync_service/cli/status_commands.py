@@ -1,4 +1,4 @@
-"""The commands `status` and `explain`: what the service does, and why a number is what it is."""
+"""The commands `status` and `explain`: the state of the service, and the reasons of a value."""
 
 import json
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""End a listing that does not end by itself: a repeated cursor, pages that show nothing new, too many pages.
+"""Stop a listing that would not end: a repeated cursor, pages that show nothing new, too many pages.
 
-A tracker may repeat a page token, or promise more on each empty page. Each caller counts the pages of its listing here,
-whatever the tracker, and stops when this says so.
+A tracker may repeat a page token, or say on each empty page that there are more. Callers count the pages of their
+listings here, for every tracker, and stop when `problem` is set.
 """
 
 import hashlib
@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 MOST_EMPTY = 3
-"""A listing ends on this number of pages in a row that show nothing new and promise more."""
+"""A listing ends on this number of pages in a row that show nothing new and say that there are more."""
 
 MOST_PAGES = 1000
 """Pages of a listing before it waits: at a hundred issues a page, a hundred thousand issues."""
 
 MOST_KEPT = 100
-"""Cursors, and pages, of which a repetition is noticed."""
+"""The number of last cursors and pages that are kept, to notice a repetition."""
 
 REPEATED = "the list does not end: a page token came again"
-EMPTY = f"the list does not end: {MOST_EMPTY} pages in a row showed nothing new and promised more"
+EMPTY = f"the list does not end: {MOST_EMPTY} pages in a row showed nothing new, but more to come"
 LONG = f"the list is longer than {MOST_PAGES} pages"
 
 REASONS = (REPEATED, EMPTY, LONG)
@@ -58,7 +58,7 @@ class ListingProgress:
         return self.pages >= MOST_PAGES
 
     def waited(self) -> "ListingProgress":
-        """Return the progress of a listing that waited, and goes on."""
+        """Return the progress of a listing that continues after a pause."""
         return replace(self, pages=0)
 
     def after(self, shown: Iterable[str], cursor: str | None) -> "ListingProgress":

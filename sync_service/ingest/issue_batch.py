@@ -245,7 +245,7 @@ class IssueBatch:
         )
 
     def _note_past(self, identity: Identity, after: Issue) -> None:
-        """Note that an issue's changes of state say something new of it, with its last change or by itself."""
+        """Note that an issue has new changes of state, together with its last change or without one."""
         changes = self._changes.get(identity)
         if changes:
             self._issues[identity], changes[-1] = after, replace(changes[-1], after=after)

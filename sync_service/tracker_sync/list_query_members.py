@@ -46,7 +46,7 @@ INCOMPLETE_RETRY = timedelta(minutes=1)
 """How soon an incomplete run is followed by another; one with the same gap as the last run waits `INTERVAL`."""
 
 DRAIN_SECONDS = 5.0
-"""How long one run goes on before other tables are drained."""
+"""How long one run takes before other tables are drained."""
 
 CHUNK = 500
 """Members recorded, or memberships changed, in one transaction."""
@@ -205,7 +205,7 @@ class QueryLister:
 
     def _wait_in_long_list(self, row: Row[Any], revision: Row[Any], run: Run) -> None:
         """Pause in a very long list, to spare the tracker; the run continues later at its cursor."""
-        outcome = f"{run.seen} members seen so far; {LONG}, so it goes on later"
+        outcome = f"{run.seen} members seen so far; {LONG}, so it continues later"
         with writing(self.matcher.engine) as tx:
             query_listings.note_incomplete(tx, revision, LONG)
             due.release(tx, query_listing, row, wait=INTERVAL, outcome=outcome, listing=run.listing.waited().stored())

@@ -57,7 +57,7 @@ MOST_BATCH_FETCHES = 5000
 """Fetches requested at the end of one run: one call each, or one call for a hundred. Later runs request the rest."""
 
 DRAIN_SECONDS = 2.0
-"""How long one run goes on before deliveries may use the worker."""
+"""How long one run takes before deliveries may use the worker."""
 
 END = "end"
 """The cursor of a run whose last page was applied."""
@@ -217,7 +217,7 @@ class ScopePoller:
 
     def _wait_in_long_list(self, row: Row[Any], run: "_Progress") -> None:
         """Pause in a very long list, to spare the tracker; the run continues later at its cursor."""
-        outcome = f"{run.seen} issues seen so far; {LONG}, so it goes on later"
+        outcome = f"{run.seen} issues seen so far; {LONG}, so it continues later"
         with writing(self.engine) as tx:
             self._stop(tx, row, outcome, stopped_reason=LONG, listing=run.listing.waited().stored())
 

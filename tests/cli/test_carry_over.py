@@ -57,7 +57,7 @@ def test_a_missed_key_result_goes_on_in_the_next_cycle(run: Run, engine: Engine)
     )
     assert "payment-bugs-q1" in rules
     again = run(*words, "KR-2")
-    assert again.stderr == "Error: KR-2 goes on as KR-2-q1 already\n"
+    assert again.stderr == "Error: KR-2 has the successor KR-2-q1 already\n"
 
 
 def test_a_key_result_that_is_named_twice_goes_on_once(run: Run, engine: Engine) -> None:

@@ -141,7 +141,9 @@ def test_doctor_reports_the_stored_state_of_a_connection(
         task = {"connection_id": 1, "name": "redeliver", "problem": listing.EMPTY, "due_at": now}
         tx.execute(sa.insert(t.scheduled_task).values(task))
     output = run("doctor", "acme-github").stdout
-    assert f"✗ acme/checkout: the last poll stopped: {listing.REPEATED}\n      it is tried again by itself" in output
+    assert (
+        f"✗ acme/checkout: the last poll stopped: {listing.REPEATED}\n      it is tried again automatically" in output
+    )
     assert f"redeliver: {listing.EMPTY}" in output
     inbox.count_rejected(engine, 1, count=3, at=now - timedelta(hours=2))
     found = parse_findings(run("doctor", "--json", "acme-github"))["connection acme-github"]["signatures"]

@@ -88,7 +88,7 @@ def test_a_removed_person_can_not_come_in_and_history_stays(run: Run, engine: En
     assert count(engine, t.check_in) == 1
     with reading(engine) as tx:
         assert tx.execute(sa.select(t.history)).all() == before
-    assert run("people", "list").stdout.startswith("there is nobody yet")
+    assert run("people", "list").stdout.startswith("there are no people yet")
     assert run("export").exit_code == 0
 
 

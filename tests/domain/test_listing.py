@@ -39,7 +39,7 @@ def test_an_honest_list_is_never_given_up(pages: list[list[int]]) -> None:
 
 
 def test_a_very_long_listing_waits_and_goes_on() -> None:
-    """It may be honest: nobody knows but its end."""
+    """The list may really be long: only its end shows that."""
     listing = ListingProgress()
     for number in range(MOST_PAGES):
         assert not listing.is_long

@@ -164,7 +164,7 @@ def test_an_import_from_jira_brings_the_past_of_issues(jira_harness: HistoryHarn
 
 
 def test_an_import_from_github_brings_the_past_of_issues(github_harness: HistoryHarness, hub: GitHub) -> None:
-    """From the timeline. Without `started_by` nobody knows when work started."""
+    """From the timeline. Without `started_by` it is unknown when work started."""
     with_github_past(hub)
     github_harness.furnish()
     github_harness.drain()

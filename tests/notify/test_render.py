@@ -352,7 +352,7 @@ def test_the_sign_in_mail_explains_its_link() -> None:
     assert reader.links.count(link) == 2
     assert "b" not in reader.elements
     for text in (" ".join(content.text.split()), reader.text):
-        for words in ("Ana <b>Ruiz", "works once", "15 minutes: until 12:15 UTC", "You did not ask for it?"):
+        for words in ("Ana <b>Ruiz", "works once", "15 minutes: until 12:15 UTC", "If you did not ask for it"):
             assert words in text, words
 
 

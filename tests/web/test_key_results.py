@@ -290,5 +290,5 @@ def test_a_value_that_became_final_stale_or_partly_seen_is_marked_so(
         tx.execute(sa.update(tables.cycle).values(ends=(clock() - timedelta(days=10)).date()))
         tx.execute(sa.update(tables.key_result).where(tables.key_result.c.slug == "KR-2").values(frozen=frozen))
     words = vera.words("/key-results/KR-2")
-    assert "acme-jira: 401. It became final as it was." in words
-    assert "This value became final partly seen : not imported yet: SHOP." in words
+    assert "acme-jira: 401. It became final with this value." in words
+    assert "This value became final while it was partly seen : not imported yet: SHOP." in words

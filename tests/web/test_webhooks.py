@@ -202,7 +202,7 @@ def test_a_jira_delivery_has_its_identifier_as_id(client: FlaskClient, services:
 
 @pytest.mark.both_databases
 def test_a_database_error_answers_503(client: FlaskClient, services: Services) -> None:
-    """A 2xx would promise that the delivery is durable."""
+    """A 2xx would say that the delivery is durable."""
     assert post(client, X_GitHub_Delivery="first").status_code == 202
     with writing(services.engine) as tx:
         tx.execute(sa.text("ALTER TABLE delivery RENAME TO away"))

@@ -200,7 +200,7 @@ def _closed_at(issue: Json) -> datetime | None:
 
 
 def _labels(issue: Json) -> tuple[Term, ...]:
-    # GitHub promises no order. Sort them, so that equal content compares equal.
+    # GitHub guarantees no order. Sort them, so that equal content compares equal.
     found = {label_id: name for row in json_objects(issue.get("labels")) for label_id, name in _term(row, "name")}
     return tuple(Term(label_id, found[label_id]) for label_id in sorted(found))
 

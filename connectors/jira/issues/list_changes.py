@@ -41,9 +41,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class _Cursor:
     """Cursor of a poll: the project, and since when it lists changes, in milliseconds since 1970.
 
-    `token` is Cloud's next page token, `start` the offset on Data Center, `empty` how many empty pages promised
-    more there. `taken` are the ids of the issues that
-    changed exactly at `since` and were on the page before.
+    `token` is Cloud's next page token, `start` the offset on Data Center, `empty` the number of empty pages there so
+    far. `taken` are the ids of the issues that changed exactly at `since` and were on the page before.
     """
 
     id: str
@@ -179,7 +178,7 @@ def _next(
 def _following(calls: JiraClient, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
     """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end.
 
-    Nor is an empty one, while Data Center's `total` promises more: the caller counts them, and gives the list up.
+    Nor is an empty one, while Data Center's `total` is larger: the caller counts empty pages, and stops after some.
     """
     if calls.is_cloud:
         token = exact_text(answer.get("nextPageToken"), 10_000)

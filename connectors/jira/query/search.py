@@ -35,8 +35,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class _Cursor:
     """Cursor of a listing: since which creation time it asks, in milliseconds since 1970.
 
-    `token` is Cloud's next page token, `start` the offset on Data Center, `empty` how many empty pages promised more
-    there. `last` is the id of the last issue, which the next page repeats. `unseen` are the names of watched projects
+    `token` is Cloud's next page token, `start` the offset on Data Center, `empty` the number of empty pages there so
+    far. `last` is the id of the last issue, which the next page repeats. `unseen` are the names of watched projects
     that Jira does not show.
     """
 
@@ -157,7 +157,7 @@ def _next(calls: JiraClient, position: _Cursor, *, found: Sequence[str], count: 
 def _following(calls: JiraClient, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
     """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end.
 
-    Nor is an empty one, while Data Center's `total` promises more: the caller counts them, and gives the list up.
+    Nor is an empty one, while Data Center's `total` is larger: the caller counts empty pages, and stops after some.
     """
     if calls.is_cloud:
         token = exact_text(answer.get("nextPageToken"), 10_000)

@@ -81,14 +81,14 @@ def refreeze(slug: str, key_result: str | None) -> None:
 @cycle.command("carry-over")
 @click.argument("slug", metavar="CYCLE")
 @click.argument("key_results", metavar="[KR]...", nargs=-1)
-@click.option("--into", required=True, metavar="NEXT", help="The cycle in which they go on.")
+@click.option("--into", required=True, metavar="NEXT", help="The cycle of the successors.")
 @click.option("--rules", is_flag=True, help="Copy their rules.")
 @click.option("--links", is_flag=True, help="Copy their manual links.")
 @click.option("--preview", is_flag=True, help="Only print what would change.")
 def carry_over(slug: str, key_results: tuple[str, ...], *, into: str, rules: bool, links: bool, preview: bool) -> None:
-    """Let key results go on in the next cycle: the named ones, or all that were missed and have no successor.
+    """Carry key results over into the next cycle: the named ones, or all that were missed and have no successor.
 
-    A successor has a slug of its own (KR-1 goes on as KR-1-q1), in a copy of its objective. Cumulative measures start
+    A successor has a slug of its own (KR-1-q1 for KR-1), in a copy of its objective. Cumulative measures start
     with the settled value. Labels and commands that name the old key result link to its successor too.
     """
     services = open_services()

@@ -14,7 +14,7 @@ from sync_service.store.views.diagnostics import ConnectionDiagnostics, ScopeDia
 
 _NO_SECRET = "give the connection webhook_secrets, the same as the tracker's webhook has, and apply it"  # noqa: S105 - says what to do
 
-_TRIED_AGAIN = "it is tried again by itself; if this stays, the tracker's operator should know"
+_TRIED_AGAIN = "it is tried again automatically; if it keeps failing, inform the tracker's operator"
 
 
 def check_connection(services: Services, slug: str) -> Iterator[Finding]:

@@ -43,7 +43,7 @@ def list_people(*, as_json: bool) -> None:
 
 def _lines(found: Sequence[PersonLine]) -> Sequence[str]:
     if not found:
-        return ["there is nobody yet; name people in a configuration file and apply it"]
+        return ["there are no people yet; name them in a configuration file and apply it"]
     widest = max(len(one.email) for one in found)
     return [
         f"{one.email:<{widest}}  {one.role:<6}  {one.sessions} session{'' if one.sessions == 1 else 's'}"

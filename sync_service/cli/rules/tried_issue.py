@@ -25,7 +25,7 @@ def trial_lines(found: Sequence[TriedIssue]) -> Iterator[str]:
 
 
 def _rule_lines(rule: TriedRule) -> Iterator[str]:
-    says = {True: "matches", False: "does not match", None: "nobody knows"}[rule.holds]
+    says = {True: "matches", False: "does not match", None: "unknown"}[rule.holds]
     links = "links it" if rule.links else rule.why_not
     yield f"rule {rule.slug} → {rule.key_result}: {says}" + (f"; {links}" if links else "")
     if rule.query:

@@ -1,4 +1,4 @@
-"""Carry over: key results that were not achieved go on in the next cycle, written as a file and applied as one."""
+"""Carry over: write successors of key results that were not achieved, as a file, and apply it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ class CarryOver:
 
     def _check_one(self, one: Candidate, fields: Fields) -> None:
         if one.successor is not None:
-            raise NotCarried(f"{one.slug} goes on as {one.successor} already")
+            raise NotCarried(f"{one.slug} has the successor {one.successor} already")
         if one.outcome is None:
             raise NotCarried(f"the outcome of {one.slug} is not settled yet")
         if self._start(one, fields) != fields["start"] and one.progress is not None and one.progress >= 1:

@@ -1,4 +1,4 @@
-"""Carrying over: the slug and the start of the key result that goes on in the next cycle."""
+"""Carry over: the slug and the start of a key result's successor in the next cycle."""
 
 from collections.abc import Collection
 from itertools import count
@@ -10,7 +10,7 @@ _OF_A_CYCLE = r"-q[1-4](-[0-9]+)?$"
 
 
 def cumulative(measure: Measure) -> bool:
-    """Return whether the next cycle goes on from the value of this one, and not from its start or from nothing."""
+    """Return whether the successor starts with the settled value, and not with the same start or with 0."""
     if measure.kind in ("done-count", "done-sum"):
         return measure.within == "cycle"
     if measure.kind == "done-share":

@@ -65,7 +65,7 @@ def forecast(goal: Goal, position: Position, history: History, *, today: date, e
 
 
 def days_left_text(today: date, ends: date) -> str:
-    """Return how long the cycle goes on, and how days that make no whole week count, in words."""
+    """Return how long the cycle lasts, and how days that make no whole week count, in words."""
     days = max((ends - today).days, 0)
     weeks, rest = divmod(days, DAYS)
     if not rest:

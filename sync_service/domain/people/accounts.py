@@ -86,7 +86,7 @@ class People:
         object.__setattr__(self, "_logins", by_id)
 
     def find(self, site: Site, account: Account) -> Person | None:
-        """Return whose account it is; None when it is nobody's."""
+        """Return the person who has the account; None when no person has it."""
         persons = self._persons(site, account)
         if persons:
             return self.by_login[site.kind, persons[0]]

@@ -18,7 +18,7 @@ _WEEKS = re.compile(r"every ([1-9][0-9]?) weeks", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """Whole weeks, or months, from one check-in to the next; both zero: nobody is asked."""
+    """Whole weeks, or months, from one check-in to the next; both zero: no check-ins are due."""
 
     weeks: int = 0
     months: int = 0
@@ -39,7 +39,7 @@ def parse_cadence(written: str) -> Cadence:
 
 
 def next_due(cadence: Cadence, last: date | None, *, starts: date) -> date | None:
-    """Return the day on which the next check-in is due; None when nobody is asked.
+    """Return the day on which the next check-in is due; None when no check-ins are due.
 
     Counted from the last check-in, else from the first day of the cycle. A month later is the same day of the next
     month, or its last day.
@@ -55,7 +55,7 @@ def next_due(cadence: Cadence, last: date | None, *, starts: date) -> date | Non
 
 
 def cadence_text(cadence: Cadence, last: date | None, *, starts: date, today: date) -> str:
-    """Return how often, when last, and when next: `checked in weekly; last 9 days ago: due`. Empty: nobody is asked."""
+    """Return how often, when last, and when next: `checked in weekly; last 9 days ago: due`. Empty: none is due."""
     due = next_due(cadence, last, starts=starts)
     if due is None:
         return ""

@@ -1,4 +1,4 @@
-"""Go on with a scope's move to another connection, one step in a transaction; `relink_jobs.py` makes the links."""
+"""Move a scope to another connection, one step in a transaction; `relink_jobs.py` makes the links."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ WAIT = timedelta(seconds=2)
 
 def copy(tx: Transaction, row: Row[Any], move: Row[Any]) -> None:
     """Copy the next issues; once all are there, let the connection watch the scope."""
-    versions.lock_rules(tx)  # first: while it is held, nobody changes an issue
+    versions.lock_rules(tx)  # first: while it is held, no issue is changed
     last = scope_moves.copy_chunk(tx, move, after=row.cursor)
     if last is not None:
         due.release(tx, tables.relink_request, row, cursor=last)

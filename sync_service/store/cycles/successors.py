@@ -1,4 +1,4 @@
-"""Successors: the key results of a cycle that may go on in the next one, and which one each goes on as."""
+"""Successors: which key results of a cycle can be carried over, and which key result continues each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def save(tx: Transaction, successors: Mapping[str, str]) -> None:
 
 
 def copy_ticks(tx: Transaction, successors: Mapping[str, str]) -> None:
-    """Let successors, slug → slug, begin with the ticks of steps that key results have: their value goes on."""
+    """Copy the ticks of steps to successors, slug → slug, so that they begin with the value reached."""
     k, t = live_key_result, step_tick.c
     ids = {row.slug: row.id for row in tx.execute(sa.select(k.c.slug, k.c.id))}
     for slug, successor in successors.items():

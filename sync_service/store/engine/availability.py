@@ -42,7 +42,7 @@ def refuses_password(error: BaseException) -> bool:
 
 
 def trouble(error: DBAPIError) -> str:
-    """Return what is the matter with the database, to go on from "the database"."""
+    """Return what is wrong with the database, as the end of a sentence that begins with "the database"."""
     return f"{'refuses the password' if refuses_password(error) else 'does not answer'}: {failure(error)}"
 
 

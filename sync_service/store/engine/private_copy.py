@@ -1,4 +1,4 @@
-"""A private copy of the database, to try changes that nobody else may see and that nobody waits for.
+"""A private copy of the database, to try changes that no other process sees or waits for.
 
 It is a temporary database of SQLite on either kind of server: SQLite keeps it in memory, and in a file without a name
 where it grows, so it ends with its connection also when the process is killed.

@@ -1,4 +1,4 @@
-"""Remove key results, objectives and cycles: mark them, so that nobody reads them any more, then delete their rows.
+"""Remove key results, objectives and cycles: mark them, so that they are not read any more, then delete their rows.
 
 A key result may have hundreds of thousands of links. Deleted at once they would keep every other writer of a SQLite
 file waiting. The marked rows say what is left to do: after a kill any other process continues.

@@ -86,7 +86,7 @@ class Tracker:
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """The key result as which another one goes on, and the end of its cycle in the time zone of its team."""
+    """The successor of a key result, and the end of its cycle in the time zone of its team."""
 
     id: int
     ends_at: datetime
@@ -107,12 +107,12 @@ class Ruleset:
     conditional: frozenset[int] = frozenset()
     """Key results whose measure has a condition on issues: any change of an issue may count."""
     successors: Mapping[int, Successor] = field(default_factory=dict)
-    """Key results that go on in the next cycle, and as which."""
+    """The successors of key results that were carried over."""
     step_issues: Mapping[tuple[int, str], frozenset[int]] = field(default_factory=dict)
     """Key results with a step that an issue, by connection and key in lower case, does."""
 
     def named(self, slug: str, now: datetime, *, held: Collection[int] = ()) -> list[int]:
-        """Return the key result with a slug, folded, and those as which it goes on while their cycles run.
+        """Return the key result with a slug, folded, and its successors while their cycles run.
 
         Those `held` were named while their cycles ran. None where there is no such key result.
         """

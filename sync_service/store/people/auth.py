@@ -1,4 +1,4 @@
-"""Authentication: sign-in links, sessions, API tokens. Only hashes are stored, so a leaked database admits nobody."""
+"""Authentication: sign-in links, sessions, API tokens. Only hashes are stored, so a leaked database has no tokens."""
 
 import secrets
 from dataclasses import dataclass

@@ -77,7 +77,7 @@ scope = sa.Table(
     sa.Column("gone_reason", sa.Text),  # reason why it can no longer be watched
     sa.Column("gone_at", Instant),  # the time of the newest report about that
     sa.Column("gone_for_good", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("removed_at", Instant),  # no longer watched: its issues let go of it batch by batch, then it is deleted
+    sa.Column("removed_at", Instant),  # no longer watched: its issues are removed in batches, then it is deleted
     sa.UniqueConstraint("connection_id", "name"),
 )
 

@@ -222,7 +222,7 @@ def forget(tx: Transaction, logins: Collection[tuple[str, str]]) -> int:
 
 
 def delete_unnamed(tx: Transaction) -> None:
-    """Forget the accounts whose logins are in nobody's `accounts` setting and in no rule any more."""
+    """Delete the pinned accounts whose logins are in no person's `accounts` and in no rule any more."""
     held = people(tx)
     p = pinned_account.c
     rows = tx.execute(sa.select(p.id, p.kind, p.site, p.login))

@@ -84,7 +84,7 @@ def of_request(tx: Transaction, request_id: int) -> Row[Any] | None:
 def copy_chunk(tx: Transaction, move: Row[Any], *, after: int) -> int | None:
     """Copy the next issues after a row id; return the last one's id, None when all are copied.
 
-    The caller holds the lock of the rules: nobody changes an issue meanwhile.
+    The caller holds the lock of the rules, so no issue is changed meanwhile.
     """
     ids = _after(tx, move.from_scope_id, after, limit=CHUNK)
     issue_copies.copy(tx, ids, connection_id=move.connection_id)
@@ -130,7 +130,7 @@ def watch(tx: Transaction, move: Row[Any]) -> None:
 
 
 def set_stage(tx: Transaction, move: Row[Any], stage: Stage) -> None:
-    """Save how far a move is, and let the rules go on that waited for it."""
+    """Save the progress of a move, and make the rules due that waited for it."""
     tx.execute(sa.update(scope_move).where(scope_move.c.id == move.id).values(stage=stage))
     r = rule_revision
     waiting = sa.and_(r.c.connection_id == move.connection_id, r.c.state == "pending", r.c.due_at.isnot(None))
@@ -182,7 +182,7 @@ def stop_watching(tx: Transaction, connection_id: int, names: Collection[str]) -
 
 
 def keep_watching(tx: Transaction, connection_id: int, names: Collection[str]) -> None:
-    """Go on watching scopes that were to be dropped once they have moved."""
+    """Keep watching scopes that were to be dropped once they have moved."""
     mine = sa.select(scope.c.id).where(scope.c.connection_id == connection_id, scope.c.name.in_(names))
     tx.execute(sa.update(scope_move).where(scope_move.c.from_scope_id.in_(mine)).values(drops=False))
     if tx.execute(sa.delete(manual_link).where(manual_link.c.kept_for_scope_id.in_(mine))).rowcount:
@@ -221,7 +221,7 @@ def configured_names(tx: Transaction) -> Mapping[int, Sequence[str]]:
 def keep_link(tx: Transaction, link_id: int) -> bool:
     """Keep a link by hand that a file moves with its issue's scope, until the scope has moved; return whether it does.
 
-    Nobody reads it as configured meanwhile.
+    No process reads it as configured meanwhile.
     """
     moved, m, mine = manual_link.alias("moved"), scope_move, manual_link
     same = sa.and_(

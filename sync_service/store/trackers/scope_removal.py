@@ -1,4 +1,4 @@
-"""Stop watching scopes: mark them, so that nobody reads them any more, then let go of their issues batch by batch.
+"""Stop watching scopes: mark them, so that they are not read any more, then remove their issues in batches.
 
 A scope may have hundreds of thousands of issues, and deleting its row would write each of them at once.
 """
@@ -24,7 +24,7 @@ def begin(tx: Transaction, scope_ids: Collection[int]) -> None:
 
 
 def delete_batches(engine: Engine, *, batches: int | None = None) -> bool:
-    """Let go of issues of marked scopes, at most so many batches; return whether there are more."""
+    """Remove issues of marked scopes, in a limited number of batches; return whether there are more."""
     done = 0
     while (scope_id := _next(engine)) is not None:
         if batches is not None and done >= batches:

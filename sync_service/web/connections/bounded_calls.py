@@ -19,7 +19,7 @@ class TooManyCalls(Unavailable):
 
 
 class CallTimedOut(Unavailable):
-    """The call took too long. It goes on, so its effect may still happen."""
+    """The call took too long. It continues, so its effect may still happen."""
 
 
 SECONDS = 8.0

@@ -122,7 +122,7 @@ def ask(slug: str) -> ResponseReturnValue:
         hurried = polls.hurry(tx, found.id)
     wake("poll")
     if hurried:
-        flash("Polling for changes now. This page updates by itself.", "success")
+        flash("Polling for changes now. This page updates automatically.", "success")
     else:
         flash("Nothing to poll: the connection needs credentials and something to watch.", "warning")
     return redirect(url_for("connections.show", slug=slug))

@@ -21,7 +21,7 @@ from sync_service.web.request.sign_in import limiter
 blueprint = Blueprint("first_admin", __name__, url_prefix="/first-admin")
 
 OPEN_AT_FIRST = ("first_admin", "health")
-"""The blueprints that answer while there is nobody, besides static files and API calls with a token."""
+"""The blueprints that answer while there are no people, besides static files and API calls with a token."""
 
 ERRORS = {"name": "Enter your name, up to 500 characters.", "email": "This is not an e-mail address."}
 
@@ -30,7 +30,7 @@ _SOMEBODY = "okr-sync somebody"
 
 
 def install(app: Flask) -> None:
-    """Close every other route while there is nobody. Install it before the guards, which would lead to sign-in."""
+    """Close every other route while there are no people. Install it before the guards, which would lead to sign-in."""
     app.before_request(_close_until_named)
 
 
@@ -62,7 +62,7 @@ def _somebody_exists() -> bool:
 @blueprint.get("")
 @guarded(Guard.OPEN)
 def wait() -> ResponseReturnValue:
-    """Say where the link is, while there is nobody."""
+    """Say where the link is, while there are no people."""
     if _somebody_exists():
         return redirect(url_for("sign_in.ask"))
     return render_template("first_admin_wait.html")

@@ -32,7 +32,7 @@ OLDEST = 2.0
 """Seconds after which a counter is too old; then the application answers."""
 
 IDLE_SECONDS = 5.0
-"""The counter is not read when nobody has asked for so long."""
+"""The counter is not read if no page has asked for this long."""
 
 
 @dataclass(slots=True)

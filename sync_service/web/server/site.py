@@ -85,7 +85,7 @@ class Site:
         try:
             response = await self._response(scope, headers, body, client)
         except Disconnected:
-            await send({"type": "http.response.start", "status": 400, "headers": []})  # for nobody
+            await send({"type": "http.response.start", "status": 400, "headers": []})  # nobody reads it
             await send({"type": "http.response.body", "body": b""})
             return
         await self._send(response, client, scope[ABORT], send)

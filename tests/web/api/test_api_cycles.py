@@ -82,7 +82,7 @@ def test_a_key_result_is_carried_over_after_a_preview(over: ApiHarness, admin_to
     assert (successor["cycle"], successor["start"], successor["target"]) == ("2027-q1", 90, 100)
     refused = carry_over(key_results=["KR-1"])
     assert refused.status_code == 409
-    assert refused.get_json()["detail"] == "KR-1 goes on as KR-1-q1 already."
+    assert refused.get_json()["detail"] == "KR-1 has the successor KR-1-q1 already."
 
 
 def test_half_a_surrogate_pair_in_a_name_is_no_server_error(over: ApiHarness, admin_token: str) -> None:

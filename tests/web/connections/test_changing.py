@@ -367,7 +367,7 @@ def test_the_page_shows_the_status_of_a_connection(
     for words in (
         "25 of about 100",
         "The repository was deleted.",
-        "The list does not end: a page token came again. It is tried again by itself.",
+        "The list does not end: a page token came again. The next poll tries again.",
         f"Not complete redeliver: {listing.EMPTY}",
         "now called acme/paying",
         "calls of the token: none before",

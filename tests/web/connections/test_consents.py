@@ -262,4 +262,4 @@ def test_with_write_back_the_consent_includes_writing(oauth: OAuthSetup) -> None
     oauth.harness.services.connections.clear_cache()
     response = oauth.harness.ana.submit("/connections/walk/consent", on="/connections/walk")
     assert "write%3Ajira-work" in response.text
-    assert "A consent from before this was switched on does not include it." in response.text
+    assert "A consent given before this was switched on does not include it." in response.text

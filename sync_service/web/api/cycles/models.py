@@ -23,7 +23,7 @@ class ClosingKeyResult(FromView):
     )
     settled: bool = Field(description="whether a person settled the outcome")
     lapsed: float | None = Field(
-        description="the proposed value that nobody had decided about when the numbers became final; null: none",
+        description="the proposed value that was still waiting when the numbers became final; null: none",
         examples=[75],
     )
     frozen: Frozen | None = Field(description="null: the numbers are not final yet")
@@ -66,9 +66,9 @@ class Settlement(Body):
 
 
 class CarryingOver(Body):
-    """Which key results go on in another cycle."""
+    """Which key results to carry over into another cycle."""
 
-    into: str = Field(description="the slug of the cycle in which they go on", examples=["2027-q1"])
+    into: str = Field(description="the slug of the cycle of the successors", examples=["2027-q1"])
     key_results: list[str] = Field(
         default=[], description="their slugs; none: all that were missed and have no successor", examples=[["KR-1"]]
     )

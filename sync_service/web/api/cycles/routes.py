@@ -88,7 +88,7 @@ def refreeze_cycle(path: CyclePath, body: Refreezing) -> Response:
 @blueprint.post("/cycles/<slug>/carry-over", responses=responses(CarriedOver, missing=True, conflict=True))
 @guarded(Guard.ADMIN)
 def carry_over_cycle(path: CyclePath, body: CarryingOver) -> Response:
-    """Let key results go on in another cycle: successors with slugs of their own."""
+    """Carry key results over into another cycle, as successors with slugs of their own."""
     with reading(services().engine) as tx:
         slug = _find(tx, path.slug).slug
     carrying = CarryOver(
