@@ -1,4 +1,4 @@
-"""Text helpers: other people's texts made safe for one line, numbers and amounts as people write them, times."""
+"""Format texts: other people's texts made safe for one line, numbers and amounts for people, names, times."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ NO_DATA = "no data"
 NARROW_SPACE = "\u202f"
 
 MOST_DECIMALS = 12
-"""Decimals of a number whose target has as many; others have fewer."""
+"""The most decimals of a number: those of its target, up to this many."""
 
 LONGEST_COMPARED = 200
 """Characters of a word that is compared with known ones."""
@@ -50,8 +50,8 @@ def clipped(text: str, most: int) -> str:
 def number(value: float, *, apart_from: Collection[float] = ()) -> str:
     """Return a number for people: at most two decimals, four below one, thousands apart: `1 234.5`, `0.0125`.
 
-    It never reads as a number of `apart_from`, such as the target, unless it is equal: it stays on its own side, and
-    has the decimals of that number. 89.999 apart from 90 is `89.99`.
+    It is never rounded to a number of `apart_from`, such as the target, unless it is equal, and it has at least the
+    decimals of that number. 89.999 apart from 90 is `89.99`.
     """
     fewest = max([_decimals(value), *map(_exact_decimals, apart_from)])
     rounded = (_rounded(value, decimals, apart_from) for decimals in range(fewest, MOST_DECIMALS + 1))
@@ -75,7 +75,7 @@ def _exact_decimals(value: float) -> int:
 
 
 def _rounded(value: float, decimals: int, apart_from: Collection[float]) -> tuple[int, float]:
-    """Return the decimals and the rounded value, one step further from a number that it would read as."""
+    """Return the decimals and the rounded value, one step away from a number that it must not be rounded to."""
     shown, step = round(value, decimals), 10.0**-decimals
     for other in apart_from:
         if value != other and shown == round(other, decimals):
@@ -121,7 +121,7 @@ def percent(fraction: float | None) -> str:
 def amount(value: float | None, unit: str = "", target: float | None = None) -> str:
     """Return a value with its unit: `37.5 %`, `12 bugs`, `1 bug`, `no data`.
 
-    It reads as the target only when it is equal, and as 100 % only when it is.
+    A value that differs is never rounded to the target or to 100 %.
     """
     if value is None:
         return NO_DATA

@@ -26,7 +26,7 @@ from sync_service.domain.trackers.observations import CLOSED, State
 from sync_service.domain.trackers.state_changes import StateChange
 
 Key = tuple[State, ClosedWhen | None]
-"""What contributions have in common that are summed together."""
+"""The fields that contributions in one sum have in common."""
 
 
 class Source(StrEnum):
@@ -58,7 +58,7 @@ class CycleDay:
 
 @dataclass(frozen=True, slots=True)
 class PastIssue:
-    """A linked issue: what it brings today, when it was created, and its known changes of state, oldest first."""
+    """A linked issue: what it contributes today, when it was created, and its known changes of state, oldest first."""
 
     now: Contribution
     created_at: datetime | None = None
@@ -77,7 +77,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def reconstruct(inputs: Inputs, issues: Mapping[int, PastIssue], days: Iterable[CycleDay]) -> list[DayValue]:
-    """Return the line of these days, oldest first; each happening is applied once, on its day."""
+    """Return the line of these days, oldest first; each event is applied once, on its day."""
     waiting = happenings(inputs, issues)
     present = Present(inputs.span, tallied=inputs.measure.tallied)
     line, applied = [], 0
@@ -91,16 +91,16 @@ def reconstruct(inputs: Inputs, issues: Mapping[int, PastIssue], days: Iterable[
 
 
 Happening = tuple[datetime, int, Contribution]
-"""A time, an issue, and what it brought from then on."""
+"""A time, an issue, and what it contributed from then on."""
 
 
 def happenings(inputs: Inputs, issues: Mapping[int, PastIssue]) -> list[Happening]:
-    """Return the times at which issues began to bring something else, oldest first."""
+    """Return the times at which contributions of issues changed, oldest first."""
     return sorted(_happenings(inputs, issues), key=lambda one: one[0])
 
 
 def _happenings(inputs: Inputs, issues: Mapping[int, PastIssue]) -> Iterator[Happening]:
-    """Yield each time at which an issue began to bring something else, with what it brought from then on."""
+    """Yield each time at which the contribution of an issue changed, with the new contribution."""
     reads = inputs.measure.reads
     for id_, one in issues.items():
         first = one.changes[0].at if one.changes else inputs.span.starts_at
@@ -117,7 +117,7 @@ def _happenings(inputs: Inputs, issues: Mapping[int, PastIssue]) -> Iterator[Hap
 def _as_of(
     now: Contribution, reads: frozenset[str], change: StateChange, closed: datetime | None, reopened: int
 ) -> Contribution:
-    """Return what an issue brought after a change. What is unknown today, and what is not read, stays as it is."""
+    """Return the contribution of an issue after a change. Unknown fields, and fields that are not read, stay."""
     is_started = now.started_at is not None and now.started_at <= change.at
     return Contribution(
         state=change.state,
@@ -143,7 +143,7 @@ class Present:
         self._sums: dict[Key, Tally] = {}
 
     def put(self, id_: int, after: Contribution | None) -> None:
-        """Let an issue bring this from now on; None: it is not linked."""
+        """Set the contribution of an issue from now on; None: it is not linked."""
         before = self.each.pop(id_, None)
         if before is not None:
             self._add(before, -1)

@@ -17,7 +17,7 @@ from sync_service.domain.measures.settings import Measure
 from sync_service.domain.trackers.observations import State
 
 WORK_FIELDS = ("state", "created_at", "started_at", "closed_at", "reopened")
-"""Fields of a contribution that say what was worked on it and when; the others say how much it counts."""
+"""Fields of a contribution about its work and when it was done; the others say how much it counts."""
 
 _ORDER = (State.TODO, State.DOING, State.DONE)
 _SIZES = ("issues", "without_number", "weight", "number", "weighted_number", "weight_without_number")
@@ -76,8 +76,8 @@ class ContributionChange:
 class Change:
     """A change to split: what the value was computed from, the inputs after it, and the changed contributions.
 
-    `before` None: nothing was computed before, or not in this way. `inputs` has the tallies after the change, or all
-    contributions where the measure reads single ones: then `unchanged` has those that did not change.
+    `before` None: nothing was computed before, or not with these inputs. `inputs` has the tallies after the change, or
+    all contributions where the measure reads single ones: then `unchanged` has those that did not change.
     """
 
     before: Basis | None
@@ -97,7 +97,7 @@ def split(change: Change, *, value_before: float | None, value_after: float | No
     if change.before is None:
         return (Part(PartKind.RULE, round(value_after - value_before, DECIMALS)),)
     stages = _Stages(change.before, change)
-    # The same inputs that give another value now: the way of computing has changed, as with new settings.
+    # The same inputs give another value now: the computation has changed, like settings.
     kinds = stages.kinds() or [PartKind.RULE]
     parts, last = [], value_before
     for kind in kinds[:-1]:

@@ -1,4 +1,4 @@
-"""Progress from a value, start and target, or from a range to stay in; rounding that never reaches a goal early."""
+"""Progress from a value, start and target, or from a range to stay in; rounding never reaches a goal early."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -88,9 +88,9 @@ def progress_in_range(current: float | None, stay: Stay) -> float | None:
 
 
 def round_value(value: float, goal: float | None = None) -> float:
-    """Return the value to six decimals; where that makes it the goal, one millionth before or after it.
+    """Return the value to six decimals; if that would make it equal to the goal, one millionth away from it.
 
-    The last bits of a sum depend on its order, which must not move a value: they make no difference to the goal either.
+    The last bits of a sum depend on its order: they change neither a value nor whether it is equal to the goal.
     """
     rounded = round(value, DECIMALS)
     if goal is None:
@@ -103,6 +103,6 @@ def round_value(value: float, goal: float | None = None) -> float:
 
 
 def round_apart_from(value: float, goals: Iterable[float]) -> float:
-    """Return the value to six decimals, on its own side of every goal: the target, or the bounds of a range."""
+    """Return the value to six decimals, never rounded to a goal: the target, or the bounds of a range."""
     moved = (rounded for goal in goals if (rounded := round_value(value, goal)) != round(value, DECIMALS))
     return next(moved, round_value(value))

@@ -1,11 +1,11 @@
-"""Accounts at trackers: a login that people or rules are named by means the account that had it when first seen.
+"""Accounts at trackers: a login of a person or in a rule means the account that had it when it was first seen.
 
 A GitHub login, or a username of Jira Data Center, can be renamed, and the old one taken by another person. So the
 tracker's own id of the account is kept with a login that a person's `accounts` setting or a rule names: the login is
 pinned. From then on the id decides. An account under its new login is still the person, another account under the old
 login is a stranger.
 
-First is who had the login first by the tracker's time, whatever the order in which deliveries arrive.
+The first account is the one that had the login first by the tracker's time, in any order of arrival.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,9 +41,9 @@ Pins = Mapping[Login, str]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sight:
-    """An account as it was seen: who had a login, at the latest at a time of the tracker.
+    """An account as it was seen: it had a login at a time of the tracker, or before.
 
-    `since`, if it is earlier, is the time of the change that was shown: what is pinned then yields to nothing later.
+    `since`, if it is earlier, is the time of the change that was shown: later sights do not replace a pin of that time.
     """
 
     site: Site
@@ -93,7 +93,7 @@ class People:
         return None if self.is_stranger(site, account) else self.named_by(site, account)
 
     def _persons(self, site: Site, account: Account) -> list[str]:
-        """Return the pinned logins of an account that people are named by."""
+        """Return the pinned logins of an account that are in people's `accounts`."""
         pinned = self._logins.get((site, account.stable_id), ()) if account.stable_id is not None else ()
         return [login for login in pinned if (site.kind, login) in self.by_login]
 
@@ -104,7 +104,7 @@ class People:
     def names(self, site: Site, account: Account) -> tuple[str, ...]:
         """Return the logins that mean an account, folded, its present one first.
 
-        In place of a present login that means another account is a text that no condition can name.
+        If its present login means another account, a text that no condition can name takes its place.
         """
         login = folded(account.id)
         if account.stable_id is None or not self.pins:

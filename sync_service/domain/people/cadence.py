@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from sync_service.domain.text import counted
 
 FORMS = "weekly, every 2 weeks (or another whole number from 2 to 26), monthly or none"
-"""What may be written."""
+"""The allowed texts, for messages."""
 
 LONGEST = 26
 """The most weeks between two check-ins."""

@@ -1,4 +1,4 @@
-"""Check-ins: what a person may say about a key result, who may say what, and when a value is asked about first."""
+"""Check-ins: what people enter about a key result, who may enter what, and which values must be confirmed."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ LONGEST_TEXT = 500
 MOST_CONFIDENCE = 10
 
 UNLIKELY = 10
-"""A value this many times the way from start to target is asked about."""
+"""A value this many times the distance from start to target away must be confirmed."""
 
 CONFIDENCE = (
     "The target will be missed.",
@@ -33,19 +33,22 @@ class Right(StrEnum):
     """What a person may check in."""
 
     NOTHING = "nothing"
-    CONFIDENCE = "confidence"  # as a contributor: no value
+    CONFIDENCE = "confidence"  # not the owner: no value
     WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who checks in: a person, an API token by its name, or whoever runs a command. `role`: viewer, member or admin."""
+    """Who checks in: a person, an API token by its name, or the account that runs a command.
+
+    `role`: viewer, member or admin.
+    """
 
     name: str
     role: str
     person_id: int | None = None
     email: str | None = None
-    through: str = ""  # who runs a command as this person
+    through: str = ""  # the account that runs a command as this person
 
     @property
     def actor(self) -> str:
@@ -86,7 +89,7 @@ class Subject:
 
 
 class CheckInRefused(ValueError):
-    """A check-in that can't be taken; the message says why, in words for its author. `field` is None: no single one."""
+    """A check-in that is refused; the message tells its author why. `field` None: no single field is wrong."""
 
     def __init__(self, message: str, field: str | None = None) -> None:
         self.field = field
@@ -98,7 +101,7 @@ class NotAllowed(CheckInRefused):
 
 
 class Unlikely(CheckInRefused):
-    """A value that is taken once its author confirms it; the message is the question."""
+    """A value that is stored once its author confirms it; the message is the question."""
 
 
 def require_allowed(entered: CheckIn, subject: Subject, author: Author, *, confirmed: bool) -> None:
@@ -148,7 +151,7 @@ def _require_value_allowed(subject: Subject, author: Author) -> None:
 
 
 def question_about(value: float, subject: Subject) -> str | None:
-    """Return what to ask before an unlikely value is taken: ten times past the target, or as far away from it."""
+    """Return the question about an unlikely value: ten times the distance to the target, in either direction."""
     if subject.start is None or subject.target is None:
         return None
     times = (value - subject.start) / (subject.target - subject.start)

@@ -9,7 +9,7 @@ from sync_service.domain.measures.status import Status
 from sync_service.domain.trackers.causes import Cause
 
 ALERT_QUIET = timedelta(days=1)
-"""For how long a failure of a connection that was repaired and returns causes no second mail."""
+"""How long after a mail about a connection the same failure, repaired and back, causes no second mail."""
 
 
 class NoticeKind(StrEnum):
@@ -49,10 +49,10 @@ SILENT = (Status.NOT_STARTED, Status.PARTIAL, Status.CLOSED)
 
 
 def kind_of(change: Change) -> NoticeKind | None:
-    """Return the kind of mail the change deserves; None when it can wait for the digest.
+    """Return the kind of mail about a change; None if it is worth none.
 
     No mail for partial data, for a closed cycle, or for a first value that is not yet complete. A change of the state
-    is worth more than a value that waits.
+    comes before a value that waits.
     """
     if change.before.status in SILENT or change.after.status in SILENT:
         return None
@@ -95,7 +95,7 @@ def absorb(pending: Change | None, change: Change) -> Change | None:
 MAX_CAUSES = 50
 """How many causes a pending change keeps, the latest ones.
 
-In a burst of deliveries, more would cost more to carry than the deliveries cost to apply.
+In a burst of deliveries, storing more would cost more than applying the deliveries.
 """
 
 

@@ -1,4 +1,4 @@
-"""Contributions: what each linked issue brings to a key result's value, as it is now and as it was last computed."""
+"""Contributions: what each linked issue contributes to a key result's value, now and when it was last computed."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -39,7 +39,7 @@ def present(
     supposed: PreviewLinks | None = None,
     issue_ids: Collection[int] | None = None,
 ) -> dict[int, Contributions]:
-    """Return what the linked issues bring now to key results, by id, with their measures; of some issues, if given.
+    """Return what linked issues contribute now to key results, by id, with their measures; of some issues, if given.
 
     A pull request is left out when an issue that it closes is linked to the same key result: the issue counts. These
     pairs, rarely any, are read first: inside the main statement they would be its most expensive part.
@@ -121,7 +121,7 @@ def stored(
 
 
 def of_issues(tx: Transaction, issue_ids: Collection[int]) -> dict[int, Contributions]:
-    """Return what issues brought to the key results that they count toward, when last computed, by key result."""
+    """Return what issues contributed to key results when these were last computed, by key result."""
     found: dict[int, Contributions] = defaultdict(dict)
     for row in tx.execute(sa.select(contribution).where(among(tx, contribution.c.issue_id, issue_ids))):
         values = {name: getattr(row, name) for name in _FIELDS if name != "state"}
@@ -130,7 +130,7 @@ def of_issues(tx: Transaction, issue_ids: Collection[int]) -> dict[int, Contribu
 
 
 def if_linked(tx: Transaction, measure: Measure, issue_id: int, weight: float) -> Contribution:
-    """Return what an issue would bring if it were linked with a weight."""
+    """Return what an issue would contribute if it were linked with a weight."""
     row = tx.execute(sa.select(issue, sa.literal(weight).label("weight")).where(issue.c.id == issue_id)).one()
     return _of_issue(row, measure)
 
@@ -150,7 +150,7 @@ def changes(
 def save(tx: Transaction, changed: Mapping[int, Mapping[int, ContributionChange]]) -> None:
     """Store changed contributions, by key result id and issue id.
 
-    A changed row stays where it is: the rows of a key result lie beside each other, and are read together.
+    A changed row stays where it is: the rows of a key result are stored side by side and read together.
     """
     each = [(key_result_id, id_, one) for key_result_id, some in changed.items() for id_, one in some.items()]
     c = contribution.c
@@ -223,9 +223,9 @@ def _summed(tx: Transaction, key_result_ids: Sequence[int], span: Span) -> sa.Se
 def known_since(
     tx: Transaction, key_result_ids: Collection[int], *, supposed: PreviewLinks | None = None
 ) -> dict[int, datetime]:
-    """Return since when all closings of linked issues are known, where a connection ignores what was before.
+    """Return since when all closings of linked issues are known, if a connection ignores earlier issues.
 
-    What a connection imports is known with its dates. With `supposed` links: of the issues that they link.
+    Imported issues are known with their dates. With `supposed` links: of the issues that they link.
     """
     if not key_result_ids:
         return {}

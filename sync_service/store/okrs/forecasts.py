@@ -40,7 +40,7 @@ class Deciding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a forecast was computed from: goal, position, the weeks that it draws from, its day, the cycle's last day.
+    """What a forecast was computed from: goal, position, the weeks that are its samples, its day, the cycle's last day.
 
     `measure` has the settings as in the configuration file.
     """
@@ -63,9 +63,9 @@ class Found:
 
 
 def request(tx: Transaction, key_result_ids: Iterable[int]) -> None:
-    """Request forecasts soon: one that waits for less stays, one under way is followed by another.
+    """Request forecasts soon. One that is due sooner stays; after one under way another is computed.
 
-    The caller has locked the key results. A row that will wait longer than this transaction lasts is left alone.
+    The caller has locked the key results. A row that is due after this transaction stays unchanged.
     """
     ids = sorted(set(key_result_ids))
     if not ids:

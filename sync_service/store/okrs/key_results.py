@@ -30,8 +30,8 @@ from sync_service.store.okrs.team_settings import team_settings
 class KeyResult:
     """A key result to compute: its settings, state and cycle. `owner_id` defaults to the objective's owner.
 
-    `decided` is what a person decides about the applied value in this computation; `refrozen_by` is who asks to compute
-    its final numbers once more.
+    `decided` is a person's decision about the applied value; `refrozen_by` is the person who asks to compute its final
+    numbers once more.
     """
 
     id: int
@@ -61,8 +61,8 @@ class KeyResult:
 class Computed:
     """The new state of a key result, the causes that may have changed it, and how its inputs changed.
 
-    `value` is what the inputs give; the state has the value that is applied. `announces`: the owner gets a notice about
-    the proposed value.
+    `value` is computed from the inputs; the state has the value that applies. `announces`: the owner gets a notice
+    about the proposed value.
     """
 
     key_result: KeyResult
@@ -237,7 +237,7 @@ def _change_columns(change: Change) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
-    """A change to tell a person about once the settling time has passed."""
+    """A change to report to a person once the settling time has passed."""
 
     person_id: int
     key_result_id: int
@@ -280,7 +280,7 @@ def recompute(tx: Transaction, ids: Iterable[int], *, causes: Sequence[Cause] = 
 
 def recompute_each(tx: Transaction, wanted: Mapping[int, Sequence[Cause]]) -> None:
     """Request to compute key results again, now, each for its own causes."""
-    r, k = tables.recompute, tables.live_key_result  # not one that is being removed
+    r, k = tables.recompute, tables.live_key_result  # except one that is being removed
     ordered = tx.scalars(sa.select(k.c.id).where(among(tx, k.c.id, sorted(wanted))).order_by(k.c.id)).all()
     rows = [{"key_result_id": key_result_id, "causes": []} for key_result_id in ordered]
     insert_or_skip(tx, r, rows, unique=("key_result_id",))

@@ -90,7 +90,7 @@ def linked(
 
 
 def _each_issue_once(tx: Transaction, linked: sa.Subquery) -> sa.Subquery:
-    """Return links where the rows that siblings have of one issue are one: the first of them."""
+    """Return links in which an issue that siblings have several rows of is only its first row."""
     groups = siblings.groups(tx)
     if not groups:
         return linked
@@ -100,7 +100,7 @@ def _each_issue_once(tx: Transaction, linked: sa.Subquery) -> sa.Subquery:
 
 
 def _as_table(tx: Transaction, ids: Sequence[int]) -> sa.FromClause:
-    """Return a table of ids with the column `value`, passed as one parameter whatever their number."""
+    """Return a table of ids with the column `value`, passed as one parameter."""
     if tx.dialect.name == "sqlite":
         return sa.func.json_each(json.dumps(list(ids))).table_valued(sa.column("value", Id))
     array = sa.cast(list(ids), postgresql.ARRAY(sa.BigInteger))
@@ -114,7 +114,7 @@ def through(
     supposed: PreviewLinks | None = None,
     issue_ids: Collection[int] | None = None,
 ) -> sa.Select[Any]:
-    """Select the pull requests that count through an issue, whichever of several siblings has the issue's row.
+    """Select the pull requests that count through an issue, also through its row of a sibling connection.
 
     Its columns are key_result_id, issue_id (the pull request) and key (of the issue).
     """

@@ -14,7 +14,7 @@ LinkKey = tuple[int, str, int]
 """(key result id, origin of the link, source: the id of a rule revision or manual link, 0 for a label)."""
 
 PROPOSED = "proposed"
-"""The origin of a link that waits for the owner of the key result; it counts for nothing."""
+"""The origin of a link that waits for the owner of the key result; it does not count."""
 
 Links = dict[LinkKey, float]
 """The links of one issue with their weights."""

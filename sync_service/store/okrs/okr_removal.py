@@ -1,7 +1,7 @@
 """Remove key results, objectives and cycles: mark them, so that they are not read any more, then delete their rows.
 
-A key result may have hundreds of thousands of links. Deleted at once they would keep every other writer of a SQLite
-file waiting. The marked rows say what is left to do: after a kill any other process continues.
+A key result may have hundreds of thousands of links. Deleting them at once would block all other writers of a SQLite
+file. The marked rows say what is left to do: after a kill any other process continues.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _ABOVE = (t.key_result, t.objective, t.cycle)
 def begin(tx: Transaction, table: sa.Table, slug: str) -> None:
     """Mark a key result, an objective or a cycle, with all that is below it. Their slugs are free again.
 
-    From the end of `tx` on nobody reads them, and their rules and links by hand are gone.
+    Once `tx` is committed, they are not read any more, and their rules and manual links are deleted.
     """
     found = tx.scalars(sa.select(table.c.id).where(table.c.slug == slug, table.c.removed_at.is_(None))).all()
     cycles = found if table is t.cycle else []

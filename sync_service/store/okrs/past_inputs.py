@@ -1,4 +1,4 @@
-"""What values of past days follow from: states of linked issues over time, check-ins, and ticks of steps."""
+"""The inputs of values of past days: states of linked issues over time, check-ins, and ticks of steps."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _COLUMNS = tuple(issue.c[name] for name in ("id", "state", "created_at", "starte
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A step that a person ticked, and when the tick was taken away, if it was."""
+    """A step that a person ticked, and when the tick was removed, if it was."""
 
     step: str
     at: datetime
@@ -43,7 +43,7 @@ def past_issues(tx: Transaction, key_result_id: int) -> dict[int, PastIssue]:
 
 
 def pasts_of(tx: Transaction, now: contributions.Contributions) -> dict[int, PastIssue]:
-    """Return issues, by id, with what they bring now and their known past."""
+    """Return issues, by id, with what they contribute now and their known past."""
     linked = sa.select(*_COLUMNS).where(among(tx, issue.c.id, now.keys()))
     rows = {row.id: row for row in tx.execute(linked)}
     states = issue_states.read(tx, now)
@@ -62,7 +62,7 @@ def _changes(known: IssueStates, row: Row[Any]) -> Sequence[StateChange]:
 
 
 def version(tx: Transaction, key_result_id: int) -> tuple[Any, ...]:
-    """Return what differs once an entry, a linked issue, its known past, or the import of its scope has changed."""
+    """Return a value that changes when an entry, a linked issue, its known past, or the import of its scope changes."""
     c, h, i = contribution.c, history.c, issue.c
     entries = sa.select(sa.func.max(h.id)).where(h.key_result_id == key_result_id)
     newest = (sa.func.max(i[name]) for name in ("updated_at", "received_at", "history_read_at"))

@@ -67,8 +67,8 @@ class Run:
         )
 
     def after(self, page: MemberPage) -> "Run":
-        """Return the run after a page. It ends where the list ends, or can't come to its end."""
-        # A page of issues in other scopes alone is not empty: its cursor stands for what it shows.
+        """Return the run after a page. It ends with the list, or as soon as the list is found not to end."""
+        # A page with only issues in other scopes is not empty: its cursor is used in place of their ids.
         shown = [*page.found, *([page.cursor or ""] if page.outside else ())]
         listing = self.listing.after(shown, page.cursor)
         return replace(

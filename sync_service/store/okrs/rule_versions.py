@@ -31,7 +31,7 @@ class Version:
 
 
 def add(tx: Transaction, words: Mapping[str, str], *, changed_by: str, now: datetime) -> None:
-    """Add the present forms of rules as their newest versions: slug → what was done to it."""
+    """Add the current forms of rules as their newest versions: slug → what was done to it."""
     slugs, rows = list(words), []
     for first in range(0, len(slugs), AT_ONCE):
         found = tx.execute(_present().where(rule.c.slug.in_(slugs[first : first + AT_ONCE])))

@@ -38,7 +38,7 @@ _DECIDES = ("connection_id", "key_result_id", "condition")
 def save(tx: Transaction, wanted: Definition, *, changed_by: str, now: datetime, what: str = "") -> bool:
     """Create a rule, or change the one with that slug; return whether anything changed.
 
-    `what` is said of the new version, such as that it is an earlier one again.
+    `what` describes the new version, such as that it repeats an earlier one.
 
     No value changes at once: this adds a due revision, whose links `relink_jobs.py` creates. What a page wrote is
     noted, so that a file does not revert it unasked.
@@ -78,7 +78,7 @@ def _note_page_edits(tx: Transaction, wanted: Definition, before: sa.Row[Any] | 
 
 
 def write(tx: Transaction, wanted: Sequence[Definition], *, changed_by: str, now: datetime, what: str = "") -> bool:
-    """Do as `save` does for many rules, by a few statements: the caller bumps `rules` before and `changes` after.
+    """Save many rules like `save`, with a few statements: the caller bumps `rules` before and `changes` after.
 
     Return whether anything changed.
     """
@@ -157,7 +157,10 @@ MATCHES_NOTHING: dict[str, Any] = {"none": [{"field": "title", "matches": "*"}]}
 
 
 def remove(tx: Transaction, slugs: Sequence[str], *, changed_by: str, now: datetime) -> None:
-    """Remove rules; their links end as if they were disabled. The caller bumps `rules` before and `changes` after."""
+    """Remove rules; their links are removed as if the rules were disabled.
+
+    The caller bumps `rules` before and `changes` after.
+    """
     for first in range(0, len(slugs), AT_ONCE):
         some = slugs[first : first + AT_ONCE]
         found = list(_locked(tx, some))

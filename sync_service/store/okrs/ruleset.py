@@ -35,7 +35,7 @@ from sync_service.store.trackers.siblings import Groups, groups, site_key
 class Scope:
     """A watched scope. `name` is the configured name; `external_id` is the tracker's id, once known.
 
-    `called` is its present name at the tracker, if that differs.
+    `called` is its name at the tracker now, if that differs.
     """
 
     id: int
@@ -63,7 +63,7 @@ class Scopes:
         return known or self._by_name.get((connection_id, folded(ref.name)))
 
     def why_not(self, connection_id: int, ref: ScopeRef) -> str:
-        """Return that a scope is not watched, in words; also which one is, where its name once belonged to that one."""
+        """Return that a scope is not watched, in words; also which scope is, if the name once belonged to that one."""
         name = folded(ref.name)
         other = next(
             (one for one in self._all if one.connection_id == connection_id and folded(one.name) == name), None
@@ -109,12 +109,12 @@ class Ruleset:
     successors: Mapping[int, Successor] = field(default_factory=dict)
     """The successors of key results that were carried over."""
     step_issues: Mapping[tuple[int, str], frozenset[int]] = field(default_factory=dict)
-    """Key results with a step that an issue, by connection and key in lower case, does."""
+    """Key results with steps that are issues, by the issue's connection and key in lower case."""
 
     def named(self, slug: str, now: datetime, *, held: Collection[int] = ()) -> list[int]:
         """Return the key result with a slug, folded, and its successors while their cycles run.
 
-        Those `held` were named while their cycles ran. None where there is no such key result.
+        Those `held` were named while their cycles ran. None if there is no such key result.
         """
         one = self.key_results.get(slug)
         found, passed = [one] if one is not None else [], {one}

@@ -80,7 +80,7 @@ def tick(tx: Transaction, key_result_id: int, step: str, *, person_id: int | Non
 
 
 def untick(tx: Transaction, key_result_id: int, step: str, *, now: datetime) -> None:
-    """Take the tick of a step away."""
+    """Remove the tick of a step."""
     t = step_tick.c
     ticked = (t.key_result_id == key_result_id, t.step == step, t.undone_at.is_(None))
     tx.execute(sa.update(step_tick).where(*ticked).values(undone_at=now))

@@ -21,7 +21,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What holds for the key results of a team. `calendar` is as in a file; None: Monday to Friday, no holidays."""
+    """The settings for the key results of a team. `calendar` is as in a file; None: Monday to Friday, no holidays."""
 
     zone: ZoneInfo
     thresholds: Thresholds = DEFAULT_THRESHOLDS
@@ -44,7 +44,7 @@ class TeamSettings:
 
     @property
     def grace_days(self) -> int:
-        """How many days after its end the numbers of a cycle still follow."""
+        """The number of days after the end of a cycle in which its numbers still change."""
         return self.organisation.grace_days if self.organisation else GRACE_DAYS
 
     @property
@@ -59,7 +59,7 @@ class TeamSettings:
         return self._found[team_id]
 
     def _line(self, team_id: int | None) -> list[sa.Row[Any]]:
-        """Return the rows that decide, the nearest first: the team, its parents, the organisation."""
+        """Return the rows with settings, the nearest first: the team, its parents, the organisation."""
         line: list[sa.Row[Any]] = []
         passed: set[int] = set()
         while team_id is not None and team_id in self.rows and team_id not in passed:
@@ -86,7 +86,7 @@ def _first(line: list[sa.Row[Any]], name: str, read: Callable[[Any], Value], def
 
 
 _known: "WeakKeyDictionary[Any, TeamSettings]" = WeakKeyDictionary()
-"""The settings that a transaction has read; they go with the transaction."""
+"""The settings that a transaction has read; they are dropped with the transaction."""
 
 
 def team_settings(tx: Transaction) -> TeamSettings:

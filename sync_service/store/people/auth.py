@@ -41,7 +41,7 @@ def person_id_of(tx: Transaction, email: str) -> int | None:
 
 
 def first_person_id(tx: Transaction) -> int | None:
-    """Return the smallest id of a person; None when there is nobody."""
+    """Return the smallest id of a person; None when there are no people."""
     found: int | None = tx.scalar(sa.select(sa.func.min(person.c.id)))
     return found
 

@@ -32,7 +32,7 @@ def renew_link(tx: Transaction, now: datetime) -> str | None:
 
 
 def end_needless_link(tx: Transaction) -> None:
-    """End the link when there is an admin, so that it does not work again should the admin be removed."""
+    """End the link when there is an admin, so that it does not work again if the admin is removed."""
     if admin_exists(tx):
         tx.execute(sa.delete(first_admin_link))
 

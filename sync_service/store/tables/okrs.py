@@ -24,7 +24,7 @@ organisation = sa.Table(
 )
 
 
-# A null or empty column means: as the parent team, then the organisation.
+# A null or empty column means the value of the parent team, else of the organisation.
 team = sa.Table(
     "team",
     metadata,
@@ -67,7 +67,7 @@ cycle = sa.Table(
     sa.Column("ends_at", Instant, nullable=False),  # midnight after the last day
     sa.Column("settled_at", Instant),  # when its outcomes and scores were settled
     *origin_columns(),
-    sa.Column("removed_at", Instant),  # what belongs to it is deleted batch by batch, and this row last
+    sa.Column("removed_at", Instant),  # its rows are deleted in batches, and this row last
 )
 
 live_cycle = sa.select(cycle).where(cycle.c.removed_at.is_(None)).subquery("cycle")
@@ -88,7 +88,7 @@ objective = sa.Table(
     sa.Column("weight", sa.Float, nullable=False, server_default="1"),
     sa.Column("roll_up", sa.String(10), nullable=False, server_default="weighted"),  # sum, weakest, none
     *origin_columns(),
-    sa.Column("removed_at", Instant),  # what belongs to it is deleted batch by batch, and this row last
+    sa.Column("removed_at", Instant),  # its rows are deleted in batches, and this row last
 )
 
 live_objective = sa.select(objective).where(objective.c.removed_at.is_(None)).subquery("objective")
@@ -105,7 +105,7 @@ key_result = sa.Table(
     sa.Column("weight", sa.Float, nullable=False, server_default="1"),
     sa.Column("position", sa.Integer, nullable=False, server_default="0"),
     sa.Column("unit", sa.Text, nullable=False, server_default=""),
-    sa.Column("start", sa.Float),  # null, like target: it has to stay in a range
+    sa.Column("start", sa.Float),  # null, as is the target: it has to stay in a range
     sa.Column("target", sa.Float),
     sa.Column("stay", sa.JSON),
     sa.Column("measure", sa.JSON, nullable=False),
@@ -117,7 +117,7 @@ key_result = sa.Table(
     sa.Column("status", sa.String(20), nullable=False, server_default="no_data"),
     sa.Column("explanation", sa.Text, nullable=False, server_default=""),
     sa.Column("updated_at", Instant),  # when the value last changed
-    sa.Column("computed", sa.Float),  # what linked issues and check-ins give; `current` may be proposed or overridden
+    sa.Column("computed", sa.Float),  # from linked issues and check-ins; `current` is the value that applies
     sa.Column("computed_from", sa.JSON),  # the settings and the time of the last computation
     sa.Column("proposed", sa.JSON),
     sa.Column("override", sa.JSON),
@@ -126,13 +126,13 @@ key_result = sa.Table(
     sa.Column("score", sa.Float),
     sa.Column("successor_slug", sa.String(100)),  # the key result that carries it over to the next cycle
     *origin_columns(),
-    sa.Column("removed_at", Instant),  # what belongs to it is deleted batch by batch, and this row last
+    sa.Column("removed_at", Instant),  # its rows are deleted in batches, and this row last
 )
 
 live_key_result = sa.select(key_result).where(key_result.c.removed_at.is_(None)).subquery("key_result")
 
 
-# What each linked issue brings to a key result's present value: only the fields that its measure reads.
+# What each linked issue contributes to a key result's current value: only the fields that its measure reads.
 contribution = sa.Table(
     "contribution",
     metadata,
@@ -153,7 +153,7 @@ contribution = sa.Table(
 )
 
 
-# A step that a person ticked; undone: they took the tick away.
+# A step that a person ticked; undone: the tick was removed.
 step_tick = sa.Table(
     "step_tick",
     metadata,
@@ -180,7 +180,7 @@ check_in = sa.Table(
     sa.Column("blockers", sa.Text, nullable=False, server_default=""),
     sa.Column("corrects_id", Id),  # the check-in that this one replaces, whose time it has
     sa.Column("withdrawn_at", Instant),  # withdrawn, or replaced by its correction
-    sa.Column("author", sa.Text, nullable=False, server_default=""),  # who, where it was no person: an API token
+    sa.Column("author", sa.Text, nullable=False, server_default=""),  # its name, if it is no person: an API token
     sa.Index("ix_check_in_key_result_id_id", "key_result_id", "id"),
 )
 

@@ -76,7 +76,7 @@ pinned_account = sa.Table(
 )
 
 
-# A login whose account was to be forgotten: issues received before do not say whom it means.
+# A login whose pinned account a person removed: issues received before do not pin it again.
 forgotten_login = sa.Table(
     "forgotten_login",
     metadata,

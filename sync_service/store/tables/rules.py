@@ -25,7 +25,7 @@ rule = sa.Table(
     sa.Column("condition", sa.JSON, nullable=False),  # as in the configuration file's `when`; {} for a query
     sa.Column("query", sa.Text),
     sa.Column("state", sa.String(10), nullable=False, server_default="active"),  # domain/rules/rule_state.py
-    sa.Column("reviewed_at", Instant),  # when somebody last said that it is still right
+    sa.Column("reviewed_at", Instant),  # when a person last confirmed the rule
     sa.Column("reviewed_by", sa.Text, nullable=False, server_default=""),
     *origin_columns(),
 )
@@ -56,7 +56,7 @@ rule_revision = sa.Table(
     refers("connection_id", "connection"),
     refers("key_result_id", "key_result"),
     sa.Column("condition", sa.JSON, nullable=False),
-    sa.Column("query", sa.Text),  # instead of a condition, which then is {}
+    sa.Column("query", sa.Text),  # in place of a condition, which then is {}
     sa.Column("proposing", sa.Boolean, nullable=False, server_default=sa.false()),  # its links wait for decisions
     sa.Column("state", sa.String(10), nullable=False),  # pending, active, retired
     sa.Column("cursor", Id, nullable=False, server_default="0"),  # the last issue id evaluated
@@ -86,7 +86,7 @@ manual_link = sa.Table(
 
 
 # An issue counts toward a key result, and why. `source` is the rule_revision's or manual_link's id, 0 for a label.
-# The origin `proposed` counts for nothing: a proposing rule matches the issue, and its owner has not decided.
+# A link of the origin `proposed` does not count: a proposing rule matches the issue, and its owner has not decided.
 link = sa.Table(
     "link",
     metadata,
@@ -102,7 +102,7 @@ link = sa.Table(
 )
 
 
-# What the owner of a key result decided about an issue that a rule proposed.
+# The owner's decision about an issue that a rule proposed.
 link_decision = sa.Table(
     "link_decision",
     metadata,
@@ -134,7 +134,7 @@ relink_request = sa.Table(
 )
 
 
-# Whether an issue is a member of a revision's query: the members, and those that recently ceased to be.
+# Whether an issue is a member of a revision's query: members, and issues that recently were members.
 query_member = sa.Table(
     "query_member",
     metadata,

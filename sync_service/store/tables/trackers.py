@@ -27,10 +27,10 @@ connection = sa.Table(
     sa.Column("write_back", sa.Boolean, nullable=False, server_default=sa.false()),  # whether we write notes on issues
     sa.Column("owner_marker", sa.String(32)),  # marks our own notes; created once
     *origin_columns(),
-    sa.Column("removed_at", Instant),  # its rows are deleted batch by batch, and this one last
+    sa.Column("removed_at", Instant),  # its rows are deleted in batches, and this one last
 )
 
-# What everybody reads: the connections that are not being removed.
+# The connections that are not being removed. Read them here.
 live_connection = sa.select(connection).where(connection.c.removed_at.is_(None)).subquery("connection")
 
 
@@ -71,7 +71,7 @@ scope = sa.Table(
     row_id(),
     refers("connection_id", "connection"),
     sa.Column("name", sa.String(300), nullable=False),  # as configured
-    sa.Column("current_name", sa.String(300)),  # its present name at the tracker, if that differs
+    sa.Column("current_name", sa.String(300)),  # its name at the tracker now, if that differs
     sa.Column("external_id", sa.String(100)),  # known since the first delivery
     sa.Column("covered_at", Instant),
     sa.Column("gone_reason", sa.Text),  # reason why it can no longer be watched
@@ -81,17 +81,17 @@ scope = sa.Table(
     sa.UniqueConstraint("connection_id", "name"),
 )
 
-# What everybody reads: the scopes that are watched.
+# The scopes that are watched. Read them here.
 live_scope = sa.select(scope).where(scope.c.removed_at.is_(None)).subquery("scope")
 
 
 # A scope that moves to a connection which has no row for it yet: what a sibling knows of its issues is copied, in
-# chunks. The relink request with `request_id` is what does it.
+# chunks, by the relink request with `request_id`.
 scope_move = sa.Table(
     "scope_move",
     metadata,
     row_id(),
-    refers("connection_id", "connection"),  # where it moves to
+    refers("connection_id", "connection"),  # the connection to which it moves
     sa.Column("name", sa.String(300), nullable=False),  # as configured there
     refers("from_scope_id", "scope"),  # where it is watched meanwhile
     refers("request_id", "relink_request"),

@@ -32,7 +32,7 @@ from sync_service.store.trackers.siblings import site_key
 RELINKED = RelinkReason(what="permission to link by comments changed", origin="comment")
 
 LATE = timedelta(days=3)
-"""How late a delivery may come and still show which account had a login first. GitHub sends them again so long."""
+"""How late a delivery may arrive and still decide which account had a login first: how long GitHub redelivers."""
 
 
 def people(tx: Transaction) -> People:
@@ -67,7 +67,7 @@ class Naming:
 
     @property
     def words(self) -> str:
-        """Say which condition it is."""
+        """Which condition it is, in words."""
         return f"measure of {self.measure_of}" if self.rule is None else f"rule {self.rule}"
 
 
@@ -77,7 +77,7 @@ def named_in_rules(tx: Transaction) -> frozenset[Login]:
 
 
 def naming(tx: Transaction) -> list[Naming]:
-    """Return the conditions of rules and measures that name logins: at the site of a rule; for a measure at all."""
+    """Return the conditions of rules and measures that name logins: rules at their site, measures at any."""
     sites = _sites(tx)
     r, k = rule_revision.c, live_key_result.c
     in_force = sa.and_(r.state.in_(("pending", "active")), r.query.is_(None), _is_about_people(r.condition))
@@ -113,7 +113,7 @@ def _sites(tx: Transaction) -> dict[int, Site]:
 
 
 def pin(tx: Transaction, logins: Mapping[Login, Pin], *, now: datetime) -> None:
-    """Pin logins to the ids of their accounts, and relink where another account counted, or this one did not, so far.
+    """Pin logins to the ids of their accounts, and relink the issues for which that changes the account.
 
     A login that is pinned already moves to an account that had it earlier.
     """
@@ -177,7 +177,7 @@ def note_earlier(tx: Transaction, logins: Mapping[Login, Pin]) -> None:
 
 
 def known(tx: Transaction, held: People, connection_id: int, logins: Collection[str]) -> dict[Login, Pin]:
-    """Return which of these logins, when they are named from now on, mean accounts that known issues show."""
+    """Return which accounts these logins mean if they are named from now on, by the issues that are known."""
     site = _sites(tx)[connection_id]
     new = {login for login in logins if (site, login) not in held.pins}
     if not new:

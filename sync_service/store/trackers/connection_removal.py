@@ -1,7 +1,7 @@
-"""Remove a connection: mark it, so that nothing of it counts any more, then delete its rows batch by batch.
+"""Remove a connection: mark it, so that nothing of it counts any more, then delete its rows in batches.
 
-A connection may have hundreds of thousands of issues and deliveries. Deleted at once they would keep every other writer
-of a SQLite file waiting. The marked row says what is left to do: after a kill any other process continues.
+A connection may have hundreds of thousands of issues and deliveries. Deleting them at once would block all other
+writers of a SQLite file. The marked row says what is left to do: after a kill any other process continues.
 """
 
 from typing import Any

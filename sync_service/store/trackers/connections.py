@@ -19,7 +19,7 @@ from sync_service.store.tables import connection, live_connection, oauth_token
 from sync_service.store.trackers import connection_alerts
 
 FRESH_SECONDS = 1.0
-"""How long a process uses its cached connections: after this it knows a rotated secret."""
+"""How long a process uses its cached connections. After this time it reads a rotated secret."""
 
 UNKNOWN_SECONDS = 0.2
 """How long an unknown slug is cached as unknown: anybody may call the webhook address with any slug."""

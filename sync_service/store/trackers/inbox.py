@@ -36,7 +36,10 @@ class ReceivedDelivery:
 
 
 def store(engine: Engine, received: Sequence[ReceivedDelivery]) -> None:
-    """Store deliveries, due now, and commit. A repeat changes nothing, but makes a buried one due as it now came."""
+    """Store deliveries, due now, and commit.
+
+    A repeat changes nothing, except that a buried delivery is replaced and due.
+    """
     rows = [{name: getattr(one, name) for name in _RECEIVED} for one in received]
     with writing_at_once(engine) as tx:
         _close_after(tx, received)
@@ -48,7 +51,7 @@ def store(engine: Engine, received: Sequence[ReceivedDelivery]) -> None:
 
 
 def _close_after(tx: Transaction, received: Sequence[ReceivedDelivery]) -> None:
-    """Close the database connection after a large body: SQLite keeps what a statement was last given, in each one."""
+    """Close the database connection after a large body: SQLite keeps the last parameters of each statement."""
     if any(len(one.body) > LARGE_BODY for one in received):
         tx.detach()
 

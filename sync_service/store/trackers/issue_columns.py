@@ -1,4 +1,4 @@
-"""Some columns of all known issues of a connection: what a preview reads, much faster than whole issues."""
+"""Read some columns of all known issues of a connection, for previews: much faster than reading whole issues."""
 
 import json
 from collections.abc import Mapping, Sequence

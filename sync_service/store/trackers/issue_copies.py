@@ -1,4 +1,4 @@
-"""Copy what a connection knows of issues to a sibling: the issues, their states, keys, closing links and comments."""
+"""Copy the rows of issues of a connection to a sibling: the issues, their states, keys, closing links and comments."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ from sync_service.store.tables import (
 
 
 def copy(tx: Transaction, issue_ids: Sequence[int], *, connection_id: int) -> None:
-    """Copy issues, with what belongs to them, where the connection has none or knows only that they are gone."""
+    """Copy issues, with what belongs to them, if the connection has none, or only the fact that they are gone."""
     if not issue_ids:
         return
     mine = issue.alias("mine")

@@ -1,4 +1,4 @@
-"""The keys by which issues are and were known: rules and links that name an old key still mean the issue.
+"""The present and earlier keys of issues: rules and links that name an earlier key still mean the issue.
 
 An issue gets another key when it moves, and when its project or repository is renamed. The names of renamed scopes are
 stored once for the scope, not for each of its issues.

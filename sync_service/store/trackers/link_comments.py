@@ -1,4 +1,4 @@
-"""Link comments (`/okr`): store the newest version of each, whatever the order in which versions arrive."""
+"""Link comments (`/okr`): store the newest version of each, in any order of arrival."""
 
 from collections import defaultdict
 from collections.abc import Collection

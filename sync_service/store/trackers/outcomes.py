@@ -1,4 +1,4 @@
-"""Outcomes of observations: texts, of which some say that nothing here is concerned."""
+"""Outcomes of observations, as texts; some say that the observation was ignored."""
 
 
 class IgnoredOutcome(str):

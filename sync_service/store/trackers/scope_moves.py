@@ -1,9 +1,9 @@
-"""Scope moves: a connection begins to watch a scope of a sibling, and takes over what that one knows, in chunks.
+"""Scope moves: a connection begins to watch a scope of a sibling, and takes over its issues, in chunks.
 
 While the issues are copied, only the sibling watches the scope, and all numbers are made from its issues. What arrives
 meanwhile is applied to both rows of an issue. Then both watch it, as siblings may, until the links are made and the
-changed rules are active; then the sibling drops it, if it was to. A killed process leaves the move's row, and its
-relink request is due again.
+changed rules are active. Then the sibling stops watching it, if a file says so. A killed process leaves the move's row,
+and its relink request is due again.
 """
 
 from collections import defaultdict
@@ -40,10 +40,10 @@ Stage = Literal["copying", "linking", "activating"]
 
 
 def adopt(tx: Transaction, connection_id: int, name: str) -> bool:
-    """Take over what a sibling knows of a scope that a connection begins to watch; return whether one watches it.
+    """Take over the issues of a scope that a connection begins to watch from a sibling; return whether there is one.
 
     The scope's id and coverage, its issues and their comments are copied, so that nothing has to be imported again.
-    Where there are issues, the connection's own row of the scope goes, and comes back when they are copied.
+    If there are issues, the connection's own row of the scope is deleted, and created again when they are copied.
     """
     theirs = siblings.watched_by_sibling(tx, connection_id, name)
     if theirs is None:
@@ -101,7 +101,7 @@ def _after(tx: Transaction, scope_id: int, after: int, *, limit: int) -> list[in
 
 
 def _missed(tx: Transaction, move: Row[Any]) -> list[int]:
-    """Return issues that came into the scope after their place in the order was passed."""
+    """Return issues that came into the scope after the copy had passed their row ids."""
     copy = issue.alias("copy")
     known = sa.exists().where(copy.c.connection_id == move.connection_id, copy.c.identity == issue.c.identity)
     since = sa.or_(issue.c.seen_at >= move.began_at, issue.c.received_at >= move.began_at - LONGEST_BACKLOG)
@@ -138,7 +138,7 @@ def set_stage(tx: Transaction, move: Row[Any], stage: Stage) -> None:
 
 
 def holds_rules_back(tx: Transaction, connection_id: int) -> bool:
-    """Return whether a connection's new rules wait: the issues that they are about are not there or linked yet."""
+    """Return whether a connection's new rules wait until their issues are copied and linked."""
     under_way = sa.and_(scope_move.c.connection_id == connection_id, scope_move.c.stage != "activating")
     return tx.scalar(sa.select(sa.exists().where(under_way))) is True
 
@@ -159,7 +159,7 @@ def wake(tx: Transaction, connection_id: int) -> None:
 
 
 def end(tx: Transaction, move: Row[Any]) -> None:
-    """End a move: drop the scope where it was watched, if it was to. The caller has bumped the rules' version."""
+    """End a move: let the sibling stop watching, if a file says so. The caller has bumped the rules' version."""
     tx.execute(sa.delete(scope_move).where(scope_move.c.id == move.id))
     dropped = _drop(tx, move.from_scope_id) if move.drops else None
     if dropped is not None:

@@ -1,7 +1,7 @@
-"""Names of watched scopes, which can change hands: a repository is renamed, and another one takes its old name.
+"""Names of watched scopes, which may belong to others later: a repository is renamed, another takes its old name.
 
-A scope is watched by its id. Its configured name only says which one was meant when it was first seen, so a name may
-belong to another one later. Where a file or a page names both, each name means the scope that has it now.
+A scope is watched by its id. Its configured name only says which scope was meant when it was first seen. Where a file
+or a page names both, each name means the scope that has it now.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -25,7 +25,8 @@ Seen = tuple[int, ScopeRef]
 def bind(tx: Transaction, seen: Collection[Seen], *, renamed: Collection[Seen] = ()) -> None:
     """Store the tracker's id of each watched scope so far known only by name; match by its current name.
 
-    `renamed` are those of `seen` that the tracker reported with their current name. Siblings learn the same.
+    `renamed` are those of `seen` that the tracker reported with their current name. The ids are stored for siblings
+    too.
     """
     everybody = siblings.all_of(tx, {connection_id for connection_id, _ in seen})
     seen, renamed = ({(one, ref) for id_, ref in some for one in everybody[id_]} for some in (seen, renamed))
@@ -118,7 +119,7 @@ def _taken(rows: Iterable[Row[Any]], renamed: Collection[Seen]) -> Iterable[tupl
 
 
 def _bound(rows: Sequence[Row[Any]], seen: Collection[Seen]) -> Iterable[tuple[Row[Any], str]]:
-    """Yield the scopes whose id is found out, each with its id. No id belongs to two of them."""
+    """Yield the scopes whose id is known now, each with its id. No id belongs to two of them."""
     held = {(row.connection_id, row.external_id) for row in rows}
     found = {
         (connection_id, folded(ref.name)): ref.id

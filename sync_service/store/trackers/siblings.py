@@ -22,7 +22,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def site_key(site: str) -> str:
-    """Return the same text for every spelling of a site: letter case, a port that goes without saying, a last slash."""
+    """Return the same text for every spelling of a site: letter case, a default port, a last slash."""
     folded = site.strip().rstrip("/").casefold()
     try:
         address = urlsplit(folded)

@@ -12,9 +12,9 @@ from sync_service.store import tables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckInView:
-    """A check-in: `value` in the key result's unit; `person_id`, `name` and `email` None where it was no person.
+    """A check-in. `value` is in the key result's unit; `person_id`, `name` and `email` are None without a person.
 
-    `source` is who it was then: an API token or a command, by name; empty where the person was removed. A correction
+    `source` is then the name of the API token or command; empty if the person was removed. A correction
     has the time of what it corrects. `withdrawn_at` is when it was withdrawn or corrected.
     """
 
@@ -34,21 +34,21 @@ class CheckInView:
 
     @property
     def by(self) -> str:
-        """Who checked in, in words."""
+        """The author, in words."""
         return self.name or self.source or "a person who was removed"
 
     @property
     def author(self) -> str | None:
-        """An e-mail address, or the name of an API token; None where the person was removed."""
+        """An e-mail address, or the name of an API token; None if the person was removed."""
         return self.email or self.source or None
 
     @property
     def entered(self) -> CheckIn:
-        """What was checked in."""
+        """The fields of the check-in."""
         return CheckIn(confidence=self.confidence, value=self.value, note=self.note, blockers=self.blockers)
 
     def is_by(self, author: Author) -> bool:
-        """Return whether it is this author's."""
+        """Return whether this author made it."""
         if self.person_id is not None or author.person_id is not None:
             return self.person_id == author.person_id
         return self.source == author.name != ""

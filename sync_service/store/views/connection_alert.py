@@ -55,7 +55,7 @@ class ConnectionAlert:
 
 
 def read_alert(tx: Transaction, connection_id: int) -> ConnectionAlert:
-    """Return the failures that a connection's pending alerts report, and the key results that are stale because."""
+    """Return the failures that a connection's pending alerts report, and the key results that are stale by them."""
     b = t.connection_alert
     pending = tx.execute(
         sa.select(

@@ -19,7 +19,7 @@ from sync_service.store.views.moves.moving_scopes import moving_scopes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeLine:
-    """A watched scope. `current_name` is its present name at the tracker, if that differs. `known`: so is its id there.
+    """A watched scope. `current_name` is its name at the tracker now, if that differs. `known`: its id there is known.
 
     `seen` counts the issues of a first import under way, of about `expected`; it is None when there is none.
     `gone` is the reason why the scope can no longer be watched, `stopped` why the last poll did not reach the end.

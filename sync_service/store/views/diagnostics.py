@@ -12,7 +12,7 @@ from sync_service.store.okrs.query_listings import incomplete_of
 
 @dataclass(frozen=True, slots=True)
 class ScopeDiagnostics:
-    """A watched scope: `current_name` is its present name at the tracker, `external_id` its id there, once known.
+    """A watched scope: `current_name` is its name at the tracker now, `external_id` its id there, once known.
 
     `stopped` says why the last poll did not reach the end of its list.
     """

@@ -29,7 +29,7 @@ class IssueView:
     `state` is None for a manual link whose issue is not known yet. `why_not` says why it does not count.
     `unreachable_since` is when it was last seen, if a later fetch found nothing: deleted without a delivery, or hidden.
     `unreachable_reason` is what the tracker said then.
-    `points_unknown`: it counts by points, and we do not know them; it counts as an issue without any.
+    `points_unknown`: the measure counts points, but they are unknown, so it counts as an issue without points.
     """
 
     connection: str
@@ -111,7 +111,7 @@ def _issues(tx: Transaction, key_result_id: int, issue_id: int | None = None) ->
 
 
 def _first_rows(tx: Transaction, grouped: Mapping[int, Sequence[Row[Any]]]) -> dict[int, str]:
-    """Return why rows do not count that siblings have of an issue which counts already, by the row's id."""
+    """Return why rows do not count whose issue counts already through a row of a sibling connection, by row id."""
     groups = siblings.groups(tx)
     first: dict[tuple[int, str], Row[Any]] = {}
     again: dict[int, str] = {}

@@ -20,7 +20,7 @@ from sync_service.store.okrs.staleness import Stale
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective. `progress` (0…1) is its roll-up; `without_data` counts what it leaves out for having none.
+    """An objective. `progress` (0…1) is its roll-up; `without_data` counts what it leaves out because of no data.
 
     `left_out` counts the key results that do not roll up. `children` are the objectives aligned with it, and `counts`
     and `weight` say whether and how its progress is in that of its `parent`.

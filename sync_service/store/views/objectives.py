@@ -70,10 +70,10 @@ class ParentView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectiveView:
-    """An objective. `progress` (0…1) is the roll-up of what has data; None when nothing has.
+    """An objective. `progress` (0…1) is the roll-up of what has data; None if nothing has data.
 
     `without_data` counts the key results and counting children without, `left_out` the key results that do not roll up.
-    `team` is the team's slug; `parent` is None where the objective is aligned with none.
+    `team` is the team's slug; `parent` is None if the objective is not aligned.
     """
 
     slug: str

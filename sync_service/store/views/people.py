@@ -1,4 +1,4 @@
-"""What the command line shows of people: who may come in, their accounts at trackers, and what one person owns."""
+"""Views of people for the command line: who may sign in, their accounts at trackers, and what a person owns."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def person_lines(tx: Transaction, now: datetime) -> list[PersonLine]:
 class AccountLine:
     """A person's account at a tracker's site; `stranger_id` is another account that has its login now.
 
-    `site`, `stable_id` and `first_seen_at` are None until it is seen. So they stay where accounts can't be renamed.
+    `site`, `stable_id` and `first_seen_at` are None until the account is seen, and always if accounts can't be renamed.
     """
 
     email: str
@@ -83,7 +83,7 @@ def _account_line(email: str, login: str, row: Row[Any]) -> AccountLine:
 class NamedAccount:
     """A login that conditions name, and the account that it means; `stranger_id` is another one that has it now.
 
-    `places` are the rules and measures that name it. Without a `stable_id` it means whoever is shown with it.
+    `places` are the rules and measures that name it. Without a `stable_id` it means any account that has it.
     """
 
     kind: str
@@ -97,7 +97,7 @@ class NamedAccount:
 
     @property
     def words(self) -> str:
-        """Say whom the login means."""
+        """Which account the login means, in words."""
         if self.stable_id is None or self.first_seen_at is None:
             return f"{self.login} means whoever the {self.kind} site shows by it: no account with an id was seen yet"
         text = f"{self.login} means the {self.kind} account {self.stable_id}, since {instant(self.first_seen_at)}"
@@ -107,7 +107,7 @@ class NamedAccount:
 
 
 def named_accounts(tx: Transaction, *, rule: str | None = None, key_result_id: int | None = None) -> list[NamedAccount]:
-    """Return whom the logins mean that all rules and measures name, or one rule, or the rules of a key result."""
+    """Return which accounts the logins mean that all rules and measures name, or one rule, or a key result's rules."""
     places: dict[Login, list[str]] = defaultdict(list)
     for one in accounts.naming(tx):
         if rule in (None, one.rule) and key_result_id in (None, one.key_result_id):

@@ -187,7 +187,7 @@ def in_words(definition: Definition) -> str:
 
 
 SUGGESTIONS_FROM = 2000
-"""Suggestions come from so many of the latest issues."""
+"""The number of newest issues from which suggestions are made."""
 
 SUGGESTED = 100
 """The largest number of suggestions for one field."""

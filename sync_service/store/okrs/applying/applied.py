@@ -31,7 +31,7 @@ def read(current: float | None, proposed: Mapping[str, Any] | None, override: Ma
 
 
 def facts(computed: float | None, one: Applied) -> dict[str, Any]:
-    """Return what a history entry keeps where the applied value may differ from the computed one; else nothing."""
+    """Return what a history entry stores if the applied value may differ from the computed one; else nothing."""
     if one.proposal is None and one.override is None:
         return {}
     kept = columns(Applied(one.base, one.proposal and replace(one.proposal, causes=(), parts=()), one.override))
@@ -39,7 +39,7 @@ def facts(computed: float | None, one: Applied) -> dict[str, Any]:
 
 
 def read_facts(found: Mapping[str, Any], value: float | None) -> tuple[float | None, Applied]:
-    """Return the computed value, and what applied, from what a history entry with this value keeps."""
+    """Return the computed value and what applied, from the stored facts of a history entry with this value."""
     if "applied" not in found:
         return value, Applied(value)
     kept = found["applied"]
@@ -79,7 +79,7 @@ def _override(found: Mapping[str, Any]) -> Override:
 
 
 def lapse_proposal(tx: Transaction, key_result_id: int) -> Proposal | None:
-    """Let the proposal that waits lapse, as the numbers become final; return it, to be listed. None: none waits.
+    """End the waiting proposal because the numbers become final; return it, to be listed. None: none waits.
 
     The caller has locked the key result.
     """
