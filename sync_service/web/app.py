@@ -27,7 +27,7 @@ from sync_service.web.first_run import first_admin
 from sync_service.web.home import home_page
 from sync_service.web.limits import too_large
 from sync_service.web.limits.nested_json import NestedJsonProvider
-from sync_service.web.objectives import index, objective_page, team_page
+from sync_service.web.objectives import index, objective_page, team_page, write, write_hints
 from sync_service.web.pages import (
     change_counter,
     check_ins,
@@ -56,6 +56,8 @@ PAGES = (
     index.blueprint,
     objective_page.blueprint,
     team_page.blueprint,
+    write.blueprint,
+    write_hints.blueprint,
     key_results.blueprint,
     check_ins.blueprint,
     steps.blueprint,

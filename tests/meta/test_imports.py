@@ -29,6 +29,7 @@ DOMAIN: Mapping[str, str] = {
     "domain.cycles": "domain.measures domain.rules domain.trackers domain.durations domain.text",
     # A notice is about a change of status.
     "domain.people": "domain.measures domain.trackers domain.text",
+    "domain.okrs": "domain.text",
 }
 
 STORE: Mapping[str, str] = {
@@ -68,7 +69,8 @@ WEB: Mapping[str, str] = {
     "web.pages": "web.request progress store domain",
     "web.decisions": "web.pages web.request progress store domain",
     # The form of a rule previews what an edit would change.
-    "web.objectives": "web.pages web.request store domain",
+    # Objectives and key results are written as a file is applied, with a preview.
+    "web.objectives": "web.pages web.request progress config_file store domain",
     "web.home": "web.objectives web.pages web.request store domain",
     "web.rules": "web.request progress store domain",
     "web.connections": "web.request runtime config_file store domain",

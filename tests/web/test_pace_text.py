@@ -20,6 +20,7 @@ VIEW = KeyResultView(
     owner_name=None,
     objective="o",
     objective_title="O",
+    objective_owner=None,
     cycle="c",
     weight=1.0,
     measure={"kind": "done-share"},

@@ -30,7 +30,7 @@ from sync_service.store.okrs.team_settings import TeamSettings, team_settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyResultView:
-    """A key result with its state. `owner` is an e-mail address; it defaults to the objective's owner.
+    """A key result with its state. `owner` is an e-mail address; it defaults to `objective_owner`.
 
     `current`, `start` and `target` are in `unit`; `progress` is an unclamped fraction; `current` and `progress` are
     None when there is no data. Where the value has to `stay` in a range, `start` and `target` are None. `explanation`
@@ -49,6 +49,7 @@ class KeyResultView:
     owner_name: str | None
     objective: str
     objective_title: str
+    objective_owner: str | None
     cycle: str
     weight: float
     measure: Mapping[str, Any]
@@ -146,11 +147,13 @@ def key_result_views(
 
 def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) -> list[KeyResultView]:
     k, o, c, p = tables.live_key_result, tables.live_objective, tables.live_cycle, tables.person
+    of_objective = p.alias("of_objective")
     statement = (
         sa.select(
             k,
             o.c.slug.label("objective"),
             o.c.title.label("objective_title"),
+            of_objective.c.email.label("objective_owner"),
             c.c.slug.label("cycle"),
             *(c.c.starts, c.c.ends, o.c.team_id),
             p.c.email,
@@ -159,6 +162,7 @@ def _key_results(tx: Transaction, where: sa.ColumnElement[bool], now: datetime) 
         .join(o, o.c.id == k.c.objective_id)
         .join(c, c.c.id == o.c.cycle_id)
         .outerjoin(p, p.c.id == sa.func.coalesce(k.c.owner_id, o.c.owner_id))
+        .outerjoin(of_objective, of_objective.c.id == o.c.owner_id)
         .where(where)
         .order_by(o.c.position, o.c.id, k.c.position, k.c.id)
     )
@@ -185,6 +189,7 @@ def _key_result(
         owner_name=row.name,
         objective=row.objective,
         objective_title=row.objective_title,
+        objective_owner=row.objective_owner,
         cycle=row.cycle,
         weight=row.weight,
         measure=row.measure,

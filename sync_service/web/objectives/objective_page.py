@@ -7,7 +7,7 @@ from sync_service.store.engine.database import reading
 from sync_service.store.views.objectives import cycle_views, objective_view
 from sync_service.store.views.pages.recent_changes import recent_changes
 from sync_service.web.request.context import services
-from sync_service.web.request.guards import Guard, guarded
+from sync_service.web.request.guards import Guard, guarded, owns
 
 blueprint = Blueprint("objectives_page", __name__)
 
@@ -31,5 +31,6 @@ def show(slug: str) -> ResponseReturnValue:
         objective=found,
         cycle=cycle,
         changes_shown=changes,
+        may_edit=owns(found.owner),
         expected=None if cycle.closed else cycle.span.elapsed(now),
     )

@@ -101,6 +101,7 @@ def page(
         effect_text=effect_text,
         may_tick=may_tick(view, who),
         may_decide=not view.closed and owns(view.owner),
+        may_edit=owns(view.owner) or owns(view.objective_owner),
         override_errors=override_errors or {},
         decision_error=decision_error,
         typed=typed,

@@ -21,7 +21,7 @@ from sync_service.store.queue.rate_limits import bucket_words
 from sync_service.web.pages import formats
 from sync_service.web.request import live_refresh
 from sync_service.web.request.context import services
-from sync_service.web.request.guards import Guard, current_caller, may
+from sync_service.web.request.guards import Guard, current_caller, may, owns
 
 STATIC = Path(__file__).parents[1] / "static"
 ONE_YEAR = 31_536_000
@@ -72,6 +72,7 @@ def install(app: Flask) -> None:
         navigation=navigation,
         who=current_caller,
         may=may,
+        owns=owns,
         changes=changes,
         is_refresh=live_refresh.is_refresh,
         status_word=status_word,

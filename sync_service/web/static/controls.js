@@ -1,5 +1,8 @@
 // Small behaviours that HTML lacks: navigation scroll, forms that submit on change, copy buttons.
 (() => {
+  // Forget what was typed in a form that is saved now; see keep.js.
+  for (const one of document.querySelectorAll("[data-saved]")) window.sessionStorage.removeItem(`typed:${one.dataset.saved}`);
+
   // When the navigation is too wide for the screen, scroll to the current page's entry.
   document.querySelector(".top-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 

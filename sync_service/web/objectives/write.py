@@ -1,0 +1,240 @@
+"""Pages that write objectives and key results: new ones, and changes of those that exist."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from sync_service.config_file.edit.edit_okrs import Item, NoItem, NotAllowed, exported_key_result, exported_objective
+from sync_service.config_file.plan.apply import Plan
+from sync_service.config_file.read.errors import InvalidFiles
+from sync_service.config_file.read.state import State
+from sync_service.domain.measures.settings import DEFAULTS
+from sync_service.domain.okrs.hints import objective_hints
+from sync_service.domain.okrs.merge import merge
+from sync_service.domain.text import sentence
+from sync_service.store.engine.database import reading
+from sync_service.store.views.objectives import current_cycle, cycle_views
+from sync_service.web.objectives import okr_form
+from sync_service.web.objectives.okr_editor import editor, found_in, hints_on, state, writer
+from sync_service.web.objectives.okr_form import FormError, Texts
+from sync_service.web.request.context import services, wake
+from sync_service.web.request.guards import Guard, current_caller, guarded
+
+blueprint = Blueprint("objectives_write", __name__, url_prefix="/edit")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A form as it is shown: its texts, what the person began from, errors and conflicts by field."""
+
+    texts: Texts
+    base: Texts
+    errors: Texts = field(default_factory=dict)
+    conflicts: Texts = field(default_factory=dict)
+
+
+class _Conflict(Exception):
+    def __init__(self, merged: Texts, conflicts: Texts, current: Texts) -> None:
+        self.merged, self.conflicts, self.current = merged, conflicts, current
+        super().__init__("somebody else changed the same fields")
+
+
+@blueprint.get("/objective")
+@guarded(Guard.ADMIN)
+def new_objective() -> ResponseReturnValue:
+    """Show the form of a new objective of `?team=`, in `?cycle=` or the current one."""
+    now, caller = services().now(), current_caller()
+    with reading(services().engine) as tx:
+        current = current_cycle(cycle_views(tx, now), now)
+    cycle = request.args.get("cycle") or (current.slug if current else "")
+    owner = caller.email if caller else None
+    texts = okr_form.objective_texts({"cycle": cycle, "team": request.args.get("team"), "owner": owner})
+    return _objective_page(Draft({**texts, "slug": ""}, {}), state(), None)
+
+
+@blueprint.post("/objective")
+@guarded(Guard.ADMIN)
+def create_objective() -> ResponseReturnValue:
+    """Create an objective."""
+    texts = okr_form.read_texts(request.form, ("slug", *okr_form.OBJECTIVE))
+
+    def save() -> Plan:
+        return editor().create_objective({**okr_form.objective_item(texts, {}), "slug": texts["slug"]})
+
+    return _save(save, texts, {}, lambda draft: _objective_page(draft, state(), None), "objectives")
+
+
+@blueprint.get("/objective/<slug>")
+@guarded(Guard.MEMBER)
+def edit_objective(slug: str) -> ResponseReturnValue:
+    """Show the form of an objective."""
+    stored = state()
+    texts = okr_form.objective_texts(found_in(exported_objective, stored, slug))
+    if not writer().may_change_objective(stored["objectives"][slug]["owner"]):
+        _refuse("objective")
+    return _objective_page(Draft(texts, texts), stored, slug)
+
+
+@blueprint.post("/objective/<slug>")
+@guarded(Guard.MEMBER)
+def save_objective(slug: str) -> ResponseReturnValue:
+    """Save an objective. What somebody else saved meanwhile in other fields stays."""
+    texts, base = okr_form.read_texts(request.form, okr_form.OBJECTIVE), _base(okr_form.OBJECTIVE)
+
+    def edit(item: Item) -> Item:
+        return okr_form.objective_item(_merged(base, texts, okr_form.objective_texts(item)), item)
+
+    def save() -> Plan:
+        return editor().change_objective(slug, edit)
+
+    return _save(save, texts, base, lambda draft: _objective_page(draft, state(), slug), "objectives", slug)
+
+
+@blueprint.get("/objective/<slug>/key-result")
+@guarded(Guard.MEMBER)
+def new_key_result(slug: str) -> ResponseReturnValue:
+    """Show the form of a new key result of an objective."""
+    stored = state()
+    found_in(exported_objective, stored, slug)
+    if not writer().may_change_objective(stored["objectives"][slug]["owner"]):
+        _refuse("objective")
+    texts = {**okr_form.key_result_texts({"objective": slug}), "slug": ""}
+    return _key_result_page(Draft(texts, {}), stored, None)
+
+
+@blueprint.post("/objective/<slug>/key-result")
+@guarded(Guard.MEMBER)
+def create_key_result(slug: str) -> ResponseReturnValue:
+    """Create a key result of an objective."""
+    texts = okr_form.read_texts(request.form, ("slug", *okr_form.KEY_RESULT)) | {"objective": slug}
+
+    def save() -> Plan:
+        return editor().create_key_result({**okr_form.key_result_item(texts, {}), "slug": texts["slug"]})
+
+    return _save(save, texts, {}, lambda draft: _key_result_page(draft, state(), None), "key_results")
+
+
+@blueprint.get("/key-result/<slug>")
+@guarded(Guard.MEMBER)
+def edit_key_result(slug: str) -> ResponseReturnValue:
+    """Show the form of a key result."""
+    stored = state()
+    item = found_in(exported_key_result, stored, slug)
+    owner = stored["objectives"][item["objective"]]["owner"]
+    if not writer().may_change_key_result(item.get("owner"), owner):
+        _refuse("key result")
+    texts = okr_form.key_result_texts(item)
+    return _key_result_page(Draft(texts, texts), stored, slug)
+
+
+@blueprint.post("/key-result/<slug>")
+@guarded(Guard.MEMBER)
+def save_key_result(slug: str) -> ResponseReturnValue:
+    """Save a key result. What somebody else saved meanwhile in other fields stays."""
+    texts, base = okr_form.read_texts(request.form, okr_form.KEY_RESULT), _base(okr_form.KEY_RESULT)
+
+    def edit(item: Item) -> Item:
+        return okr_form.key_result_item(_merged(base, texts, okr_form.key_result_texts(item)), item)
+
+    def save() -> Plan:
+        return editor().change_key_result(slug, edit)
+
+    return _save(save, texts, base, lambda draft: _key_result_page(draft, state(), slug), "key_results", slug)
+
+
+def _refuse(what: str) -> NoReturn:
+    abort(403, f"Only its owner and admins change this {what}.")
+
+
+def _base(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the texts that the person began from, as the form was sent with them; what is no such form is empty."""
+    try:
+        found = json.loads(request.form.get("base", ""))
+    except ValueError:
+        return {}
+    return {name: str(found.get(name, "")) for name in names} if isinstance(found, dict) else {}
+
+
+def _merged(base: Texts, typed: Texts, current: Texts) -> Texts:
+    merged = merge(base, typed, current)
+    if merged.conflicts:
+        raise _Conflict(merged.fields, merged.conflicts, current)
+    return merged.fields
+
+
+def _save(
+    save: Callable[[], Plan],
+    texts: Texts,
+    base: Texts,
+    show: Callable[[Draft], str],
+    section: str,
+    slug: str | None = None,
+) -> ResponseReturnValue:
+    """Save and go to the page of the item; or show the form again with what was typed."""
+    try:
+        plan = save()
+    except NoItem as error:
+        abort(404, sentence(str(error)))
+    except NotAllowed as error:
+        abort(403, sentence(str(error)))
+    except FormError as error:
+        return show(Draft(texts, base, errors=error.fields)), 422
+    except InvalidFiles as error:
+        return show(Draft(texts, base, errors=okr_form.errors_of(error))), 422
+    except _Conflict as conflict:
+        return show(Draft(conflict.merged, conflict.current, conflicts=conflict.conflicts)), 409
+    wake("relink_request", "recompute", "rule_revision")
+    changed = [str(change.key) for change in plan.changes if change.section == section]
+    for warning in plan.warnings:
+        if any(one in warning for one in changed):
+            flash(sentence(warning), "warning")
+    flash("Saved." if plan.changes else "Nothing to change.", "success")
+    flash(request.path, "saved")
+    found = slug or changed[0]
+    endpoint = "objectives_page.show" if section == "objectives" else "key_results.show"
+    return redirect(url_for(endpoint, slug=found))
+
+
+def _objective_page(draft: Draft, stored: State, slug: str | None) -> str:
+    count = sum(fields["objective"] == slug for fields in stored["key_results"].values())
+    return render_template(
+        "objective_form.html",
+        draft=draft,
+        slug=slug,
+        base=json.dumps(draft.base),
+        cycles=_named(stored, "cycles"),
+        teams=_named(stored, "teams"),
+        people=_named(stored, "people"),
+        parents=[(key, fields["title"]) for key, fields in stored["objectives"].items() if key != slug],
+        count=count,
+        hints=list(objective_hints(draft.texts.get("title", ""), count)),
+    )
+
+
+def _key_result_page(draft: Draft, stored: State, slug: str | None) -> str:
+    texts = draft.texts
+    allowed = writer()
+    return render_template(
+        "key_result_form.html",
+        draft=draft,
+        slug=slug,
+        base=json.dumps(draft.base),
+        people=_named(stored, "people"),
+        objectives=[
+            (str(key), fields["title"])
+            for key, fields in stored["objectives"].items()
+            if key == texts["objective"] or allowed.may_change_objective(fields["owner"])
+        ],
+        objective_title=stored["objectives"].get(texts["objective"], {}).get("title", ""),
+        kinds=[(kind, kind) for kind in DEFAULTS],
+        hints=hints_on(texts),
+    )
+
+
+def _named(stored: State, section: str) -> list[tuple[str, Any]]:
+    found: Mapping[Any, Mapping[str, Any]] = stored[section]
+    return [(str(key), fields["name"]) for key, fields in found.items()]
