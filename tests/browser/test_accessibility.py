@@ -188,6 +188,7 @@ EVERYBODY = (
     *("/rules/try?issue=acme/checkout%2342", "/rules/try?issue=nothing"),
 )
 ADMINS = (
+    *("/edit/objective", "/edit/objective/fast-checkout", "/edit/key-result/KR-2"),
     *("/rules/new", "/connections/new", "/connections/acme-github/remove", "/connections/acme-github/scopes"),
     *("/deliveries", "/deliveries?outcome=buried", "/deliveries?q=nothing", "/deliveries/1", "/deliveries/2"),
     *("/deliveries/3", "/audit", "/mailbox", "/mailbox?to=ana@example.com", "/mailbox?to=nobody@example.com"),

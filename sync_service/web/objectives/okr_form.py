@@ -19,6 +19,22 @@ KEY_RESULT = (
     *("title", "objective", "owner", "kind", "settings", "start", "target", "unit", "above", "below"),
     *("weight", "apply", "rolls_up", "cadence"),
 )
+KIND_WORDS: Texts = {
+    "done-share": "the share of linked work that is done",
+    "done-count": "how many linked issues are done",
+    "done-sum": "points or another number of the done issues",
+    "open-count": "how many linked issues are open",
+    "open-sum": "points or another number of the open issues",
+    "field": "a number field of the linked issues",
+    "lead-time": "days from created to done",
+    "cycle-time": "days from started to done",
+    "throughput": "issues done a week",
+    "share-meeting": "the share of done issues that meet a condition",
+    "steps": "steps that somebody ticks, or issues complete",
+    "manual": "what its owner checks in",
+}
+"""The kinds of measure in words."""
+
 LONGEST = 10_000
 """Most characters of a field that are read."""
 

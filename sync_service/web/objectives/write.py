@@ -12,7 +12,6 @@ from sync_service.config_file.edit.edit_okrs import Item, NoItem, NotAllowed, ex
 from sync_service.config_file.plan.apply import Plan
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.state import State
-from sync_service.domain.measures.settings import DEFAULTS
 from sync_service.domain.okrs.hints import objective_hints
 from sync_service.domain.okrs.merge import merge
 from sync_service.domain.text import sentence
@@ -20,7 +19,7 @@ from sync_service.store.engine.database import reading
 from sync_service.store.views.objectives import current_cycle, cycle_views
 from sync_service.web.objectives import okr_form
 from sync_service.web.objectives.okr_editor import editor, found_in, hints_on, state, writer
-from sync_service.web.objectives.okr_form import FormError, Texts
+from sync_service.web.objectives.okr_form import KIND_WORDS, FormError, Texts
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded
 
@@ -230,7 +229,7 @@ def _key_result_page(draft: Draft, stored: State, slug: str | None) -> str:
             if key == texts["objective"] or allowed.may_change_objective(fields["owner"])
         ],
         objective_title=stored["objectives"].get(texts["objective"], {}).get("title", ""),
-        kinds=[(kind, kind) for kind in DEFAULTS],
+        kinds=[(kind, f"{kind}: {words}") for kind, words in KIND_WORDS.items()],
         hints=hints_on(texts),
     )
 

@@ -9,9 +9,11 @@ import sqlalchemy as sa
 from flask import Flask
 
 from sync_service.config_file.plan.apply import ConfigApplier
+from sync_service.domain.measures.settings import DEFAULTS
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
+from sync_service.web.objectives.okr_form import KIND_WORDS
 from tests.support.example_okrs import NASTY, Example
 from tests.web.session_client import SessionClient
 
@@ -293,6 +295,11 @@ def test_hostile_texts_do_no_harm(ana: SessionClient, services: Services) -> Non
     for page in (answer.location, f"/edit/objective/{path}", "/objectives", f"/edit/objective/{path}/key-result"):
         assert "<script>alert" not in ana.read(page)
     assert form_of(ana, f"/edit/objective/{path}")["title"] == title
+
+
+def test_the_form_offers_every_measure() -> None:
+    """A new kind of measure needs words."""
+    assert set(KIND_WORDS) == set(DEFAULTS)
 
 
 def test_what_is_gone_is_not_found(ana: SessionClient, services: Services) -> None:
