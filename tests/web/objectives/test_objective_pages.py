@@ -92,8 +92,9 @@ def test_the_pages_take_a_fixed_number_of_queries(vera: SessionClient, services:
     before = [len(counted) for path in paths if vera.read(path)]
     k = tables.key_result
     with writing(services.engine) as tx:
-        row = tx.execute(sa.select(k).where(k.c.id == example.key_results["KR-5"])).one()._mapping
+        columns = [column for column in k.c if column is not k.c.id]
+        row = tx.execute(sa.select(*columns).where(k.c.id == example.key_results["KR-5"])).one()._mapping
         for number in range(20):
-            tx.execute(sa.insert(k).values({**row, "id": None, "slug": f"KR-1{number}"}))
+            tx.execute(sa.insert(k).values({**row, "slug": f"KR-1{number}"}))
     counted.clear()
     assert [len(counted) for path in paths if vera.read(path)] == before
