@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sync_service.store.engine.availability import is_away
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class GroupCommit(Generic[T]):
 
     At most `most` items in a transaction, and at most `parallel` transactions at a time. `store` commits all items or
     raises. When it raises for several items, each is tried alone, so that an error of one item reaches its caller only.
-    An `OperationalError` is a failure of the database and reaches all callers.
+    A failure of the database reaches all callers.
     """
 
     def __init__(self, store: Callable[[Sequence[T]], None], *, most: int, parallel: int) -> None:
@@ -80,7 +80,7 @@ class GroupCommit(Generic[T]):
         try:
             self._store([caller.item for caller in batch])
         except Exception as error:  # noqa: BLE001 - it is raised again in each caller it concerns
-            if len(batch) > 1 and not isinstance(error, OperationalError):
+            if len(batch) > 1 and not is_away(error):
                 for caller in batch:
                     self._store_all([caller])
                 return

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+from pydantic import TypeAdapter, ValidationError
 
 from sync_service.runtime.supervisor import ProcessStatus
 
@@ -46,6 +47,9 @@ class ProcessView:
     deaths: int
     code: int | None
     reason: str
+
+
+_views = TypeAdapter(list[ProcessView])
 
 
 @contextlib.contextmanager
@@ -122,18 +126,19 @@ def _view(status: ProcessStatus, now: datetime) -> ProcessView:
 
 
 def read_process_status(directory: Path) -> list[ProcessView] | None:
-    """Read the status file: None when no `up` holds the directory, an empty list when there is no file."""
+    """Read the status file: None when no `up` holds the directory, an empty list without a file that can be read.
+
+    A broken disk may have truncated it, or another version of OKR Sync may have written it.
+    """
     if not is_held(directory):
         return None
     try:
-        views = json.loads((directory / STATUS_FILE).read_text(encoding="utf-8"))
+        return _views.validate_json((directory / STATUS_FILE).read_bytes())
     except FileNotFoundError:
         return []
-    return [ProcessView(**one | {name: _moment(one[name]) for name in ("since", "starts_at")}) for one in views]
-
-
-def _moment(written: str | None) -> datetime | None:
-    return None if written is None else datetime.fromisoformat(written)
+    except ValidationError as error:
+        log.warning("the process status can't be read", reason=error.errors(include_url=False)[0]["msg"])
+        return []
 
 
 def _delete_status_file(directory: Path) -> None:

@@ -14,13 +14,13 @@ from typing import Any, assert_never
 import structlog
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.domain.trackers.capabilities import BatchFetch, FetchResult
 from sync_service.domain.trackers.connector import Connector, ConnectorError, Gone, Rejected, ResolvedTo, Unavailable
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot, Tombstone
 from sync_service.ingest.apply_updates import UpdateApplier
 from sync_service.ingest.updates import Outcomes, Update, UpdateSource, outcome_text
+from sync_service.store.engine.availability import is_away
 from sync_service.store.queue import due
 from sync_service.store.queue.fetch_requests import UNREACHABLE
 from sync_service.store.queue.retry import Rows, bury
@@ -130,9 +130,9 @@ class IssueFetcher:
         left: Sequence[tuple[Row[Any], FetchResult]] = [pair for pair in seen if not isinstance(pair[1], Snapshot)]
         try:
             self._apply([(row, one) for row, one in seen if isinstance(one, Snapshot)], asked_at)
-        except OperationalError:
-            raise
-        except Exception as error:  # noqa: BLE001 - one snapshot fails, and must not stop the others
+        except Exception as error:
+            if is_away(error):
+                raise
             log.warning(
                 "fetched issues are applied one by one", reason=str(error).partition("\n")[0] or type(error).__name__
             )

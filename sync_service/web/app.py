@@ -141,6 +141,7 @@ class WebhookDispatcher:
 def create_webhook_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     """Return the application that receives webhooks. It has no sessions or tokens: the webhook signature is checked."""
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # a redirect of Werkzeug's leads to the host that the request names
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_FORM  # the route of deliveries has its own limit
     attach_services(app, services, wakeup_thread)
     too_large.install(app, except_for="hooks.receive")
@@ -154,6 +155,7 @@ def create_webhook_app(services: Services, wakeup_thread: WakeupThread) -> Flask
 def create_pages_app(services: Services, wakeup_thread: WakeupThread) -> Flask:
     """Return the application with pages, API and health."""
     app = OpenAPI(__name__, doc_ui=False, **setup.description(services.settings.base_path))
+    app.url_map.merge_slashes = False  # as above
     app.config.update(
         SECRET_KEY=services.sealer.derive("cookies"),
         SESSION_COOKIE_NAME="okr_sync",

@@ -214,6 +214,16 @@ def test_an_objective_rolls_up_in_one_of_four_ways(way: str, expected: tuple[flo
     assert roll_up(MEMBERS, way) == expected
 
 
+@pytest.mark.parametrize(
+    ("distances", "share"),
+    [((0.1, 0.2, -0.3), None), ((10.0, -10.0), None), ((10.0, -4.0), 0.5), ((), None), ((1e-9, 2e-9), 0.5)],
+)
+def test_a_sum_whose_distances_cancel_out_has_no_progress(distances: tuple[float, ...], share: float | None) -> None:
+    """Half of each distance is done. The last bits of decimals are no distance to divide by."""
+    found, _ = roll_up([Member(1, 0.5, one / 2, one) for one in distances], "sum")
+    assert found == share
+
+
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(-50, 200)), min_size=1))
 def test_a_weighted_roll_up_is_the_mean_of_repeated_progress(rows: list[tuple[int, int]]) -> None:
     """A weight of three is the same as three key results: counted in whole percents, by hand."""

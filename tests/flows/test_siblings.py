@@ -27,6 +27,7 @@ from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs.history import is_shown
 from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.trackers import connection_removal
+from sync_service.store.trackers.siblings import watched_by_sibling
 from sync_service.store.views.issues import issues_view
 from tests.domain.factories import CHECKOUT, at
 from tests.faults.oracle_check import furnish
@@ -235,3 +236,17 @@ def test_a_fetch_that_one_connection_needs_is_made_by_the_other_if_only_that_has
     siblings.apply(file.replace(b"slug: new, kind: github,", b"slug: new, kind: github, token: a-token,"))
     siblings.receive("old", FetchNeeded(identity="501#1", key="acme/checkout#1", scope=CHECKOUT, reason="a test"))
     assert [row.identity for row in siblings.rows(tables.fetch_request)] == ["501#1"]
+
+
+@pytest.mark.parametrize(("named", "asked"), [("ÄPFEL", "äpfel"), ("Straße", "STRASSE"), ("ΣΊΣΥΦΟΣ", "Σίσυφος")])
+def test_a_scope_that_a_sibling_watches_is_found_in_any_letter_case(siblings: Siblings, named: str, asked: str) -> None:
+    """SQLite folds the case of ASCII letters only, and PostgreSQL as its locale says."""
+    siblings.apply(okrs(old="acme/checkout", new="acme/other"))
+    mine, theirs = siblings.rows(tables.scope)
+    with writing(siblings.services.engine) as tx:
+        tx.execute(sa.update(tables.scope).where(tables.scope.c.id == theirs.id).values(current_name=named))
+        for name in (asked, theirs.name.upper()):
+            found = watched_by_sibling(tx, mine.connection_id, name)
+            assert found is not None
+            assert found.id == theirs.id
+        assert watched_by_sibling(tx, theirs.connection_id, asked) is None

@@ -82,6 +82,32 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(b"", b"[", b'[{"name": "we', b"null", b"7", b"{}", b"[7]", b'[{"name": "web"}]', b"\xff\xfe", b"[" * 100_000),
+        b'[{"name":"web","pid":7,"since":"today","starts_at":null,"deaths":0,"code":null,"reason":""}]',
+    ],
+)
+def test_a_status_file_that_can_not_be_read_shows_no_process(tmp_path: Path, written: bytes) -> None:
+    """It is truncated, or another version wrote it: `okr-sync status` shows the rest."""
+    with hold_instance_lock(tmp_path):
+        (tmp_path / "parts.json").write_bytes(written)
+        with capture_logs() as logs:
+            assert read_process_status(tmp_path) == []
+    assert [one["log_level"] for one in logs] == ["warning"]
+
+
+def test_a_status_file_of_a_newer_version_is_read_as_far_as_it_is_known(tmp_path: Path) -> None:
+    """An update replaces the command while `up` still runs, or the other way round."""
+    with hold_instance_lock(tmp_path):
+        write_process_status(tmp_path, [RUNNING], now=NOW)
+        newer = (tmp_path / "parts.json").read_text().replace('"pid"', '"memory": 5, "pid"')
+        (tmp_path / "parts.json").write_text(newer)
+        views = read_process_status(tmp_path) or []
+    assert [(one.name, one.since) for one in views] == [("web", NOW - timedelta(seconds=90))]
+
+
 def test_on_a_full_disk_the_old_status_is_removed_with_a_warning(tmp_path: Path) -> None:
     """The supervisor goes on; an old status must not be taken for the present one."""
     with hold_instance_lock(tmp_path):

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine, Row
 from sqlalchemy.exc import OperationalError
 
 from sync_service.store import tables
+from sync_service.store.engine.availability import is_away
 from sync_service.store.engine.database import database_now, open_database, reading, writing
 from sync_service.store.queue import due
 from sync_service.store.queue.retry import MOST_ATTEMPTS, drain_rows, one_group
@@ -125,3 +126,26 @@ def test_a_row_that_fails_too_often_is_buried_with_its_last_reason(engine: Engin
         tx.execute(sa.update(MAIL).values(attempts=MOST_ATTEMPTS - 1))
     drain_rows(engine, MAIL, Work(engine, poison={"m0": ValueError("no words\nat all")}), limit=1)
     assert outcomes(engine)[0] == f"failed {MOST_ATTEMPTS} times, last error: ValueError: no words"
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("statement", ["SELECT * FROM nothing_like_it", "SELECT nothing FROM mail", "SELEKT 1"])
+def test_a_statement_that_is_wrong_is_no_failure_of_the_database(engine: Engine, statement: str) -> None:
+    """SQLite calls it an `OperationalError`. Its row is tried again, and buried in the end: waiting does not help."""
+
+    def work(rows: Sequence[Row[Any]]) -> None:
+        del rows
+        with reading(engine) as tx:
+            tx.execute(sa.text(statement))
+
+    assert drain_rows(engine, MAIL, work, limit=1) == 1
+    with reading(engine) as tx:
+        row = tx.execute(sa.select(MAIL).where(MAIL.c.attempts > 0)).one()
+    assert row.outcome.startswith(("OperationalError", "ProgrammingError"))
+    assert row.due_at is not None
+
+
+def test_only_errors_of_a_database_say_that_it_is_away() -> None:
+    """Another error is a bug of ours, wherever it comes from."""
+    assert is_away(OperationalError("SELECT 1", {}, ConnectionRefusedError("refused")))
+    assert not is_away(ValueError("no database"))

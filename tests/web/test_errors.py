@@ -110,3 +110,11 @@ def test_a_database_error_that_is_a_bug_answers_500(vera: SessionClient, monkeyp
     (call,) = log.calls
     assert (call.method_name, call.args) == ("error", ("a statement of ours failed",))
     assert "in wrong" in "".join(traceback.format_exception(call.kwargs["exc_info"]))
+
+
+@pytest.mark.parametrize("path", ["/key-results//KR-1", "/api//v1/cycles", "/rules//"])
+def test_no_answer_leads_to_the_host_that_a_request_names(vera: SessionClient, path: str) -> None:
+    """The header Host can be forged, and behind a proxy it may name another host, without TLS."""
+    response = vera.client.get("/", headers={"Host": "evil.example"}, environ_overrides={"PATH_INFO": path})
+    assert (response.status_code, response.headers.get("Location")) == (404, None)
+    assert "evil.example" not in response.text

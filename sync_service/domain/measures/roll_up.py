@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import fsum
 from typing import Any, NamedTuple
 
-from sync_service.domain.measures.progress import ALMOST, round_value
+from sync_service.domain.measures.progress import ALMOST, NOISE, round_value
 
 
 class Member(NamedTuple):
@@ -52,8 +52,11 @@ def _weighted(known: Sequence[Member]) -> float | None:
 
 def _sum(known: Sequence[Member]) -> float | None:
     measured = [one for one in known if one.moved is not None and one.distance is not None]
-    distance = fsum(one.distance or 0.0 for one in measured)
-    return fsum(one.moved or 0.0 for one in measured) / distance if distance else None
+    distances = [one.distance or 0.0 for one in measured]
+    distance = fsum(distances)
+    if abs(distance) <= NOISE * fsum(map(abs, distances)):  # those that rise and those that fall cancel out
+        return None
+    return fsum(one.moved or 0.0 for one in measured) / distance
 
 
 def _weakest(known: Sequence[Member]) -> float | None:

@@ -25,6 +25,11 @@ _ADVICE = {
     "unsupported startup parameter": "leave out this option of DATABASE_URL, or name it in PgBouncer's "
     "ignore_startup_parameters",
 }
+_WRONG_STATEMENT = frozenset({"SQLITE_ERROR", "SQLITE_MISUSE", "SQLITE_TOOBIG", "SQLITE_RANGE"})
+"""The names of SQLite's codes for wrong statements: the driver raises `OperationalError` for most of them.
+
+https://www.sqlite.org/rescode.html
+"""
 
 
 def failure(error: DBAPIError) -> str:
@@ -46,8 +51,10 @@ def trouble(error: DBAPIError) -> str:
     return f"{'refuses the password' if refuses_password(error) else 'does not answer'}: {failure(error)}"
 
 
-def is_away(error: DBAPIError) -> bool:
-    """Return whether the database is unreachable, locked or damaged, and not a bug in our statement."""
+def is_away(error: BaseException) -> bool:
+    """Return whether the database is unreachable, locked or damaged; False for a bug in our statement, or elsewhere."""
+    if not isinstance(error, DBAPIError) or getattr(error.orig, "sqlite_errorname", None) in _WRONG_STATEMENT:
+        return False
     away = isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
     return away or error.connection_invalidated
 

@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine, Row
-from sqlalchemy.exc import OperationalError
 
 from sync_service.store.engine import versions
+from sync_service.store.engine.availability import is_away
 from sync_service.store.engine.database import writing
 from sync_service.store.queue import due
 
@@ -89,9 +89,9 @@ def _groups(rows: Rows, group_by: GroupBy | None) -> Iterable[Rows]:
 def _works(table: sa.Table, rows: Rows, work: Work) -> bool:
     try:
         work(rows)
-    except OperationalError:
-        raise
-    except Exception as error:  # noqa: BLE001 - one row is poison, or was lost: each is tried alone, and handled there
+    except Exception as error:
+        if is_away(error):
+            raise
         log.warning("rows are tried one by one", table=table.name, rows=len(rows), reason=_reason(error))
         return False
     return True
@@ -102,9 +102,9 @@ def try_rows(engine: Engine, table: sa.Table, rows: Rows, work: Work) -> None:
     try:
         with unless_lost():
             work(rows)
-    except OperationalError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a poison row must not stop its neighbours; it is logged, tried again and buried
+    except Exception as error:
+        if is_away(error):
+            raise
         for row in rows:
             try_again(engine, table, row, error)
 

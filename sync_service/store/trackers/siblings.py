@@ -6,6 +6,7 @@ an app: `scope_moves.py`.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
@@ -76,7 +77,12 @@ def watched_by_sibling(tx: Transaction, connection_id: int, name: str) -> Row[tu
     """Return the scope with a name that a sibling of a connection watches; None where there is none."""
     group = groups(tx)
     siblings = [one for one, first in group.items() if first == group.get(connection_id) and one != connection_id]
-    folded, s = name.casefold(), live_scope.c
-    named = sa.or_(sa.func.lower(s.name) == folded, sa.func.lower(s.current_name) == folded)
-    known = sa.select(live_scope).where(s.connection_id.in_(siblings), named, s.gone_reason.is_(None))
-    return tx.execute(known.order_by(s.covered_at.is_(None), s.id)).first()
+    s = live_scope.c
+    known = sa.select(live_scope).where(s.connection_id.in_(siblings), s.gone_reason.is_(None))
+    rows = tx.execute(known.order_by(s.covered_at.is_(None), s.id))
+    # SQLite folds the case of ASCII only, PostgreSQL as its locale says, and neither as `casefold`.
+    return next((row for row in rows if _is_named(row, name.casefold())), None)
+
+
+def _is_named(row: Row[Any], folded: str) -> bool:
+    return folded in (row.name.casefold(), (row.current_name or row.name).casefold())

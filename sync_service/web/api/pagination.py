@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 
 from sync_service.web.api.models import FromView
 from sync_service.web.api.problems import as_json, problem
+from sync_service.web.request.context import public_url
 
 DEFAULT = 100
 MOST = 500
@@ -82,7 +83,8 @@ def page(found: Sequence[T], *, limit: int, sort_key: Callable[[T], SortKey], mo
     response = json_response(model.json_of({"items": found[:end]}))
     if end < len(found):
         following = request.args.to_dict() | {"cursor": _encode(sort_key(found[end - 1]))}
-        response.headers["Link"] = f'<{request.base_url}?{urlencode(following)}>; rel="next"'
+        address = public_url(str(request.endpoint), **(request.view_args or {}))
+        response.headers["Link"] = f'<{address}?{urlencode(following)}>; rel="next"'
     return response
 
 

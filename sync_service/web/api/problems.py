@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 import structlog
 from flask import Blueprint, Flask, Response, abort, request
 from pydantic import ValidationError
-from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
+from sync_service.store.engine.availability import is_away
 from sync_service.web.request.errors import busy_detail
 from sync_service.web.request.guards import API
 
@@ -49,8 +50,9 @@ def install(app: Flask) -> None:
 
 
 def handle_database_errors(blueprint: Blueprint) -> None:
-    """Let a blueprint's requests answer 503 while the database does not answer."""
-    for error in (OperationalError, InterfaceError, DisconnectionError, NoConnectionFree):
+    """Let a blueprint's requests answer 503 while the database does not answer, and 500 for a bug in a statement."""
+    blueprint.register_error_handler(DBAPIError, _database)
+    for error in (DisconnectionError, NoConnectionFree):
         blueprint.register_error_handler(error, _database_is_away)
 
 
@@ -69,6 +71,13 @@ def refuse_input(error: ValidationError) -> Response:
 def not_found(detail: str) -> NoReturn:
     """Abort with 404 and a hint."""
     abort(problem(404, detail))
+
+
+def _database(error: DBAPIError) -> Response:
+    if is_away(error):
+        return _database_is_away(error)
+    log.error("a statement of ours failed", path=request.path, exc_info=error)
+    return problem(500)
 
 
 def _database_is_away(error: SQLAlchemyError) -> Response:

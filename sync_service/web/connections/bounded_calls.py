@@ -48,7 +48,11 @@ def call_with_timeout(call: Callable[[], T], *, seconds: float = SECONDS) -> T:
         finally:
             _SLOTS.release()
 
-    threading.Thread(target=run, name="tracker call of a page", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="tracker call of a page", daemon=True).start()
+    except RuntimeError:  # no further thread can be started, so nobody else gives the slot back
+        _SLOTS.release()
+        raise TooManyCalls("no call to a tracker can be started now; try again in a moment") from None
     try:
         result, error = results.get(timeout=seconds)
     except Empty:

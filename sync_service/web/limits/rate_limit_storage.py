@@ -1,5 +1,7 @@
 """Storage of rate limits in memory, with a bound: a flood of clients or addresses costs no more than `MOST_KEYS`."""
 
+from threading import Lock
+
 from flask import request
 from limits.storage import MemoryStorage
 
@@ -14,13 +16,18 @@ class BoundedMemoryStorage(MemoryStorage):
 
     STORAGE_SCHEME = ["bounded-memory"]  # noqa: RUF012  # declared so by its base; importing this module registers it
 
+    def __init__(self, uri: str | None = None, wrap_exceptions: bool = False, **options: str) -> None:  # noqa: FBT001, FBT002  # as its base
+        super().__init__(uri, wrap_exceptions, **options)
+        self._one_at_a_time = Lock()
+
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Add to a counter, and return it."""
-        while key not in self.storage and len(self.storage) >= MOST_KEYS:
-            oldest = next(iter(self.storage))
-            for table in (self.storage, self.expirations, self.locks):
-                table.pop(oldest, None)
-        return super().incr(key, expiry, amount)
+        """Add to a counter, and return it. Threads take turns: none drops a counter that another one adds to."""
+        with self._one_at_a_time:
+            while key not in self.storage and len(self.storage) >= MOST_KEYS:
+                oldest = next(iter(list(self.storage)), "")  # a thread of the library's drops counters too
+                for table in (self.storage, self.expirations, self.locks):
+                    table.pop(oldest, None)
+            return super().incr(key, expiry, amount)
 
 
 def client_key() -> str:

@@ -3,10 +3,12 @@
 import json
 import re
 import sqlite3
+import traceback
 
 import pytest
 import sqlalchemy as sa
 from flask import Blueprint, Flask
+from structlog.testing import CapturingLogger
 from werkzeug.test import TestResponse
 
 from sync_service.store.engine.database import writing
@@ -238,6 +240,26 @@ def test_a_busy_database_answers_503_with_what_it_waited_for(
     response = api.call(KEY_RESULT, token=token)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert problem(response)["detail"] == f"The database is busy: this request {says}."
+
+
+@pytest.mark.both_databases
+def test_a_statement_that_is_wrong_answers_500_and_is_logged(
+    api: ApiHarness, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 503 would say that waiting helps. SQLite calls the bug an `OperationalError`."""
+
+    def wrong(tx: sa.Connection, *_: object, **__: object) -> None:
+        tx.execute(sa.text("SELECT secret FROM nothing_like_it"))
+
+    log = CapturingLogger()
+    monkeypatch.setattr("sync_service.web.api.problems.log", log)
+    monkeypatch.setattr("sync_service.web.api.lists.lists.cycles", wrong)
+    response = api.call("/api/v1/cycles", token=token)
+    assert (response.status_code, response.headers.get("Retry-After")) == (500, None)
+    assert "secret" not in str(problem(response))
+    (call,) = log.calls
+    assert (call.method_name, call.args) == ("error", ("a statement of ours failed",))
+    assert "in wrong" in "".join(traceback.format_exception(call.kwargs["exc_info"]))
 
 
 def test_each_token_has_its_own_request_limit(api: ApiHarness, token: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,3 +118,15 @@ def test_an_invalid_parameter_is_named(api: ApiHarness, admin_token: str, path: 
         body, name = response.get_json(), wrong.partition("=")[0]
         assert [one["parameter"] for one in body["errors"]] == [name]
         assert body["detail"].startswith(name)
+
+
+def test_the_next_page_is_at_the_base_url_whatever_host_the_request_names(api: ApiHarness, token: str) -> None:
+    """The header Host can be forged, and a proxy may name its own; a client sends its token to the next page."""
+    key_result = api.key_result("Größe 1")
+    for number in range(2):
+        api.entry(key_result, number, number + 1)
+    base = api.services.settings.base_url
+    for path in ("/api/v1/key-results", "/api/v1/key-results/Gr%C3%B6%C3%9Fe%201/history"):
+        response = api.call(f"{path}?limit=1", token=token, headers={"Host": "evil.example"})
+        (link,) = requests.utils.parse_header_links(response.headers["Link"])
+        assert link["url"].startswith(f"{base}{path}?limit=1&cursor=")

@@ -57,6 +57,25 @@ def test_the_number_of_concurrent_calls_is_limited(stuck: threading.Event) -> No
     assert until(lambda: call_with_timeout(lambda: 7), "there is room again") == 7
 
 
+def test_a_call_gives_its_slot_back_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an error, or because no thread can be started for it."""
+
+    def refuse() -> None:
+        raise Refused("no")
+
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    for _ in range(2 * MAX_CONCURRENT):
+        with pytest.raises(Refused, match="no"):
+            call_with_timeout(refuse)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", no_thread)
+            with pytest.raises(Unavailable, match="try again in a moment"):
+                call_with_timeout(lambda: 7, seconds=0.01)
+    assert call_with_timeout(lambda: 7) == 7
+
+
 @pytest.mark.parametrize(
     ("addresses", "allowed"),
     [
