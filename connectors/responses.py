@@ -1,6 +1,5 @@
 """HTTP responses of trackers: decode JSON, or raise the `ConnectorError` for the status (401, 404, rate limit)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -187,20 +186,17 @@ def _to_our_clock(reply: Response, found: datetime, now: datetime) -> datetime:
 
 def _raise_for(status: int, host: str, words: str) -> NoReturn:
     if status == 401:
-        raise Refused(f"{host} does not accept the credentials (401){words}")
+        raise Refused(f"{host} does not accept the credentials (401){words}", about_credentials=True)
     if status == 403:
-        raise Refused(f"{host} does not permit this with these credentials (403){words}")
+        raise Refused(f"{host} does not permit this with these credentials (403){words}", about_credentials=True)
     if status in _HIDDEN:
         raise Gone(f"{host} {_HIDDEN[status]}{words}", proven=False)
     raise Rejected(f"{host} refuses the request ({status}){words}")
 
 
 def is_about_credentials(error: ConnectorError) -> bool:
-    """Return whether the tracker read the credentials and refused them: it answered 401 or 403.
-
-    A failed TLS connection, a redirect or a CAPTCHA says nothing about a token.
-    """
-    return isinstance(error, Refused) and re.search(r"\((?:401|403)\)", str(error)) is not None
+    """Return whether the tracker read the credentials and refused them, or they can't be used to call it."""
+    return isinstance(error, Refused) and error.about_credentials
 
 
 def shown_host(url: str) -> str:

@@ -51,7 +51,7 @@ from sync_service.store.queue.retry import Rows, bury, one_group, try_groups
 from sync_service.store.tables import delivery
 from sync_service.store.trackers import accounts, inbox, issues, scope_changes, scope_names
 from sync_service.store.trackers.connections import Connections
-from sync_service.store.trackers.outcomes import ignored
+from sync_service.store.trackers.outcomes import NewsOutcome, ignored
 
 log = structlog.get_logger(__name__)
 
@@ -251,11 +251,10 @@ def _shown(batch: IssueBatch, updates: Sequence[Update]) -> list[int]:
 
 
 def _outcome_with_fetch(batch: IssueBatch, update: Update, outcome: str, fetch: FetchNeeded | None) -> str:
-    return (
-        f"{outcome}; {_request_fetch(batch, update, fetch)}"
-        if fetch and update.via is not UpdateSource.FETCH
-        else outcome
-    )
+    if fetch is None or update.via is UpdateSource.FETCH:
+        return outcome
+    with_fetch = f"{outcome}; {_request_fetch(batch, update, fetch)}"
+    return NewsOutcome(with_fetch) if isinstance(outcome, NewsOutcome) else with_fetch
 
 
 def _request_fetch(batch: IssueBatch, update: Update, one: FetchNeeded) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.relink_reasons import RelinkReason
-from sync_service.domain.trackers.causes import describe_change
+from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, describe_change
 from sync_service.domain.trackers.issue import Issue, with_fields
 from sync_service.domain.trackers.merge import is_outdated, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
@@ -21,7 +21,7 @@ from sync_service.store.okrs import link_decisions, links
 from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers import issues, link_comments
 from sync_service.store.trackers.issues import Identity, IssueRow
-from sync_service.store.trackers.outcomes import ignored
+from sync_service.store.trackers.outcomes import NewsOutcome, ignored
 
 
 @dataclass(slots=True)
@@ -94,7 +94,8 @@ class IssueBatch:
         if before is not None and with_fields(before, in_doubt=after.in_doubt) == after:
             return f"{after.key}: another change has the same time"
         what = describe_change(before, after, name_of=partial(names.name, identity[0]))
-        return f"{after.key}: applied, {what}"
+        outcome_text = f"{after.key}: applied, {what}"
+        return outcome_text if what == UNSPECIFIED_CHANGE else NewsOutcome(outcome_text)
 
     def doubt_about(
         self, connection_id: int, snapshot: Snapshot, *, is_ahead: bool, listed_at: datetime | None

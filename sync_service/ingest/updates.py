@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from sync_service.domain.people.accounts import Sight
-from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE
 from sync_service.domain.trackers.observations import (
     Account,
     AccountSeen,
@@ -218,11 +217,3 @@ def _accounts_of(update: Update) -> Iterator[tuple[Account | None, datetime, dat
 
 def _not_after(update: Update, at: datetime) -> datetime:
     return min(at, update.received_at) if update.via is UpdateSource.WEBHOOK else update.received_at
-
-
-def is_news(outcome: str) -> bool:
-    """Return whether the outcome of an observation says that an issue is new or that we hold something else of it.
-
-    An issue may have another time, or a comment that we do not read, and be the same to us.
-    """
-    return ": applied, " in outcome and f": applied, {UNSPECIFIED_CHANGE}" not in outcome

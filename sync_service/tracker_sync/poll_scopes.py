@@ -29,7 +29,7 @@ from sync_service.domain.trackers.observations import (
     Snapshot,
 )
 from sync_service.ingest.apply_updates import UpdateApplier
-from sync_service.ingest.updates import Outcomes, Update, UpdateSource, is_news
+from sync_service.ingest.updates import Outcomes, Update, UpdateSource
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, reading, writing
 from sync_service.store.jobs import polls
@@ -39,6 +39,7 @@ from sync_service.store.queue import due, query_candidates, scheduled_tasks
 from sync_service.store.tables import poll
 from sync_service.store.trackers import scope_names
 from sync_service.store.trackers.connections import Configured, Connections
+from sync_service.store.trackers.outcomes import NewsOutcome
 from sync_service.tracker_sync.call_policy import LEASE, CallPolicy, bucket_for
 
 log = structlog.get_logger(__name__)
@@ -166,7 +167,7 @@ class ScopePoller:
                 cursor=END if listing.problem else page.cursor or END,
                 listing=listing,
                 seen=run.seen + issues,
-                changed=run.changed + sum(map(is_news, outcomes[0])),
+                changed=run.changed + sum(isinstance(one, NewsOutcome) for one in outcomes[0]),
                 expected=page.expected or run.expected,
                 # A change dated ahead of our clock must not hide the changes until then from later polls.
                 newest=max(filter(None, (run.newest, page.newest and min(page.newest, self.now()))), default=None),

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 
 from sync_service.config_file.plan.export import as_json, as_yaml
 from sync_service.store import tables as t
+from sync_service.store.engine.database import reading
+from sync_service.store.okrs.roll_ups import roll_ups
 from tests.config_file.conftest import ConfigHarness
 from tests.config_file.files import EXAMPLE, replace
 from tests.config_file.follow_ups import lines, recomputed, settle
@@ -373,3 +375,39 @@ def test_a_sum_takes_aligned_objectives_only_with_the_same_unit_and_sums_of_thei
     )
     harness.apply(summing("weakest", "bugs", counts="false"))
     harness.apply(summing("sum", "%"))
+
+
+def aligned(count: int, *, in_a_circle: bool = False) -> str:
+    """Return a file with objectives and teams, each below the one before; the first below none, or below the last."""
+    lines = ["teams:"]
+    for number in range(count):
+        above = number - 1 if number else count - 1
+        parent = f", parent: t{above}" if number or in_a_circle else ""
+        lines.append(f"  - {{slug: t{number}, name: T{parent}}}")
+    lines.append("objectives:")
+    for number in range(count):
+        above = number - 1 if number else count - 1
+        parent = f", parent: o{above}, counts: true" if number or in_a_circle else ""
+        lines.append(
+            f"  - {{slug: o{number}, title: O, cycle: 2026-q4, owner: ana@example.com, team: t{number}{parent}, "
+            f"roll_up: sum, key_results: [{{slug: S-{number}, title: K, target: 10, measure: {{kind: manual}}}}]}}"
+        )
+    return "\n".join(lines)
+
+
+@pytest.mark.slow
+def test_alignment_may_be_deeper_than_the_stack(sqlite_harness: MakeHarness) -> None:
+    """A sum over all of it is found, and a circle of it is an error with the path."""
+    harness = sqlite_harness()
+    harness.apply(EXAMPLE)
+    teams, objectives = harness.errors(aligned(50, in_a_circle=True))
+    assert teams.found.startswith("a circle: t0 → t49 → t48 → ")
+    assert objectives.found.startswith("a circle: o0 → o49 → o48 → ")
+    errors = harness.errors(aligned(950).replace("S-949, title: K", "S-949, title: K, unit: bugs"))
+    assert errors[0].found.startswith("sum over 2 units (no unit: S-0, S-1, ")
+    assert errors[0].found.endswith(" and 929 more; bugs: S-949)")
+    harness.apply(aligned(350))
+    with reading(harness.engine) as tx:
+        first = tx.scalars(sa.select(t.objective.c.id).where(t.objective.c.slug == "o0")).one()
+        (found,) = roll_ups(tx, [first]).values()
+    assert (found.progress, found.without_data) == (None, 2)

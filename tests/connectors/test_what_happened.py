@@ -112,10 +112,10 @@ def test_a_redirect_to_https_says_to_write_https() -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_captcha_says_to_solve_it_in_a_browser(status: int) -> None:
     """Jira asks for it after failed attempts, and then refuses the right token too."""
-    reason = "CAPTCHA_CHALLENGE; login-url=https://jira.acme.example/login.jsp"
+    reason = "CAPTCHA_CHALLENGE (401); login-url=https://jira.acme.example/login.jsp"
     error = failure_of("https://jira.acme.example/x", status, {"X-Authentication-Denied-Reason": reason})
     assert isinstance(error, Refused)
-    assert "CAPTCHA_CHALLENGE; sign in as this account in a browser" in str(error)
+    assert "CAPTCHA_CHALLENGE (401); sign in as this account in a browser" in str(error)
     assert not is_about_credentials(error)
 
 

@@ -107,6 +107,17 @@ def test_a_poll_finds_changes_that_no_webhook_reported(harness: PollHarness) -> 
     assert "5 new or changed" in harness.rows(tables.poll)[0].outcome
 
 
+def test_what_is_new_does_not_depend_on_the_words_of_its_outcome(harness: PollHarness) -> None:
+    """People choose the names of labels and milestones, and an outcome has them."""
+    issue, _ = harness.open_issues(2)
+    harness.furnish(earlier="import")
+    harness.drain()
+    harness.clock.step(600)
+    issue.label("a: applied, no change that counts")
+    harness.poll_now()
+    assert "1 new or changed" in harness.rows(tables.poll)[0].outcome
+
+
 def test_deleted_and_transferred_issues_are_found_by_fetches(harness: PollHarness) -> None:
     """No list shows them, so after a long time away each linked issue that was not listed is fetched."""
     issues = harness.open_issues(4)

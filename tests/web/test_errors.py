@@ -13,10 +13,12 @@ from structlog.testing import CapturingLogger
 
 from config.settings import Settings
 from sync_service.runtime import wiring
+from sync_service.runtime.wakeup import WakeupThread
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from sync_service.web.app import create_app
+from sync_service.web.app import create_app, create_pages_app, create_webhook_app
+from sync_service.web.request.errors import JSON_PATHS
 from tests.web.session_client import SessionClient
 
 
@@ -118,3 +120,10 @@ def test_no_answer_leads_to_the_host_that_a_request_names(vera: SessionClient, p
     response = vera.client.get("/", headers={"Host": "evil.example"}, environ_overrides={"PATH_INFO": path})
     assert (response.status_code, response.headers.get("Location")) == (404, None)
     assert "evil.example" not in response.text
+
+
+def test_each_prefix_whose_callers_get_json_is_one_of_a_route(services: Services) -> None:
+    """A prefix without a route would answer programs of other people's with JSON, and people with nothing readable."""
+    apps = (create_pages_app(services, thread := WakeupThread(services.wakeup)), create_webhook_app(services, thread))
+    rules = [rule.rule for app in apps for rule in app.url_map.iter_rules()]
+    assert [one for one in JSON_PATHS if not any(rule.startswith(one) for rule in rules)] == []

@@ -199,9 +199,11 @@ class AppCredentials:
     def _raise_for_app(self, reply: Response) -> None:
         words = error_text(reply)
         if reply.status == 401:
-            raise Refused(f"{reply.shown_host} does not accept the private key of app {self._app.id} (401): {words}")
+            says = f"{reply.shown_host} does not accept the private key of app {self._app.id} (401): {words}"
+            raise Refused(says, about_credentials=True)
         if reply.status == 404:
-            raise Refused(f"{reply.shown_host} knows no app {self._app.id}: give its client id or its number ({words})")
+            says = f"{reply.shown_host} knows no app {self._app.id}: give its client id or its number ({words})"
+            raise Refused(says, about_credentials=True)
         raise_for_response(reply, now=self._our_clock(), bucket_owner="app", words=words)
 
     def _page_of_installations(self, page: Mapping[str, str]) -> Rows:

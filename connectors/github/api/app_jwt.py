@@ -34,7 +34,8 @@ def private_key(app: AppKey) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey):
         raise Refused(
             "the GitHub App's private key can't be read: give the whole .pem file that GitHub made, as private_key: "
-            "file:PATH, without a password on it"
+            "file:PATH, without a password on it",
+            about_credentials=True,
         )
     return key
 

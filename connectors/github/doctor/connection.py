@@ -100,7 +100,7 @@ class ConnectionChecks:
                 raise_for_response(reply, now=self.now(), words=error_text(reply))
         except ConnectorError as error:
             mend = "give the app's id and the whole .pem file that GitHub made for it" if app else _RENEW
-            about = is_about_credentials(error) or app is not None
+            about = is_about_credentials(error) or (app is not None and isinstance(error, Gone))
             yield Finding(what="credentials", well=False, says=str(error), mend=mend if about else None)
             return None
         body = reply.object() if reply.status == 200 else {}

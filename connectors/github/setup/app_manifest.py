@@ -14,7 +14,7 @@ from connectors.http import HttpClient
 from connectors.json_fields import exact_text, identifier, required, text
 from connectors.responses import raise_for_response
 from sync_service.domain.trackers.capabilities import AppForm, AppRegistration, RegisteredApp
-from sync_service.domain.trackers.connector import AppKey, Rejected
+from sync_service.domain.trackers.connector import AppKey, Rejected, WrongField
 
 LONGEST_NAME = 34
 """Characters in an app's name. https://docs.github.com/en/apps/creating-github-apps/registering-a-github-app/registering-a-github-app"""
@@ -27,11 +27,11 @@ _APP_EVENTS = ("installation_target",)
 
 
 def app_form(*, site: str, wanted: AppRegistration, state: str) -> AppForm:
-    """Return the form for GitHub's page for a new app. Raise `ValueError` with what is allowed."""
+    """Return the form for GitHub's page for a new app. Raise `WrongField` with what is allowed."""
     if wanted.organization and not _ACCOUNT.fullmatch(wanted.organization):
-        raise ValueError("the name of an organisation on GitHub, or nothing for your own account")
+        raise WrongField("organization", "the name of an organisation on GitHub, or nothing for your own account")
     if not 0 < len(wanted.name) <= LONGEST_NAME:
-        raise ValueError(f"a name of {LONGEST_NAME} characters at most")
+        raise WrongField("name", f"a name of {LONGEST_NAME} characters at most")
     owner = f"organizations/{quote(wanted.organization)}/" if wanted.organization else ""
     asked = permissions(writes_back=wanted.writes_back)
     return AppForm(

@@ -101,4 +101,5 @@ def _refusal(reply: Response) -> Refused | Unavailable:
     errors = [exact_text(body.get(name), 200) for name in ("error", "error_description")]
     if errors[0] is None:
         return Unavailable(f"{reply.shown_host} answers {reply.status} without an OAuth error")
-    return Refused(f"{reply.shown_host} refuses the grant ({reply.status}): {': '.join(filter(None, errors))}")
+    says = f"{reply.shown_host} refuses the grant ({reply.status}): {': '.join(filter(None, errors))}"
+    return Refused(says, about_credentials=True)

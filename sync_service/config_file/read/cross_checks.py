@@ -1,10 +1,12 @@
 """Cross-checks: names given twice, and references to names that do not exist."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sync_service.config_file.read.errors import FileError, did_you_mean, format_path, format_value
 from sync_service.config_file.read.parse import Document, FileItem
-from sync_service.config_file.read.state import State
+from sync_service.config_file.read.state import Fields, Key, State
 
 REFERENCES: Mapping[str, Mapping[str, str]] = {
     "teams": {"parent": "teams"},
@@ -27,6 +29,9 @@ NAMED: Mapping[str, str] = {
     "rules": "slug",
 }
 """Sections whose items have a name, with its field."""
+
+MOST_NAMED = 20
+"""Most key results of one unit that an error names."""
 
 
 def name_of(part: FileItem) -> str | None:
@@ -90,13 +95,15 @@ def circles(document: Document, after: State) -> Iterable[FileError]:
 
 def _circle(name: str, parents: Mapping[str, str | None]) -> list[str]:
     """Return the circle that a name is on, from itself upwards; empty when there is none."""
-    path = [name]
-    while (above := parents.get(path[-1])) is not None:
+    path: dict[str, None] = {name: None}
+    at = name
+    while (above := parents.get(at)) is not None:
         if above == name:
-            return path
+            return [*path]
         if above in path:
             return []  # a circle further up, which has an error of its own
-        path.append(above)
+        path[above] = None
+        at = above
     return []
 
 
@@ -106,55 +113,80 @@ def mixed_sums(document: Document, after: State) -> Iterable[FileError]:
     Ranges have none, nor have aligned objectives that roll up in another way. `after` is the state after applying, in
     which no parents are in a circle.
     """
-    written = {str(name_of(part)) for part in document.items["objectives"]}
+    written, sums = {str(name_of(part)) for part in document.items["objectives"]}, _Sums.of(after)
     for part in document.items["objectives"]:
         if part.form is None:
             continue
-        yield from (part.error_at(("roll_up",), *wrong) for wrong in _wrong_sum(part.form.slug, after))
-        for above in _counted_in(part.form.slug, after):
+        yield from (part.error_at(("roll_up",), *wrong) for wrong in sums.wrong(part.form.slug))
+        for above in sums.counted_in(part.form.slug):
             if above not in written:
-                for found, allowed in _wrong_sum(above, after):
+                for found, allowed in sums.wrong(above):
                     yield part.error_at(("counts",), f"{found}, for {above}", allowed)
 
 
-def _counted_in(slug: str, after: State) -> Iterable[str]:
-    """Yield the objectives whose progress that of this one is part of."""
-    fields = after["objectives"].get(slug)
-    while fields and fields["counts"] and fields["parent"]:
-        yield fields["parent"]
-        fields = after["objectives"].get(fields["parent"])
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What objectives sum up: those aligned with each that count, and the key results of each by their position."""
+
+    objectives: Mapping[Key, Fields]
+    below: Mapping[str, Sequence[str]]
+    key_results: Mapping[str, Sequence[tuple[int, str, Fields]]]
+
+    @classmethod
+    def of(cls, after: State) -> "_Sums":
+        below: dict[str, list[str]] = defaultdict(list)
+        for one, fields in after["objectives"].items():
+            if fields["parent"] and fields["counts"]:
+                below[fields["parent"]].append(str(one))
+        key_results: dict[str, list[tuple[int, str, Fields]]] = defaultdict(list)
+        for position, (key, fields) in enumerate(after["key_results"].items()):
+            if fields["rolls_up"]:
+                key_results[fields["objective"]].append((position, str(key), fields))
+        return cls(after["objectives"], below, key_results)
+
+    def counted_in(self, slug: str) -> Iterable[str]:
+        """Yield the objectives whose progress that of this one is part of."""
+        fields = self.objectives.get(slug)
+        while fields and fields["counts"] and fields["parent"]:
+            yield fields["parent"]
+            fields = self.objectives.get(fields["parent"])
+
+    def wrong(self, slug: str) -> Iterable[tuple[str, str]]:
+        """Yield what is wrong with the sum of an objective, and what is allowed."""
+        if slug not in self.objectives or self.objectives[slug]["roll_up"] != "sum":
+            return
+        summed = list(self._summed(slug))
+        for one in summed:
+            fields = self.objectives[one]
+            if fields["roll_up"] != "sum":
+                allowed = f"roll_up: sum for {one}, or counts: false"
+                yield f"sum with {one}, which rolls up as {fields['roll_up']}", allowed
+        by_unit: dict[str, list[str]] = {}
+        for _, key, fields in sorted(row for one in summed for row in self.key_results.get(one, ())):
+            if fields["stay"]:
+                allowed = f"weighted, weakest or none; or rolls_up: false for {key}"
+                yield f"sum with {key}, which stays in a range", allowed
+            else:
+                by_unit.setdefault(fields["unit"], []).append(key)
+        if len(by_unit) > 1:
+            units = "; ".join(f"{unit or 'no unit'}: {_named(keys)}" for unit, keys in by_unit.items())
+            allowed = "sum over one unit; weighted, weakest or none over several; or rolls_up: false for the others"
+            yield f"sum over {len(by_unit)} units ({units})", allowed
+
+    def _summed(self, slug: str) -> Iterable[str]:
+        """Yield an objective and those below it that count, however deep."""
+        waiting, seen = [slug], {slug}
+        while waiting:
+            one = waiting.pop()
+            yield one
+            below = [each for each in self.below.get(one, ()) if each not in seen]
+            seen.update(below)
+            waiting += reversed(below)
 
 
-def _wrong_sum(slug: str, after: State) -> Iterable[tuple[str, str]]:
-    """Yield what is wrong with the sum of an objective, and what is allowed."""
-    if slug not in after["objectives"] or after["objectives"][slug]["roll_up"] != "sum":
-        return
-    below = list(_summed(slug, after))
-    for one in below:
-        fields = after["objectives"][one]
-        if fields["roll_up"] != "sum":
-            yield f"sum with {one}, which rolls up as {fields['roll_up']}", f"roll_up: sum for {one}, or counts: false"
-    by_unit: dict[str, list[str]] = {}
-    for key, fields in after["key_results"].items():
-        if not fields["rolls_up"] or fields["objective"] not in below:
-            continue
-        if fields["stay"]:
-            allowed = f"weighted, weakest or none; or rolls_up: false for {key}"
-            yield f"sum with {key}, which stays in a range", allowed
-        else:
-            by_unit.setdefault(fields["unit"], []).append(str(key))
-    if len(by_unit) > 1:
-        units = "; ".join(f"{unit or 'no unit'}: {', '.join(keys)}" for unit, keys in by_unit.items())
-        allowed = "sum over one unit; weighted, weakest or none over several; or rolls_up: false for the others"
-        yield f"sum over {len(by_unit)} units ({units})", allowed
-
-
-def _summed(slug: str, after: State) -> Iterable[str]:
-    """Yield an objective and those below it that count."""
-    yield slug
-    for one, fields in after["objectives"].items():
-        if fields["parent"] == slug and fields["counts"]:
-            yield from _summed(str(one), after)
+def _named(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+    return ", ".join(keys[:MOST_NAMED]) + more
 
 
 def _allowed(name: str, target: str, known: set[str]) -> str:

@@ -292,7 +292,7 @@ class RegistersApps(Protocol):
     """Registers an app with one click of a person at the tracker, and takes the result."""
 
     def app_form(self, *, site: str, wanted: AppRegistration, state: str) -> AppForm:
-        """Return the form; `state` comes back with the code. Makes no call; raise `ValueError` if it is impossible."""
+        """Return the form; `state` comes back with the code. Makes no call; raise `WrongField` if it is impossible."""
         ...
 
     def exchange_app_code(self, *, site: str, code: str) -> RegisteredApp:

@@ -57,11 +57,27 @@ class ResolvedTo(ConnectorError):
 
 
 class Refused(ConnectorError):
-    """Bad credentials or missing permission: make no more calls on this connection until somebody fixes it."""
+    """Bad credentials or missing permission: make no more calls on this connection until somebody fixes it.
+
+    `about_credentials`: the tracker read the credentials and refused them, or they can't be used to call it. A failed
+    TLS connection, a redirect or a CAPTCHA says nothing about them.
+    """
+
+    def __init__(self, message: str, *, about_credentials: bool = False) -> None:
+        super().__init__(message)
+        self.about_credentials = about_credentials
 
 
 class Rejected(ConnectorError):
     """A request or body that will never work: bury it, with the message as the reason."""
+
+
+class WrongField(ValueError):
+    """A field that a person filled in, by its name, does not fit the tracker; the message says what is allowed."""
+
+    def __init__(self, field: str, allowed: str) -> None:
+        super().__init__(allowed)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)

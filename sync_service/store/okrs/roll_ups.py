@@ -81,14 +81,23 @@ class _RollingUp:
         for row in rows.values():
             self._children[row.parent_id].append(row)
         self._found: dict[int, RollUp] = {}
+        self._all_members: dict[int, list[Member]] = {}
 
     def of(self, objective_id: int) -> RollUp:
-        if objective_id not in self._found:
-            self._found[objective_id] = self._roll_up(objective_id)
+        """Return the roll-up of an objective, after those of all below it: alignment may be deeper than the stack."""
+        waiting, seen = [objective_id], {objective_id}
+        while waiting:
+            below = [row.id for row in self._children[waiting[-1]] if row.id not in seen]
+            if below:
+                waiting += below
+                seen.update(below)
+            elif (one := waiting.pop()) not in self._found:
+                self._found[one] = self._roll_up(one)
         return self._found[objective_id]
 
     def _roll_up(self, objective_id: int) -> RollUp:
-        progress, without_data = roll_up(self._members(objective_id), self._rows[objective_id].roll_up)
+        self._all_members[objective_id] = members = self._members(objective_id)
+        progress, without_data = roll_up(members, self._rows[objective_id].roll_up)
         return RollUp(
             progress=progress,
             without_data=without_data,
@@ -103,7 +112,7 @@ class _RollingUp:
             cycle=row.cycle,
             counts=row.counts,
             weight=row.weight,
-            progress=self.of(row.id).progress,
+            progress=self._found[row.id].progress,
         )
 
     def _members(self, objective_id: int) -> list[Member]:
@@ -112,9 +121,9 @@ class _RollingUp:
 
     def _member(self, row: Row[Any]) -> Member:
         """Return an objective as a member of its parent; in a sum, all key results below it are summed."""
-        rolled = self.of(row.id).progress
+        rolled = self._found[row.id].progress
         if row.roll_up != "sum" or rolled is None:
             return Member(row.weight, rolled)
-        known = [one for one in self._members(row.id) if one.rolls_up and one.progress is not None]
+        known = [one for one in self._all_members[row.id] if one.rolls_up and one.progress is not None]
         moved, distance = fsum(one.moved or 0.0 for one in known), fsum(one.distance or 0.0 for one in known)
         return Member(row.weight, rolled, moved, distance)

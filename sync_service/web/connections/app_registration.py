@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from sync_service.config_file.edit.edit_connection import ConnectionEditor, ConnectionFields, secret_reference
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.trackers.capabilities import AppRegistration, CreatesWebhooks, RegisteredApp, RegistersApps
-from sync_service.domain.trackers.connector import Connection, ConnectorError, Unavailable
+from sync_service.domain.trackers.connector import Connection, ConnectorError, Unavailable, WrongField
 from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import writing
 from sync_service.store.people import oauth_states
@@ -41,8 +41,8 @@ def ask(kind: str) -> ResponseReturnValue:
     state = secrets.token_urlsafe(32)
     try:
         form = connector.app_form(site=drafted.site, wanted=_wanted(drafted), state=state)
-    except ValueError as error:
-        drafted.errors["organization" if "organisation" in str(error) else "name"] = f"it must be {error}"
+    except WrongField as error:
+        drafted.errors[error.field] = f"it must be {error}"
     if drafted.errors:
         return show(drafted, "app", 422)
     with writing(services().engine) as tx:

@@ -18,7 +18,7 @@ from sync_service.web.request.guards import API, current_caller
 
 log = structlog.get_logger(__name__)
 
-JSON_PATHS = (API, "/hooks/", "/changes", "/healthz", "/readyz", "/metrics")
+JSON_PATHS = (API, "/hooks/", "/changes", "/healthz", "/readyz")
 """Path prefixes whose callers get JSON instead of a page."""
 
 

@@ -86,6 +86,15 @@ def test_an_unknown_app_is_reported(harness: DoctorFixture) -> None:
     assert ".pem" in str(one.mend)
 
 
+def test_while_github_does_not_answer_nothing_is_said_about_the_app(harness: DoctorFixture) -> None:
+    """Another key would not help."""
+    app = harness.hub.create_app(permissions=PERMISSIONS)
+    given = domain.AppKey(str(app.id), app.pem)
+    harness.hub.stop()
+    (one,) = harness.findings(app=given)
+    assert (one.what, one.well, one.mend) == ("credentials", False, None)
+
+
 def test_repositories_that_an_app_can_not_see_are_reported(harness: DoctorFixture) -> None:
     """Nothing else about them is."""
     app = harness.hub.create_app(permissions=PERMISSIONS, events=EVENTS, hook_url=harness.receiver.url)
