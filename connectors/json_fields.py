@@ -39,6 +39,11 @@ def json_objects(value: Any) -> list[Json]:
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
+def json_texts(value: Any) -> list[str]:
+    """Return the texts in `value` when it is a list, else an empty list."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def text(value: Any, limit: int = NAME_LENGTH) -> str | None:
     """Return one clean line of at most `limit` characters; None when `value` is not text or has nothing to show."""
     if not isinstance(value, str):

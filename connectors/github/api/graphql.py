@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from connectors.github.api.graphql_queries import missing_features
-from connectors.json_fields import Json, json_object, json_objects, text
+from connectors.json_fields import Json, exact_text, json_object, json_objects, text
 from connectors.responses import Response, reset_at
 from sync_service.domain.trackers.connector import Gone, Rejected, Unavailable
 
@@ -59,7 +59,7 @@ def partial_data_or_raise(reply: Response, *, now: datetime, bucket_owner: str =
     answer = reply.object()
     errors = json_objects(answer.get("errors"))
     for error in errors:
-        if error.get("type") in _LIMITED or _SECONDARY in str(error.get("message")).lower():
+        if _kind(error) in _LIMITED or _SECONDARY in str(error.get("message")).lower():
             _raise_for(reply, error, now=now, bucket_owner=bucket_owner)
     if not isinstance(answer.get("data"), dict):
         if names := missing_features(errors):
@@ -72,7 +72,7 @@ def partial_data_or_raise(reply: Response, *, now: datetime, bucket_owner: str =
 
 
 def _raise_for(reply: Response, error: Json, *, now: datetime, bucket_owner: str) -> NoReturn:
-    kind, words = error.get("type"), text(error.get("message"), 200) or "an error without a message"
+    kind, words = _kind(error), text(error.get("message"), 200) or "an error without a message"
     message = f"{reply.shown_host}: {words}"
     if kind in _LIMITED:
         resets_at = reset_at(reply, now)
@@ -83,3 +83,7 @@ def _raise_for(reply: Response, error: Json, *, now: datetime, bucket_owner: str
     if kind == "NOT_FOUND" or kind in FORBIDDEN:
         raise Gone(message, proven=False)  # like 403 for other calls: the same credentials may see other repositories
     raise Rejected(message)
+
+
+def _kind(error: Json) -> str | None:
+    return exact_text(error.get("type"), 100)

@@ -271,7 +271,7 @@ def _examine_projects(scopes: Sequence[str], ask: Callable[[Json, str], Response
     owners = {name.partition("/")[0].lower(): name for name in reversed(scopes)}
     for owner, name in sorted(owners.items()):
         answer = ask({"query": _PROJECTS_QUERY, "variables": {"login": owner}}, name).object()
-        kinds = {error.get("type") for error in json_objects(answer.get("errors"))}
+        kinds = {exact_text(error.get("type"), 100) for error in json_objects(answer.get("errors"))}
         if kinds & FORBIDDEN:
             yield Finding(
                 what=f"projects of {owner}",

@@ -16,7 +16,7 @@ from connectors.github.doctor.whole_list import Reply, WholeList, read_list
 from connectors.github.model.number_fields import number_fields_of
 from connectors.github.setup.onboarding import NEWER_EVENTS
 from connectors.github.webhook.events import parsed_events
-from connectors.json_fields import Json, exact_text, identifier, json_object, text
+from connectors.json_fields import Json, exact_text, identifier, json_object, json_texts, text
 from connectors.responses import Response
 from sync_service.domain.text import counted
 from sync_service.domain.trackers.connector import Connection, Gone
@@ -151,14 +151,14 @@ class WebhookChecks:
         if reply.status != 200:
             yield from _last_response(what, json_object((hook or {}).get("last_response")))
             return
-        found = [row for row in reply.objects() if row.get("guid")]
+        found = [(guid, row) for row in reply.objects() if (guid := exact_text(row.get("guid"), 100))]
         if not found:
             yield Finding(what=what, well=None, says="has sent nothing in the last days")
             return
-        arrived = {row["guid"] for row in found if row.get("status") == "OK"}
-        newest: dict[object, Json] = {}
-        for row in found:  # newest first
-            newest.setdefault(row["guid"], row)
+        arrived = {guid for guid, row in found if row.get("status") == "OK"}
+        newest: dict[str, Json] = {}
+        for guid, row in found:  # newest first
+            newest.setdefault(guid, row)
         failed = [row for guid, row in newest.items() if guid not in arrived]
         if not failed:
             last = "the last delivery" if len(newest) == 1 else f"the last {len(newest)} deliveries"
@@ -167,7 +167,7 @@ class WebhookChecks:
         counts = Counter(_outcome(row) for row in failed)
         outcomes = ", ".join(f"{count} with {outcome}" for outcome, count in counts.most_common())
         says = f"{len(failed)} of the last {counted(len(newest), 'delivery', 'deliveries')} did not arrive: {outcomes}"
-        still = found[0]["guid"] not in arrived
+        still = found[0][0] not in arrived
         yield Finding(what=what, well=False if still else None, says=says, mend=_mend(failed))
 
 
@@ -175,7 +175,7 @@ def missing_events(
     events: object, *, needed: Collection[str], what: str = "events", lacking: bool = False
 ) -> Iterator[Finding]:
     """Compare the events that a webhook sends with those needed. `lacking` says that a server knows fewer events."""
-    sent = {event for event in events if isinstance(event, str)} if isinstance(events, list) else set()
+    sent = set(json_texts(events))
     if "*" in sent:
         return
     wanted = set(needed) - _FOR_APPS - (NEWER_EVENTS if lacking else frozenset())
@@ -211,6 +211,6 @@ def _outcome(row: Json) -> str:
 
 
 def _mend(failed: Sequence[Json]) -> str:
-    codes = [row.get("status_code") for row in failed]
-    mends = [_BY_STATUS[code] for code in dict.fromkeys(codes) if isinstance(code, int) and code in _BY_STATUS]
+    codes = [code for row in failed if isinstance(code := row.get("status_code"), int)]
+    mends = [_BY_STATUS[code] for code in dict.fromkeys(codes) if code in _BY_STATUS]
     return "; ".join(mends) or _UNREACHABLE

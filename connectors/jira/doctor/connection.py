@@ -23,7 +23,7 @@ from connectors.jira.setup.admin_webhook import FILTER, LINKS, is_our_url, list_
 from connectors.jira.setup.dynamic_webhooks import COMMENTS, EVENTS
 from connectors.jira.setup.webhook_filter import blocked_projects, projects_in_filter
 from connectors.jira.write_back.write import wants_comments
-from connectors.json_fields import Json, exact_text, identifier, json_object, text
+from connectors.json_fields import Json, exact_text, identifier, json_object, json_texts, text
 from connectors.responses import is_about_credentials
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import ConnectorError, Gone
@@ -227,7 +227,7 @@ def _field(what: str, wanted: str | None, catalogue: FieldCatalogue, sources: Se
 def _check_hook(hook: Json, scopes: Sequence[str], *, links: Sequence[str]) -> Finding:
     if hook.get("enabled") is False or hook.get("active") is False:
         return Finding(what="webhook", well=False, says="is disabled", mend="enable it in Jira")
-    events = {one for one in hook.get("events") or () if isinstance(one, str)}
+    events = set(json_texts(hook.get("events")))
     missing = sorted({*EVENTS, *COMMENTS, *links} - events)
     if missing and "*" not in events:
         fix = "select these events too, in Jira under System, WebHooks"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from connectors.jira.api.client import JiraClient
 from connectors.jira.api.rate_limits import error_text
 from connectors.jira.setup.webhook_filter import is_project_key, project_filter, projects_in_filter
-from connectors.json_fields import Json, exact_text, identifier, json_objects, text, timestamp
+from connectors.json_fields import Json, exact_text, identifier, json_objects, json_texts, text, timestamp
 from connectors.paging import rows_by_page
 from connectors.responses import Response
 from sync_service.domain.trackers.capabilities import TaskResult
@@ -127,8 +127,7 @@ def _listed(calls: JiraClient) -> list[_Hook]:
 def _hook(row: Json) -> _Hook | None:
     id_ = identifier(row.get("id"))
     until = timestamp(row.get("expirationDate")) or datetime.min.replace(tzinfo=UTC)
-    events = row.get("events")
-    named = frozenset(one for one in events if isinstance(one, str)) if isinstance(events, list) else frozenset()
+    named = frozenset(json_texts(row.get("events")))
     return _Hook(int(id_), exact_text(row.get("jqlFilter"), _LONGEST_FILTER) or "", named, until) if id_ else None
 
 
@@ -145,7 +144,7 @@ def _register(calls: JiraClient, jql: str) -> int:
         made = next((id_ for one in results if (id_ := identifier(one.get("createdWebhookId")))), None)
         if made:
             return int(made)
-        errors = [words for one in results for each in one.get("errors") or () if (words := text(each, 200))]
+        errors = [words for one in results for each in json_texts(one.get("errors")) if (words := text(each, 200))]
         problem = "; ".join(errors) or "without a reason"
     raise Rejected(f"Jira does not register the webhook: {problem}")
 

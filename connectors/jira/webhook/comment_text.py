@@ -54,7 +54,7 @@ def _node_lines(node: Json, depth: int) -> Iterator[str]:
 def _inline(node: Json) -> str:
     match node.get("type"):
         case "text":
-            marks = {mark.get("type") for mark in json_objects(node.get("marks"))}
+            marks = [mark.get("type") for mark in json_objects(node.get("marks"))]
             written = node.get("text")
             text = written if isinstance(written, str) else ""
             return f"`{text}`" if "code" in marks else text

@@ -222,3 +222,25 @@ def test_an_invalid_response_counts_as_no_webhook(jira: Registered) -> None:
     jira.hooks = [{"id": "x", "jqlFilter": 7, "events": "all"}, {"id": 9, "events": [3]}]
     jira.mock.post(BASE, json={"webhookRegistrationResult": [{"createdWebhookId": 2}]})
     assert "lists no webhook" in run(SHOP).outcome
+
+
+@pytest.mark.parametrize("errors", [7, True, "no", {"a": 1}, [7, {}, None], [["no"]]])
+def test_a_malformed_answer_to_a_registration_is_tried_again(jira: Registered, errors: object) -> None:
+    """Its reasons are no list of texts."""
+    jira.mock.post(BASE, json={"webhookRegistrationResult": [{"errors": errors}, 7]})
+    ran = run(SHOP)
+    assert ran.outcome == "Jira does not register the webhook: without a reason; will retry"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"null", b"[]", b"7", b'{"values": 7}', b'{"values": [7, {"id": []}]}']
+)
+def test_a_list_of_webhooks_that_is_none_ends_no_task(jira: Registered, body: bytes) -> None:
+    """A proxy answers with a page; a value has another type."""
+    jira.mock.remove(responses.GET, BASE)
+    jira.mock.get(BASE, body=body)
+    jira.mock.post(BASE, json={"webhookRegistrationResult": [{"createdWebhookId": 7}]})
+    try:
+        assert run(SHOP).next_run_in is not None
+    except Unavailable:
+        assert not body.startswith((b"n", b"[", b"7", b"{"))
