@@ -1,5 +1,6 @@
 """HTTP responses of trackers: decode JSON, or raise the `ConnectorError` for the status (401, 404, rate limit)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,9 @@ _HIDDEN = {
     451: "may not show it for legal reasons (451)",
 }
 """Statuses of something that can't be seen. None proves that one issue was deleted: 410 may be about all issues."""
+
+_RESOURCE = re.compile(r"[\w-]{1,40}", re.ASCII)
+"""The name of a resource with a rate limit of its own, such as `code_search`."""
 
 _SAYS_NOTHING = frozenset({"", "not found", "gone"})
 
@@ -84,9 +88,9 @@ class Response:
 
     def date(self) -> datetime | None:
         """Return the tracker's own time from the header `Date`; None when it is absent or invalid."""
+        found = _http_date(self.header("Date"))
         try:
-            found = parsedate_to_datetime(self.header("Date"))
-            return found.astimezone(UTC) if found.tzinfo else None
+            return None if found is None else found.astimezone(UTC)
         except (ValueError, OverflowError):
             return None
 
@@ -141,12 +145,12 @@ def _raise_rate_limit(reply: Response, *, now: datetime, bucket_owner: str) -> N
     https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
     https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
     """
-    resource = reply.header("X-RateLimit-Resource")
+    resource = _RESOURCE.fullmatch(reply.header("X-RateLimit-Resource"))
     ends = retry_after(reply, now) or reset_at(reply, now)
     raise Unavailable(
         f"{reply.shown_host} limits the rate of calls ({reply.status})",
         ends or now + _MIN_WAIT,
-        bucket=f"{bucket_owner}/{resource}" if bucket_owner and resource and _is_used_up(reply) else bucket_owner,
+        bucket=f"{bucket_owner}/{resource[0]}" if bucket_owner and resource and _is_used_up(reply) else bucket_owner,
         guessed=ends is None,
     )
 
@@ -156,11 +160,17 @@ def retry_after(reply: Response, now: datetime) -> datetime | None:
     value = reply.header("Retry-After")
     if value.isascii() and value.isdigit():
         return now + min(timedelta(seconds=int(value[:9])), _MAX_WAIT)
+    found = _http_date(value)
+    return None if found is None else _to_our_clock(reply, found, now)
+
+
+def _http_date(value: str) -> datetime | None:
+    """Read a date of a header; None when it is absent, invalid or has no time zone."""
     try:
         found = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return _to_our_clock(reply, found, now) if found.tzinfo else None
+    return found if found.tzinfo else None
 
 
 def reset_at(reply: Response, now: datetime) -> datetime | None:

@@ -3,6 +3,7 @@
 A check that these credentials don't permit is reported as such: it need not be an error.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,6 +40,8 @@ _PROJECTS_PERMISSION = "organization_projects"
 _PROJECTS_QUERY = "query($login: String!) { organization(login: $login) { projectsV2(first: 1) { totalCount } } }"
 _HIDDEN = "its projects can't be read: points and numbers come from issue fields only"
 _GRANT = "if a project has them, grant the organization permission Projects: read-only"
+
+_NUMBERS = re.compile(r"(?P<major>[0-9]{1,4})\.(?P<minor>[0-9]{1,4})(?![0-9])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,9 +224,8 @@ def _version(reply: Response) -> Iterator[Finding]:
 
 def _is_older(reply: Response) -> bool:
     """Return whether it is an Enterprise Server 3.19 or older: its API description has no sub-issues."""
-    major, _, rest = reply.header("X-GitHub-Enterprise-Version").partition(".")
-    minor = rest.partition(".")[0]
-    return major.isdecimal() and minor.isdecimal() and (int(major), int(minor)) <= (3, 19)
+    found = _NUMBERS.match(reply.header("X-GitHub-Enterprise-Version"))
+    return found is not None and (int(found["major"]), int(found["minor"])) <= (3, 19)
 
 
 def _app_wants(body: Json, *, writes_back: bool, lacking: bool) -> Iterator[Finding]:
