@@ -75,6 +75,13 @@ def test_a_check_in_is_corrected_and_withdrawn_by_its_author(cli: Run) -> None:
     assert ["withdrawn" in lines[0], "corrected" in lines[1]] == [True, True]
 
 
+def test_a_withdrawal_never_asks_and_takes_yes_as_other_check_ins_do(cli: Run) -> None:
+    """It stays in the list, so there is nothing to confirm; scripts without a terminal add --yes to everything."""
+    assert cli("check-in", "KR-2", "--value", "2").exit_code == 0
+    assert cli("check-in", "KR-2", "--withdraw", "1", "--yes").stdout == "withdrew check-in 1 on KR-2\n"
+    assert "stands alone" in cli("check-in", "KR-2", "--withdraw", "1", "--correct", "1", "--yes").stderr
+
+
 def test_a_step_needs_to_exist(cli: Run) -> None:
     """The reason says so."""
     done = cli("step", "KR-2", "Contract signed", "done")

@@ -1,11 +1,12 @@
 """From the end of a cycle on, values are as of its end; work reported late counts, work done later does not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import sqlalchemy as sa
 
 from sync_service.domain.people.check_in import Author, CheckIn
 from sync_service.domain.trackers.observations import State
+from sync_service.progress.lines.key_result_line import key_result_line
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import reading, writing
@@ -120,6 +121,9 @@ def test_check_ins_of_the_grace_count_and_later_ones_do_not(empty_core: CoreHarn
     empty_core.now = END + timedelta(days=4)
     check_in(empty_core, id_, 30.0)
     assert empty_core.value() == 20
+    with reading(empty_core.engine) as tx:
+        last = key_result_line(tx, id_, empty_core.now)[-1]
+    assert (last.day, last.value) == (date(2026, 12, 31), 20), "the line ends with the frozen value"
 
 
 def check_in(core: CoreHarness, id_: int, value: float) -> None:

@@ -33,6 +33,11 @@ HOUR = 3600.0
 MEASURES: Sequence[dict[str, Any]] = (
     {"kind": "done-share", "weight": "points", "doing": 0.5},
     {"kind": "done-share", "weight": "points", "dropped": "done", "unestimated": 3},
+    {"kind": "done-count"},
+    {"kind": "done-count", "within": "ever"},
+    {"kind": "open-count"},
+    {"kind": "cycle-time", "days": "elapsed", "window": "cycle", "take": "p90"},
+    {"kind": "cycle-time", "days": "elapsed", "window": "28d", "take": "median"},
     {"kind": "done-sum", "within": "ever"},
     {"kind": "done-sum", "unestimated": 2},
     {"kind": "open-sum"},

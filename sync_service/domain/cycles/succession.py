@@ -6,7 +6,8 @@ from re import sub
 
 from sync_service.domain.measures.settings import Measure
 
-_OF_A_CYCLE = r"-q[1-4](-[0-9]+)?$"
+_OF_A_CYCLE = r"-(q[1-4]|h[12]|t[1-3])(-[0-9]+)?$"
+"""The end of a slug that names a quarter, half or third of a year."""
 
 
 def cumulative(measure: Measure) -> bool:

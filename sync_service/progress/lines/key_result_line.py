@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
+from sync_service.domain.cycles.as_of import time_of_value
 from sync_service.domain.measures.calendar import CachingCalendar
 from sync_service.domain.measures.inputs import Inputs
 from sync_service.domain.measures.line import CycleDay, DayValue, cycle_days, reconstruct
@@ -22,7 +23,7 @@ def key_result_line(tx: Connection, key_result_id: int, now: datetime) -> list[D
     """Return the line of a key result until today, oldest day first, in its team's time zone.
 
     It is empty before the cycle begins. From the first day that is wholly covered, values are those that were seen.
-    The value of today is the present one.
+    The value of today is the present one, and so is that of the last day once it is of the end of the cycle.
     """
     (one,) = key_results.read(tx, [key_result_id])
     inputs = line_inputs(tx, one, now)
@@ -30,16 +31,24 @@ def key_result_line(tx: Connection, key_result_id: int, now: datetime) -> list[D
     if not one.measure.reads:
         return _line(tx, one, inputs, days)
     settings = (one.settings, one.start, one.target, one.stay, one.span, inputs.calendar, inputs.known_since)
-    version = (settings, [day.day for day in days], one.state.value, past_inputs.version(tx, one.id))
+    shown = (one.state.value, _ends_with_present(one, inputs, days))
+    version = (settings, [day.day for day in days], shown, past_inputs.version(tx, one.id))
     return cache_of(tx).line(one.id, version, lambda: _line(tx, one, inputs, days))
 
 
 def _line(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequence[CycleDay]) -> list[DayValue]:
     seen = seen_days(tx, one, inputs, days)
     line = [*_reconstructed(tx, one, inputs, days[: len(days) - len(seen)]), *seen]
-    if line and one.basis is not None and days[-1].last == inputs.at:
+    if line and _ends_with_present(one, inputs, days):
         line[-1] = replace(line[-1], value=one.state.value)
     return line
+
+
+def _ends_with_present(one: KeyResult, inputs: Inputs, days: Sequence[CycleDay]) -> bool:
+    """Return whether the present value is that of the last day: it is today, or the value is as of the cycle's end."""
+    if one.basis is None or not days:
+        return False
+    return days[-1].last == inputs.at or one.basis.at >= time_of_value(one.span, one.span.ends_at)
 
 
 def _reconstructed(tx: Connection, one: KeyResult, inputs: Inputs, days: Sequence[CycleDay]) -> list[DayValue]:

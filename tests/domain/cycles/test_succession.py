@@ -22,6 +22,15 @@ def test_a_successor_has_a_free_slug_of_its_own(slug: str, taken: tuple[str, ...
     assert successor_slug(slug, "2027-q1", taken) == found
 
 
+@pytest.mark.parametrize("names", [("q3", "q4", "q1", "q2"), ("h1", "h2", "h1", "h2"), ("t1", "t2", "t3", "t1")])
+def test_a_chain_of_successors_keeps_the_first_slug_and_names_the_last_cycle(names: tuple[str, ...]) -> None:
+    """It does not grow with each cycle."""
+    slug = "KR-1"
+    for name in names:
+        slug = successor_slug(slug, f"2027-{name}", ())
+    assert slug == f"KR-1-{names[-1]}"
+
+
 @pytest.mark.parametrize(
     ("measure", "start"),
     [
