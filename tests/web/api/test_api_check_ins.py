@@ -172,3 +172,12 @@ def test_a_step_that_cannot_be_ticked_is_a_problem(
     """Not by another one, not one that does not exist, and not one that its issue has done."""
     answer = api.call(f"{STEPS}/{step}", token=api.token(role), method=method)
     assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 400, "9" * 5000, '"NaN"'])
+def test_a_value_that_is_no_finite_number_is_refused(api: ApiHarness, admin_token: str, value: str) -> None:
+    """Python's decoder takes most of them."""
+    headers = {"Authorization": f"Bearer {admin_token}", "Content-Type": "application/json"}
+    response = api.app.test_client().post(PATH, headers=headers, data=f'{{"value": {value}}}')
+    assert response.status_code == 422
+    assert items(api, admin_token) == []
