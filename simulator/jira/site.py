@@ -95,6 +95,7 @@ class JiraSite(BaseTracker, ABC):
         self.empty_pages = 0
         self.changelog_limit = 100
         self.lacks_bulk_changelogs = False
+        self.empty_changelog_pages = 0  # so many pages of changelogs that are empty and promise more come next
         self.tells_epics_by_links = False
         self.hooks: list[Hook] = []
         self.remote_links = RemoteLinks()

@@ -7,8 +7,9 @@ as a scheduled task of each connection whose tracker has histories.
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -83,6 +84,7 @@ class HistoryReader:
     calls_before: int = 0
     read: int = 0
     changed: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, policy: CallPolicy, row: Row[Any], connection: Configured, connector: Connector) -> "HistoryReader":
@@ -148,6 +150,7 @@ class HistoryReader:
         listed = list(found)
         self.calls = replace(self.calls, calls=self.calls.calls + calls + sum(one.calls for one in listed))
         self.read += len(listed)
+        self.problems.update(one.problem for one in listed if one.problem)
         self.changed += retry_on_conflict(partial(self._save_once, listed, asked_at))
 
     def _save_once(self, found: Sequence[IssueHistory], asked_at: datetime) -> int:
@@ -158,6 +161,8 @@ class HistoryReader:
     def _result(self, *, left: int, is_importing: bool) -> TaskResult:
         used = counted(self.calls.calls - self.calls_before, "call")
         outcome = f"{counted(self.read, 'history', 'histories')} read with {used}, {self.changed} changed"
+        for problem, times in self.problems.items():
+            outcome = f"{outcome}; {counted(times, 'history', 'histories')} not used: {problem}"
         if left and self.calls.are_over:
             outcome = f"{outcome}; the calls of this day are used up, so the rest follows tomorrow"
             return TaskResult(outcome=outcome, memory=self.calls.memory, next_run_in=_until_tomorrow(self.now))

@@ -315,6 +315,23 @@ def test_a_long_changelog_is_read_in_pages(services: Services) -> None:
         assert harness.changes() == [(day(1), TODO), (day(3), DOING)]
 
 
+@pytest.mark.parametrize(("empty", "is_read"), [(1, True), (2, True), (3, False)])
+@pytest.mark.parametrize("together", [True, False])
+def test_the_third_empty_page_of_a_changelog_that_promises_more_ends_it(
+    services: Services, *, empty: int, is_read: bool, together: bool
+) -> None:
+    """Two are an index that lags behind; after the third nothing of the list is used, and the task says why."""
+    with Jira(clock=_present(), background=False) as site:
+        site.lacks_bulk_changelogs, site.empty_changelog_pages = not together, empty
+        harness = HistoryHarness(services, jira(site))
+        with_jira_past(site)
+        harness.furnish()
+        harness.drain()
+        read, outcome = harness.changes() == JIRA_CHANGES, harness.task().outcome
+    assert read is is_read
+    assert ("3 pages in a row showed nothing new and promised more" in outcome) is not is_read
+
+
 def test_a_long_timeline_is_read_in_pages(github_harness: HistoryHarness, hub: GitHub) -> None:
     """By the header `Link`."""
     with hub.past() as clock:

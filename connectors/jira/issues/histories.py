@@ -15,6 +15,7 @@ from connectors.jira.api.client import JiraClient
 from connectors.jira.api.status_catalogue import Categories, StatusCatalogueCache
 from connectors.jira.model.changelog_states import FIELDS, Changelog, read_states
 from connectors.json_fields import Json, exact_text, identifier, json_object, json_objects, number, timestamp
+from sync_service.domain.listing import ListingProgress
 from sync_service.domain.trackers.connector import Gone, Rejected
 from sync_service.domain.trackers.state_changes import HistoryRef, IssueHistory
 
@@ -26,6 +27,8 @@ TOGETHER_ON_DATA_CENTER = 10
 
 MOST_PAGES = 20
 """Most pages of one changelog, or of the changes of many issues. What is longer is not read."""
+
+TOO_LONG = f"the list is longer than {MOST_PAGES} pages"
 
 PER_PAGE = 100
 PER_BULK_PAGE = 1000
@@ -84,7 +87,7 @@ class HistoryCalls:
         """Return the changes of many issues; None where the site can't give them with one call."""
         body = {"issueIdsOrKeys": list(ids), "fieldIds": list(FIELDS), "maxResults": PER_BULK_PAGE}
         histories: defaultdict[str, list[Json]] = defaultdict(list)
-        token, seen = None, set[str]()
+        token, listing = None, ListingProgress()
         for _ in range(MOST_PAGES):
             self._made += 1
             reply = self.calls.send(
@@ -94,19 +97,22 @@ class HistoryCalls:
                 return None
             self.calls.raise_for_response(reply)
             answer = reply.object()
+            shown: list[str] = []
             for one in json_objects(answer.get("issueChangeLogs")):
-                histories[identifier(one.get("issueId")) or ""] += json_objects(one.get("changeHistories"))
+                of, some = identifier(one.get("issueId")) or "", json_objects(one.get("changeHistories"))
+                histories[of] += some
+                shown += (f"{of} {_id_of(row)}" for row in some)
             token = exact_text(answer.get("nextPageToken"), 4000)
-            if token is None or token in seen:
+            listing = listing.after(shown, token)
+            if token is None or listing.problem:
                 break
-            seen.add(token)
-        complete = token is None
-        return {id_: Changelog(histories[id_], whole=complete, ends_now=complete) for id_ in ids}
+        return {id_: _without_end(histories[id_], listing) if token else Changelog(histories[id_]) for id_ in ids}
 
     def _changelog(self, id_: str) -> Changelog:
-        """Return the changelog of one issue, page by page."""
+        """Return the changelog of one issue, page by page. Some empty pages that promise more are passed over."""
         found: list[Json] = []
-        for _ in range(MOST_PAGES):
+        listing = ListingProgress()
+        for page_number in range(MOST_PAGES):
             self._made += 1
             try:
                 page = self.calls.get(
@@ -119,9 +125,10 @@ class HistoryCalls:
             total = number(page.get("total"))
             if page.get("isLast") is True or (total is not None and len(found) >= total):
                 return Changelog(found)
-            if not rows:
+            listing = listing.after(map(_id_of, rows), str(page_number))
+            if listing.problem:
                 break
-        return Changelog(found, whole=False, ends_now=False)
+        return _without_end(found, listing)
 
     def _categories(self) -> Categories:
         """Return the category of each status; fetched once an hour."""
@@ -141,6 +148,15 @@ class HistoryCalls:
         """Return the calls made since the last history."""
         made, self._made = self._made, 0
         return made
+
+
+def _id_of(history: Json) -> str:
+    return identifier(history.get("id")) or str(history.get("created"))
+
+
+def _without_end(histories: Sequence[Json], listing: ListingProgress) -> Changelog:
+    """Return what was read of a changelog that did not come to its end, and why not."""
+    return Changelog(histories, whole=False, ends_now=False, problem=listing.problem or TOO_LONG)
 
 
 def _expanded(issue: Json) -> Changelog:

@@ -54,11 +54,15 @@ class _Present:
 
 @dataclass(frozen=True, slots=True)
 class Changelog:
-    """The histories of one issue's changelog. Not `whole`: some are missing; `ends_now`: not the newest ones."""
+    """The histories of one issue's changelog. Not `whole`: some are missing; `ends_now`: not the newest ones.
+
+    `problem` says why a list of it did not come to its end.
+    """
 
     histories: Sequence[Json]
     whole: bool = True
     ends_now: bool = True
+    problem: str | None = None
 
 
 def read_states(
@@ -69,7 +73,7 @@ def read_states(
     fields = json_object(issue.get("fields"))
     created_at, status = timestamp(fields.get("created")), json_object(fields.get("status"))
     if created_at is None or not changelog.ends_now:
-        return IssueHistory(identity, (), whole=False, calls=calls)
+        return IssueHistory(identity, (), whole=False, calls=calls, problem=changelog.problem)
     known = {**categories, **_own_category(status)}
     changes = _changes(changelog.histories)
     first = _first(_Present(status=_value(status), resolution=_value(json_object(fields.get("resolution")))), changes)

@@ -99,6 +99,9 @@ def _changelog_view(site: JiraSite) -> View:
                 return problem(404)
             start, most = int(request.args.get("startAt", 0)), min(int(request.args.get("maxResults", 100)), 100)
             total = len(found.histories)
+            if site.empty_changelog_pages:
+                site.empty_changelog_pages -= 1
+                return json_response({"startAt": start, "maxResults": most, "isLast": False, "values": []})
             page = {"startAt": start, "maxResults": most, "total": total, "isLast": start + most >= total}
             return json_response({**page, "values": changelog_json(found, found.histories[start : start + most])})
 
@@ -112,11 +115,17 @@ def _bulk_changelog_view(site: JiraSite) -> View:
         try:
             payload = request.get_json()
             names, fields = payload["issueIdsOrKeys"], payload.get("fieldIds", [])
-            start, most = int(payload.get("nextPageToken") or 0), int(payload.get("maxResults", 1000))
+            start = int((payload.get("nextPageToken") or "0").partition(" ")[0])
+            most = int(payload.get("maxResults", 1000))
         except (BadRequest, KeyError, ValueError, TypeError):
             return problem(400, "Invalid request payload.")
         if not 0 < len(names) <= _MAX_CHANGELOGS or len(fields) > _MAX_FIELDS:
             return problem(400, f"1 to {_MAX_CHANGELOGS} issues, {_MAX_FIELDS} fields at most.")
+        if site.empty_changelog_pages:
+            site.empty_changelog_pages -= 1
+            return json_response(
+                {"issueChangeLogs": [], "nextPageToken": f"{start} empty {site.empty_changelog_pages}"}
+            )
         with site.reading():
             issues = [issue for name in names if (issue := site.find_visible(str(name))) is not None]
             entries = [(issue, one) for issue in issues for one in _about(issue, fields)]

@@ -201,13 +201,15 @@ class HistoryRef:
 class IssueHistory:
     """The changes of an issue's state from the first one given until now; `whole`: that one is its creation.
 
-    No changes: the tracker gave nothing that can be used. `calls` is how many calls it took.
+    No changes: the tracker gave nothing that can be used. `calls` is how many calls it took; `problem` says why a list
+    did not come to its end.
     """
 
     identity: str
     changes: tuple[StateChange, ...]
     whole: bool
     calls: int = 1
+    problem: str | None = None
 
 
 @runtime_checkable

@@ -46,7 +46,7 @@ def issue(status: str, category: str, resolution: str | None = None) -> dict[str
     return {"id": "20012", "fields": {"created": at(1), "status": present, "resolution": named}}
 
 
-def read(found: dict[str, Any], *entries: dict[str, Any], **about: bool) -> tuple[Any, bool]:
+def read(found: dict[str, Any], *entries: dict[str, Any], **about: Any) -> tuple[Any, bool]:
     """Return the states by day, and whether they are whole."""
     history = read_states(found, Changelog(entries, **about), CATEGORIES, CONNECTION, calls=1)
     assert history.identity == "20012"
