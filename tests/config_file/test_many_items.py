@@ -95,3 +95,16 @@ def test_many_items_are_as_each_alone_would_be(harness: ConfigHarness) -> None:
     found = {row[0]: [one["what"] for one in row[1]] for row in harness.rows(causes)}
     assert found["KR-x2"] == ["key result added"]
     assert {row[0] for row in harness.rows(sa.select(t.key_result.c.origin))} == {"file"}
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_pruning_more_items_takes_no_more_statements(harness: ConfigHarness, kind: str) -> None:
+    """Hundreds of a section go as ten do."""
+    counts = []
+    for count in (10, 40):
+        harness.apply(file_of(kind, count))
+        with counted_statements(harness.engine) as made:
+            plan = harness.apply(file_of(kind, 1), prune=True)
+        assert sum(change.after is None for change in plan.changes) == count - 1
+        counts.append(len(made))
+    assert counts[0] == counts[1]

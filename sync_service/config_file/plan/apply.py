@@ -1,10 +1,11 @@
 """Apply configuration files: plan what would change, or change it, all or nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal, Protocol, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -15,8 +16,10 @@ from sync_service.config_file.plan.closed_cycles import rules_toward_closed
 from sync_service.config_file.plan.desired_state import DesiredStateBuilder
 from sync_service.config_file.plan.diff import Change, diff, format_item, reverted, summarize
 from sync_service.config_file.plan.follow_ups import FollowUps
-from sync_service.config_file.plan.page_edits import Origins, read_origins, staying
-from sync_service.config_file.plan.save import ChangeWriter, delete_page_edits
+from sync_service.config_file.plan.page_edits import Origins, staying
+from sync_service.config_file.plan.save import ChangeWriter, MadeBy
+from sync_service.config_file.plan.saving.basis import Basis, without_collecting
+from sync_service.config_file.plan.saving.wired import Wired
 from sync_service.config_file.plan.warnings import unnamed_people, warnings
 from sync_service.config_file.read.cross_checks import (
     circles,
@@ -28,19 +31,22 @@ from sync_service.config_file.read.cross_checks import (
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.models import connection_models
 from sync_service.config_file.read.parse import Document, read_document
-from sync_service.config_file.read.state import ORDER, Key, State, read_state
+from sync_service.config_file.read.state import ORDER, Key, State
 from sync_service.domain.trackers.connector import Connector
 from sync_service.store.engine import versions
-from sync_service.store.engine.database import reading, writing
+from sync_service.store.engine.database import TransactionConflict, reading, writing
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.jobs import write_backs
 from sync_service.store.people import first_admin
 from sync_service.store.tables import audit
-from sync_service.store.trackers import scope_names
 
 Files = Sequence[tuple[str, bytes]]
 """Each file's name, as people gave it, and its content."""
 
+PLANNED_BEFORE = 3
+"""How often a plan is made before the transaction that carries it out, which then only checks that nothing changed.
+
+After that, others wait while it is made."""
 
 InSameTransaction = Callable[[Transaction], None] | None
 
@@ -75,44 +81,6 @@ class RevertsPageEdits(Exception):
 
 APPLIED = "applied configuration files"
 """What the audit log says first, where nothing else is said."""
-
-
-class Zoned(Protocol):
-    """Settings with the default time zone."""
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone where neither organisation nor team has one."""
-        ...
-
-
-class Wired(Protocol):
-    """What applying needs of the services of a process."""
-
-    @property
-    def settings(self) -> Zoned:
-        """The settings of the process."""
-        ...
-
-    @property
-    def engine(self) -> Engine:
-        """The database."""
-        ...
-
-    @property
-    def sealer(self) -> Sealer:
-        """What encrypts secrets."""
-        ...
-
-    @property
-    def connectors(self) -> Mapping[str, Connector]:
-        """The connectors, by kind."""
-        ...
-
-    @property
-    def now(self) -> Callable[[], datetime]:
-        """The clock."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,32 +122,50 @@ class ConfigApplier:
 
     def plan(self, files: Files, *, prune: bool) -> Plan:
         """Compute what would change. Raise `InvalidFiles` with every error, or `DecryptionError`."""
+        document = self._read(files)
         with reading(self.engine) as tx:
-            return self._plan(tx, self._read(files), prune=prune)
+            basis = Basis.read(tx, self.sealer)
+        return self._plan(basis, document, prune=prune)
 
     def apply(self, files: Files, *, prune: bool, overwrite: bool = False) -> Plan:
         """Change the database and return what changed; `overwrite` what people wrote on pages, too.
 
         Raise as `plan` does, or `RevertsPageEdits`; then nothing was changed.
         """
-        document = self._read(files)  # outside of the transaction: it takes long
-        with reading(self.engine) as tx:
-            plan = self._plan(tx, document, prune=prune)
-        _refuse_reverts(plan, overwrite=overwrite)
-        if not plan.changes and not plan.agreed:
-            return plan
-        with writing(self.engine) as tx:
-            if plan.changes:
-                versions.bump(tx, versions.RULES)  # first: this row lock stops linking and other applies until the end
-            else:
-                versions.lock_rules(tx)
-            plan = self._plan(tx, document, prune=prune)
+        document = self._read(files)
+        for _ in range(PLANNED_BEFORE):
+            with reading(self.engine) as tx:
+                basis = Basis.read(tx, self.sealer)
+            plan = self._plan(basis, document, prune=prune)
             _refuse_reverts(plan, overwrite=overwrite)
-            if plan.changes:
-                self._carry_out(tx, plan, made_by="file")
-            for section, key in plan.agreed:
-                delete_page_edits(tx, section, key)
+            with suppress(TransactionConflict):
+                self._carry_out_file(plan, basis)
+                return plan
+        with writing(self.engine) as tx:
+            versions.lock_rules(tx)  # first, as below
+            basis = Basis.read(tx, self.sealer)
+            plan = self._plan(basis, document, prune=prune)
+            _refuse_reverts(plan, overwrite=overwrite)
+            self._write_file(tx, plan, basis, self._audit_line(plan))
         return plan
+
+    def _carry_out_file(self, plan: Plan, basis: Basis) -> None:
+        """Carry out the plan of a file. Raise `TransactionConflict` if the configuration has changed since."""
+        if not plan.changes and not plan.agreed:
+            return
+        line = self._audit_line(plan)
+        with without_collecting(), writing(self.engine) as tx:
+            versions.lock_rules(tx)  # first: this row lock stops linking and other applies until the end
+            if not basis.holds(tx, self.sealer):
+                raise TransactionConflict("the configuration was changed since it was read")
+            self._write_file(tx, plan, basis, line)
+
+    def _write_file(self, tx: Transaction, plan: Plan, basis: Basis, line: str) -> None:
+        if plan.changes:
+            versions.bump(tx, versions.RULES)
+            self._carry_out(tx, plan, basis, line, made_by="file")
+        if plan.agreed:
+            self._writer(tx, basis, made_by="file").delete_page_edits(plan.agreed)
 
     def edit(
         self, write: Callable[[State], Files], *, before: InSameTransaction = None, after: InSameTransaction = None
@@ -193,10 +179,10 @@ class ConfigApplier:
             versions.bump(tx, versions.RULES)  # first, as above
             if before is not None:
                 before(tx)
-            stored = read_state(tx, self.sealer)
-            plan = self._plan(tx, self._read(write(stored)), prune=False, stored=stored)
+            basis = Basis.read(tx, self.sealer)
+            plan = self._plan(basis, self._read(write(basis.stored)), prune=False)
             if plan.changes:
-                self._carry_out(tx, plan, made_by="page")
+                self._carry_out(tx, plan, basis, self._audit_line(plan), made_by="page")
             if after is not None:
                 after(tx)
         return plan
@@ -205,18 +191,17 @@ class ConfigApplier:
         """Apply changes that `choose` makes from the present state."""
         with writing(self.engine) as tx:
             versions.bump(tx, versions.RULES)  # first, as above
-            plan = Plan(tuple(choose(read_state(tx, self.sealer))), ())
+            basis = Basis.read(tx, self.sealer)
+            plan = Plan(tuple(choose(basis.stored)), ())
             if plan.changes:
-                self._carry_out(tx, plan, made_by="page")
+                self._carry_out(tx, plan, basis, self._audit_line(plan), made_by="page")
         return plan
 
     def _read(self, files: Files) -> Document:
         return read_document(files, connection_models(self.connectors.values()))
 
-    def _plan(self, tx: Transaction, document: Document, *, prune: bool, stored: State | None = None) -> Plan:
-        if stored is None:
-            stored = read_state(tx, self.sealer)
-        origins = read_origins(tx)
+    def _plan(self, basis: Basis, document: Document, *, prune: bool) -> Plan:
+        stored, origins = basis.stored, basis.origins
         kept = staying(document, stored, origins, prune=prune)
         known = known_names(document, kept)
         wanting = DesiredStateBuilder(
@@ -242,16 +227,21 @@ class ConfigApplier:
         changes = diff(stored, wanted, staying=kept)
         if errors := list(rules_toward_closed(document, changes, stored, after, now=self.now(), zone=self.zone)):
             raise InvalidFiles(errors)
-        never_named = scope_names.never_named(tx)
         found = list(_kept(kept, wanted, origins)) if prune else list(unnamed_people(stored, wanted))
-        found += warnings(after, changes, connectors=self.connectors, never_named=never_named)
+        found += warnings(after, changes, connectors=self.connectors, never_named=basis.never_named)
         edited = (item for item, origin in origins.items() if origin.edits and item[1] in wanted[item[0]])
         return Plan(tuple(changes), tuple(found), tuple(reverted(changes, origins)), tuple(edited))
 
-    def _carry_out(self, tx: Transaction, plan: Plan, *, made_by: Literal["file", "page"]) -> None:
-        now = self.now()
-        origins = read_origins(tx)
-        saving = ChangeWriter(tx=tx, sealer=self.sealer, actor=self.actor, now=now, made_by=made_by, origins=origins)
+    def _audit_line(self, plan: Plan) -> str:
+        return "\n".join([self.audit_text, *plan.lines()])
+
+    def _writer(self, tx: Transaction, basis: Basis, *, made_by: MadeBy) -> ChangeWriter:
+        now, origins = self.now(), basis.origins
+        return ChangeWriter(tx=tx, sealer=self.sealer, actor=self.actor, now=now, made_by=made_by, origins=origins)
+
+    def _carry_out(self, tx: Transaction, plan: Plan, basis: Basis, line: str, *, made_by: MadeBy) -> None:
+        saving = self._writer(tx, basis, made_by=made_by)
+        now = saving.now
         consequences = FollowUps(tx, self.actor, now)
         rules = [change for change in plan.changes if change.section == "rules"]
         other_changes = [change for change in plan.changes if change.section != "rules"]
@@ -264,8 +254,7 @@ class ConfigApplier:
         saving.set_parents()
         for change in saved:  # a scope that moves to another connection was copied before
             saving.stop_watching(change)
-        for change in removed:
-            saving.remove(change)
+        saving.remove(removed)
         consequences.make_due()
         first_admin.end_needless_link(tx)
         write_backs.wake(tx)
@@ -273,8 +262,7 @@ class ConfigApplier:
         # New ones link before removed ones unlink: then no value is without data in between.
         saving.save([change for change in rules if change.after is not None])
         saving.remove_rules([str(change.key) for change in rules if change.after is None])
-        what = "\n".join([self.audit_text, *plan.lines()])
-        tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=what))
+        tx.execute(sa.insert(audit).values(at=now, actor=self.actor, what=line))
         versions.bump(tx, versions.CHANGES)
 
 

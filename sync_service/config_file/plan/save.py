@@ -11,27 +11,22 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.plan.page_edits import Origin, Origins, written_paths
+from sync_service.config_file.plan.saving import removal
+from sync_service.config_file.plan.saving.item_tables import TABLES, found_by
 from sync_service.config_file.plan.saving.links import LinkWriter
 from sync_service.config_file.read.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.config_file.read.state import Fields, Key
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store import tables as t
 from sync_service.store.engine.encryption import Sealer
-from sync_service.store.engine.many_rows import insert_rows, update_rows
+from sync_service.store.engine.many_rows import chunks, insert_rows, update_rows
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
-from sync_service.store.okrs import okr_removal, query_listings, rules, team_settings
+from sync_service.store.okrs import query_listings, rules, team_settings
 from sync_service.store.queue import rate_limits, scheduled_tasks
-from sync_service.store.trackers import connection_removal, connections, scope_moves, scope_names
+from sync_service.store.trackers import connections, scope_moves, scope_names
 
-_TABLES: Mapping[str, sa.Table] = {
-    "organisation": t.organisation,
-    "teams": t.team,
-    "people": t.person,
-    "cycles": t.cycle,
-    "connections": t.connection,
-    "objectives": t.objective,
-    "key_results": t.key_result,
-}
+MadeBy = Literal["file", "page"]
+"""What makes changes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +40,7 @@ class ChangeWriter:
     sealer: Sealer
     actor: str
     now: datetime
-    made_by: Literal["file", "page"]
+    made_by: MadeBy
     origins: Origins
     _parents: list[Change] = field(default_factory=list)
     _ids: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -61,7 +56,8 @@ class ChangeWriter:
 
     def _save_section(self, section: str, changes: Sequence[Change]) -> None:
         if section == "rules":
-            rules.write(self.tx, [self._rule(one) for one in changes], changed_by=self.actor, now=self.now)
+            forms = {str(one.key): one.after for one in changes if one.after is not None}
+            rules.write(self.tx, [self._rule(one) for one in changes], changed_by=self.actor, now=self.now, forms=forms)
         elif section == "links":
             self._links.save(changes)
         else:
@@ -70,56 +66,62 @@ class ChangeWriter:
 
     def _save_origins(self, section: str, changes: Sequence[Change]) -> None:
         """Store who changed the items, where they were made, and what a page wrote."""
-        table, by = _table(section), _by(section)
+        table, by = TABLES[section], found_by(section)
         for new in (True, False):
             some = [one for one in changes if (one.before is None) == new]
-            made = {"origin": self.made_by} if new else {}
-            rows = [{by: self._found_by(one), **made, **self._origin(one)} for one in some]
-            update_rows(self.tx, table, rows, by=by)
+            made = {"changed_by": self.actor} | ({"origin": self.made_by} if new else {})
+            if self.made_by == "page":
+                rows = [
+                    {by: self._found_by(section, one.key), **made, "page_edits": self._page_edits(one)} for one in some
+                ]
+                update_rows(self.tx, table, rows, by=by)
+            else:
+                self._update_alike(section, [one.key for one in some], made | {"page_edits": {}})
 
-    def _origin(self, change: Change) -> dict[str, Any]:
-        edits: Mapping[str, str] = {}
-        if self.made_by == "page":
-            before = self.origins.get((change.section, change.key), Origin()).edits
-            assert change.after is not None
-            edits = {**before, **dict.fromkeys(written_paths(change.before, change.after), self.actor)}
-        return {"changed_by": self.actor, "page_edits": edits}
+    def _update_alike(self, section: str, keys: Sequence[Key], values: Mapping[str, Any]) -> None:
+        """Give items of a section the same values."""
+        table = TABLES[section]
+        for some in chunks([self._found_by(section, key) for key in keys]):
+            self.tx.execute(sa.update(table).where(table.c[found_by(section)].in_(some)).values(values))
 
-    def _found_by(self, change: Change) -> Any:
+    def delete_page_edits(self, items: Sequence[tuple[str, Key]]) -> None:
+        """Delete what pages wrote in items: a file says the same."""
+        for section, some in groupby(sorted(items, key=_section_of), key=_section_of):
+            self._update_alike(section, [key for _, key in some], {"page_edits": {}})
+
+    def _page_edits(self, change: Change) -> Mapping[str, str]:
+        before = self.origins.get((change.section, change.key), Origin()).edits
+        assert change.after is not None
+        return {**before, **dict.fromkeys(written_paths(change.before, change.after), self.actor)}
+
+    def _found_by(self, section: str, key: Key) -> Any:
         """Return what finds an item's row: its name; the id of a link, and of the organisation."""
-        if change.section == "links":
-            return self._links.row_id(change.key)
-        if change.section == "organisation":
+        if section == "links":
+            return self._links.row_id(key)
+        if section == "organisation":
             return self.tx.scalars(sa.select(t.organisation.c.id)).one()
-        return change.key
+        return key
 
     def remove_rules(self, slugs: Sequence[str]) -> None:
         """Remove rules, all of them by a few statements."""
         rules.remove(self.tx, slugs, changed_by=self.actor, now=self.now)
 
-    def remove(self, change: Change) -> None:
-        """Remove one item; rows that refer to it follow the tables' foreign keys."""
-        if change.section == "links":
-            self._links.remove(change.key)
-        elif change.section == "connections":
-            connection_removal.begin(self.tx, str(change.key))
-        else:
-            table = _TABLES[change.section]
-            if change.section in ("teams", "objectives"):
-                below = table.c.parent_id == self.id_of(change.section, str(change.key))
-                self.tx.execute(sa.update(table).where(below).values(parent_id=None))
-            if table in (t.key_result, t.objective, t.cycle):
-                okr_removal.begin(self.tx, table, str(change.key))
+    def remove(self, changes: Sequence[Change]) -> None:
+        """Remove items, those of one section by a few statements."""
+        for section, some in groupby(changes, key=lambda one: one.section):
+            keys = [one.key for one in some]
+            if section == "links":
+                self._links.remove(keys)
             else:
-                self.tx.execute(sa.delete(table).where(_named(table, change.key)))
+                removal.remove(self.tx, section, [str(key) for key in keys])
         team_settings.clear_cache(self.tx)
 
     def set_parents(self) -> None:
         """Set the parents of teams and objectives, which may have been saved after their children."""
         for section, some in groupby(self._parents, key=lambda one: one.section):
-            parents = [(one.key, one.after["parent"]) for one in some if one.after is not None]
+            parents = [(one.key, one.after["parent"]) for one in some if one.after and one.after["parent"] is not None]
             rows = [{"slug": slug, "parent_id": self.id_of(section, parent)} for slug, parent in parents]
-            update_rows(self.tx, _TABLES[section], rows, by="slug")
+            update_rows(self.tx, TABLES[section], rows, by="slug")
         team_settings.clear_cache(self.tx)
 
     def stop_watching(self, change: Change) -> None:
@@ -136,20 +138,20 @@ class ChangeWriter:
         if name is None:
             return None
         if section not in self._ids:
-            table = _TABLES[section]
-            named = sa.select(_name_column(table).label("name"), table.c.id)
+            table = TABLES[section]
+            named = sa.select(table.c[found_by(section)].label("name"), table.c.id)
             self._ids[section] = {row.name: row.id for row in self.tx.execute(named)}
         return self._ids[section][name]
 
     def _save_named(self, section: str, changes: Sequence[Change]) -> None:
-        table = _TABLES[section]
+        table = TABLES[section]
         if section in ("teams", "objectives"):
             self._parents += changes
         new = [self._row(one) for one in changes if one.before is None]
-        ids = insert_rows(self.tx, table, new, by=_by(section))
+        ids = insert_rows(self.tx, table, new, by=found_by(section))
         if section in self._ids:
             self._ids[section] |= ids
-        update_rows(self.tx, table, [self._row(one) for one in changes if one.before is not None], by=_by(section))
+        update_rows(self.tx, table, [self._row(one) for one in changes if one.before is not None], by=found_by(section))
         for change in changes:
             if section == "connections" and change.after is not None:
                 self._finish_connection(change, change.after)
@@ -158,8 +160,8 @@ class ChangeWriter:
         assert change.after is not None
         columns = self._columns(change.section, change.after)
         if change.section == "organisation":
-            return columns if change.before is None else columns | {"id": self._found_by(change)}
-        return columns | {_by(change.section): change.key}
+            return columns if change.before is None else columns | {"id": self._found_by("organisation", change.key)}
+        return columns | {found_by(change.section): change.key}
 
     def _columns(self, section: str, fields: Fields) -> dict[str, Any]:
         """Convert fields to columns: names become ids, secrets are encrypted."""
@@ -259,34 +261,5 @@ class ChangeWriter:
         )
 
 
-def delete_page_edits(tx: Transaction, section: str, key: Key) -> None:
-    """Delete the note of what pages wrote in an item: a file says the same."""
-    table = _table(section)
-    tx.execute(sa.update(table).where(_named(table, key)).values(page_edits={}))
-
-
-def _table(section: str) -> sa.Table:
-    return t.manual_link if section == "links" else t.rule if section == "rules" else _TABLES[section]
-
-
-def _by(section: str) -> str:
-    """Return the column by which an item's row is found."""
-    if section in ("links", "organisation"):
-        return "id"
-    return "slug" if section == "rules" else _name_column(_TABLES[section]).name
-
-
-def _named(table: sa.Table, key: Key) -> sa.ColumnElement[bool]:
-    """Return the condition that a row is the item with this key."""
-    if table is t.organisation:
-        return sa.true()
-    if isinstance(key, str):
-        return _name_column(table) == key
-    m = t.manual_link.c
-    key_result = sa.select(t.key_result.c.id).where(t.key_result.c.slug == key[0]).scalar_subquery()
-    connection = sa.select(t.connection.c.id).where(t.connection.c.slug == key[1]).scalar_subquery()
-    return sa.and_(m.key_result_id == key_result, m.connection_id == connection, m.key == key[2])
-
-
-def _name_column(table: sa.Table) -> sa.Column[Any]:
-    return table.c.email if table is t.person else table.c.slug
+def _section_of(item: tuple[str, Key]) -> str:
+    return item[0]

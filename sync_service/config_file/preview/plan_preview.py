@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
-from sync_service.config_file.plan.apply import ConfigApplier, Files, Plan, Wired
+from sync_service.config_file.plan.apply import ConfigApplier, Files, Plan
+from sync_service.config_file.plan.saving.wired import Wired
 from sync_service.domain.measures.status import Status
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.queries import evaluated_by_tracker

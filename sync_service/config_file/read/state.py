@@ -65,7 +65,7 @@ def read_state(tx: Transaction, sealer: Sealer) -> State:
     return state | {
         "key_results": _key_results(tx, email),
         "rules": _rules(tx, email),
-        "links": _links(tx),
+        "links": read_links(tx),
     }
 
 
@@ -132,7 +132,8 @@ def _rules(tx: Transaction, email: Emails) -> dict[Key, Fields]:
     }
 
 
-def _links(tx: Transaction) -> dict[Key, Fields]:
+def read_links(tx: Transaction) -> dict[Key, Fields]:
+    """Read the links by hand that files configure."""
     m, c, k = t.manual_link, t.live_connection, t.live_key_result
     found = (
         sa.select(m.c.key, m.c.weight, c.c.slug.label("connection"), k.c.slug.label("key_result"))

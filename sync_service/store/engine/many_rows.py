@@ -1,13 +1,23 @@
 """Insert and update many rows with few statements, however many rows there are."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 _Rows = Sequence[Mapping[str, Any]]
+
+Item = TypeVar("Item")
+
+AT_ONCE = 500
+"""Rows that one statement names."""
+
+
+def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Yield items, as many at a time as one statement names."""
+    return (items[first : first + AT_ONCE] for first in range(0, len(items), AT_ONCE))
 
 
 def insert_rows(tx: Transaction, table: sa.Table, rows: _Rows, *, by: str, **same: Any) -> dict[Any, int]:

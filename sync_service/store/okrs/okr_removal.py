@@ -13,30 +13,41 @@ from sqlalchemy.engine import Engine
 
 from sync_service.store import tables as t
 from sync_service.store.engine.database import DatabaseNow, reading, retry_on_conflict, writing
+from sync_service.store.engine.many_rows import chunks
 from sync_service.store.queue.batched_deletes import delete_next
 
 _ABOVE = (t.key_result, t.objective, t.cycle)
 """The tables with marked rows, each before the one that it refers to."""
 
 
-def begin(tx: Transaction, table: sa.Table, slug: str) -> None:
-    """Mark a key result, an objective or a cycle, with all that is below it. Their slugs are free again.
+def begin(tx: Transaction, table: sa.Table, slugs: Sequence[str]) -> None:
+    """Mark key results, objectives or cycles, with all that is below them. Their slugs are free again.
 
     Once `tx` is committed, they are not read any more, and their rules and manual links are deleted.
     """
-    found = tx.scalars(sa.select(table.c.id).where(table.c.slug == slug, table.c.removed_at.is_(None))).all()
+    for some in chunks(slugs):
+        live = sa.and_(table.c.slug.in_(some), table.c.removed_at.is_(None))
+        _mark(tx, table, tx.scalars(sa.select(table.c.id).where(live)).all())
+
+
+def _mark(tx: Transaction, table: sa.Table, found: Sequence[int]) -> None:
     cycles = found if table is t.cycle else []
     objectives = found if table is t.objective else _below(tx, t.objective.c.cycle_id, cycles)
     key_results = found if table is t.key_result else _below(tx, t.key_result.c.objective_id, objectives)
-    _delete_value_rows(tx, key_results)
+    for some in chunks(key_results):
+        _delete_value_rows(tx, some)
     for marked, ids in zip(_ABOVE, (key_results, objectives, cycles), strict=True):
         name = sa.cast(marked.c.id, sa.String) + " is being removed"
-        tx.execute(sa.update(marked).where(marked.c.id.in_(ids)).values(slug=name, removed_at=DatabaseNow()))
+        for some in chunks(ids):
+            tx.execute(sa.update(marked).where(marked.c.id.in_(some)).values(slug=name, removed_at=DatabaseNow()))
 
 
 def _below(tx: Transaction, above: sa.Column[int], ids: Sequence[int]) -> Sequence[int]:
     table = above.table
-    return tx.scalars(sa.select(table.c.id).where(above.in_(ids), table.c.removed_at.is_(None))).all()
+    found: list[int] = []
+    for some in chunks(ids):
+        found += tx.scalars(sa.select(table.c.id).where(above.in_(some), table.c.removed_at.is_(None)))
+    return found
 
 
 def _delete_value_rows(tx: Transaction, key_result_ids: Sequence[int]) -> None:

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.versions import differences
+from sync_service.store.engine.many_rows import chunks
 from sync_service.store.tables import live_connection, live_key_result, person, rule, rule_version
-
-AT_ONCE = 500
-"""Slugs in one statement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,40 +29,62 @@ class Version:
     differences: Sequence[str] = ()
 
 
-def add(tx: Transaction, words: Mapping[str, str], *, changed_by: str, now: datetime) -> None:
-    """Add the current forms of rules as their newest versions: slug → what was done to it."""
+def add(
+    tx: Transaction,
+    words: Mapping[str, str],
+    *,
+    changed_by: str,
+    now: datetime,
+    forms: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> None:
+    """Add the current forms of rules as their newest versions: slug → what was done to it.
+
+    `forms` are the current forms, as far as they are known.
+    """
     slugs, rows = list(words), []
-    for first in range(0, len(slugs), AT_ONCE):
-        found = tx.execute(_present().where(rule.c.slug.in_(slugs[first : first + AT_ONCE])))
+    for some in chunks(slugs):
+        newest = {row.rule_slug: row.number for row in tx.execute(_newest(some))}
+        found = _read(tx, [slug for slug in some if slug not in forms])
         rows += [
             {
-                "rule_slug": row.slug,
-                "number": (row.newest or 0) + 1,
+                "rule_slug": slug,
+                "number": newest.get(slug, 0) + 1,
                 "at": now,
                 "changed_by": changed_by,
-                "what": words[row.slug],
-                "definition": _definition(row),
+                "what": words[slug],
+                "definition": {name: form[name] for name in _NAMES},
             }
-            for row in found
+            for slug, form in ((slug, forms.get(slug) or found[slug]) for slug in some)
         ]
     if rows:
         tx.execute(sa.insert(rule_version), rows)
 
 
-def _definition(row: sa.Row[Any]) -> dict[str, Any]:
-    definition = {name: getattr(row, name) for name in ("owner", "connection", "key_result", "query", "state")}
-    return definition | {"when": None if row.query else row.condition}
+_NAMES = ("owner", "connection", "key_result", "query", "state", "when")
+
+
+def _read(tx: Transaction, slugs: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the present forms of rules."""
+    found = tx.execute(_present().where(rule.c.slug.in_(slugs))).mappings() if slugs else ()
+    return {row["slug"]: {**row, "when": None if row["query"] else row["condition"]} for row in found}
+
+
+def _newest(slugs: Sequence[str]) -> sa.Select[Any]:
+    v = rule_version.c
+    return (
+        sa.select(v.rule_slug, sa.func.max(v.number).label("number"))
+        .where(v.rule_slug.in_(slugs))
+        .group_by(v.rule_slug)
+    )
 
 
 def _present() -> sa.Select[Any]:
-    newest = sa.select(sa.func.max(rule_version.c.number)).where(rule_version.c.rule_slug == rule.c.slug)
     return (
         sa.select(
             *(rule.c[name] for name in ("slug", "query", "state", "condition")),
             person.c.email.label("owner"),
             live_connection.c.slug.label("connection"),
             live_key_result.c.slug.label("key_result"),
-            newest.scalar_subquery().label("newest"),
         )
         .join(live_connection, live_connection.c.id == rule.c.connection_id)
         .join(live_key_result, live_key_result.c.id == rule.c.key_result_id)
@@ -73,13 +94,10 @@ def _present() -> sa.Select[Any]:
 
 def add_removals(tx: Transaction, slugs: Sequence[str], *, changed_by: str, now: datetime) -> None:
     """Add that rules were removed, as their newest versions."""
-    v = rule_version.c
-    for first in range(0, len(slugs), AT_ONCE):
-        named = v.rule_slug.in_(slugs[first : first + AT_ONCE])
-        newest = sa.select(v.rule_slug, sa.func.max(v.number).label("number")).where(named).group_by(v.rule_slug)
+    for some in chunks(slugs):
         rows = [
             {"rule_slug": row.rule_slug, "number": row.number + 1, "at": now, "changed_by": changed_by}
-            for row in tx.execute(newest)
+            for row in tx.execute(_newest(some))
         ]
         if rows:
             tx.execute(sa.insert(rule_version).values(what="removed", definition=sa.null()), rows)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import DatabaseNow, among
-from sync_service.store.engine.many_rows import insert_rows, update_rows
+from sync_service.store.engine.many_rows import chunks, insert_rows, update_rows
 from sync_service.store.okrs import query_listings, rule_versions
 from sync_service.store.tables import rule, rule_revision
 
@@ -28,9 +29,6 @@ class Definition:
     query: str | None = None
     state: RuleState = RuleState.ACTIVE
 
-
-AT_ONCE = 500
-"""Rules that one statement names."""
 
 _DECIDES = ("connection_id", "key_result_id", "condition")
 
@@ -77,10 +75,19 @@ def _note_page_edits(tx: Transaction, wanted: Definition, before: sa.Row[Any] | 
     tx.execute(edited.values(columns | {"changed_by": changed_by}))
 
 
-def write(tx: Transaction, wanted: Sequence[Definition], *, changed_by: str, now: datetime, what: str = "") -> bool:
+def write(
+    tx: Transaction,
+    wanted: Sequence[Definition],
+    *,
+    changed_by: str,
+    now: datetime,
+    what: str = "",
+    forms: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> bool:
     """Save many rules like `save`, with a few statements: the caller bumps `rules` before and `changes` after.
 
-    Return whether anything changed.
+    `forms` are the rules as in the configuration file, by slug; those that lack are read. Return whether anything
+    changed.
     """
     found = {row.slug: row for row in _locked(tx, [one.slug for one in wanted])}
     changed = [one for one in wanted if one.slug not in found or _differs(found[one.slug], one, _WRITTEN)]
@@ -89,7 +96,7 @@ def write(tx: Transaction, wanted: Sequence[Definition], *, changed_by: str, now
     old = [{"id": found[one.slug].id, **_columns(one)} for one in changed if one.slug in found]
     update_rows(tx, rule, old)
     words = {one.slug: what or ("changed" if one.slug in found else "created") for one in changed}
-    rule_versions.add(tx, words, changed_by=changed_by, now=now)
+    rule_versions.add(tx, words, changed_by=changed_by, now=now, forms=forms)
     revised = [one for one in changed if one.slug not in found or _differs(found[one.slug], one, _REVISED)]
     _retire_unfinished(tx, [ids[one.slug] for one in revised if one.slug in found])
     _revise(tx, [(ids[one.slug], one) for one in revised], changed_by=changed_by, now=now)
@@ -110,8 +117,8 @@ def _differs(row: sa.Row[Any], one: Definition, names: Sequence[str]) -> bool:
 
 def _locked(tx: Transaction, slugs: Sequence[str]) -> Iterator[sa.Row[Any]]:
     """Lock and yield the rules with these slugs."""
-    for first in range(0, len(slugs), AT_ONCE):
-        named = rule.c.slug.in_(slugs[first : first + AT_ONCE])
+    for some in chunks(slugs):
+        named = rule.c.slug.in_(some)
         yield from tx.execute(sa.select(rule).where(named).order_by(rule.c.id).with_for_update())
 
 
@@ -161,8 +168,7 @@ def remove(tx: Transaction, slugs: Sequence[str], *, changed_by: str, now: datet
 
     The caller bumps `rules` before and `changes` after.
     """
-    for first in range(0, len(slugs), AT_ONCE):
-        some = slugs[first : first + AT_ONCE]
+    for some in chunks(slugs):
         found = list(_locked(tx, some))
         _retire_unfinished(tx, [row.id for row in found])
         disabled = [_revision(row.id, _disabled(row), changed_by=changed_by, now=now) for row in found]

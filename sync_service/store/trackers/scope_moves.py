@@ -17,6 +17,7 @@ from sqlalchemy.engine import Row
 
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.store.engine.database import DatabaseNow, database_now
+from sync_service.store.engine.many_rows import update_rows
 from sync_service.store.queue import relink_requests
 from sync_service.store.tables import (
     issue,
@@ -218,27 +219,27 @@ def configured_names(tx: Transaction) -> Mapping[int, Sequence[str]]:
     return found
 
 
-def keep_link(tx: Transaction, link_id: int) -> bool:
-    """Keep a link by hand that a file moves with its issue's scope, until the scope has moved; return whether it does.
+def keep_links(tx: Transaction, link_ids: Sequence[int]) -> set[int]:
+    """Keep the links by hand that a file moves with their issue's scope, until the scope has moved; return these.
 
-    No process reads it as configured meanwhile.
+    No process reads them as configured meanwhile.
     """
     moved, m, mine = manual_link.alias("moved"), scope_move, manual_link
     same = sa.and_(
         moved.c.key_result_id == mine.c.key_result_id, sa.func.lower(moved.c.key) == sa.func.lower(mine.c.key)
     )
     scopes = (
-        sa.select(m.c.from_scope_id)
+        sa.select(mine.c.id, sa.func.min(m.c.from_scope_id).label("scope_id"))
         .select_from(mine)
         .join(issue, issue.c.id == mine.c.issue_id)
         .join(m, sa.and_(m.c.from_scope_id == issue.c.scope_id, m.c.drops))
         .join(moved, sa.and_(moved.c.connection_id == m.c.connection_id, same))
-        .where(mine.c.id == link_id)
+        .where(mine.c.id.in_(link_ids))
+        .group_by(mine.c.id)
     )
-    scope_id = tx.scalar(scopes.limit(1))
-    if scope_id is not None:
-        tx.execute(sa.update(mine).where(mine.c.id == link_id).values(kept_for_scope_id=scope_id))
-    return scope_id is not None
+    kept = [{"id": row.id, "kept_for_scope_id": row.scope_id} for row in tx.execute(scopes)]
+    update_rows(tx, mine, kept)
+    return {row["id"] for row in kept}
 
 
 def leave_connection(tx: Transaction, connection_id: int) -> None:

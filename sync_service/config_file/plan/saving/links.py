@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.read.state import Key
 from sync_service.store import tables as t
-from sync_service.store.engine.many_rows import update_rows
+from sync_service.store.engine.many_rows import chunks, update_rows
 from sync_service.store.trackers import scope_moves
 
 _Link = tuple[int | None, int | None, str]
@@ -39,11 +39,14 @@ class LinkWriter:
         old = [{"id": known[link], "weight": weight, **again} for link, weight in found if link in known]
         update_rows(self.tx, t.manual_link, old)
 
-    def remove(self, key: Key) -> None:
-        """Remove a link, at once or when its issue's scope has moved."""
-        row_id = self._ids().get(self._link(key))
-        if row_id is not None and not scope_moves.keep_link(self.tx, row_id):
-            self.tx.execute(sa.delete(t.manual_link).where(t.manual_link.c.id == row_id))
+    def remove(self, keys: Sequence[Key]) -> None:
+        """Remove links, each at once or when its issue's scope has moved."""
+        known = self._ids()
+        ids = [known[link] for link in map(self._link, keys) if link in known]
+        for some in chunks(ids):
+            kept = scope_moves.keep_links(self.tx, some)
+            removed = [one for one in some if one not in kept]
+            self.tx.execute(sa.delete(t.manual_link).where(t.manual_link.c.id.in_(removed)))
 
     def row_id(self, key: Key) -> int:
         """Return the id of a link."""
