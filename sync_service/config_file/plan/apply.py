@@ -252,7 +252,7 @@ class ConfigApplier:
         saving.save(saved)
         consequences.after_saving(saved)
         saving.set_parents()
-        for change in saved:  # a scope that moves to another connection was copied before
+        for change in [*saved, *removed]:  # a scope that moves to another connection was adopted before
             saving.stop_watching(change)
         saving.remove(removed)
         consequences.make_due()

@@ -18,11 +18,13 @@ MAPPINGS = ("accounts", "options", "measure", "thresholds", "calendar", "quiet",
 NOT_WRITTEN = ("starts_at", "ends_at")
 """Fields that follow from others."""
 
+_CONFIGURED = sa.select(t.live_connection).where(t.live_connection.c.leaving_at.is_(None)).subquery("connection")
+
 _NAMED: Mapping[str, tuple[sa.FromClause, sa.ColumnElement[Any]]] = {
     "teams": (t.team, t.team.c.slug),
     "people": (t.person, t.person.c.email),
     "cycles": (t.live_cycle, t.live_cycle.c.slug),
-    "connections": (t.live_connection, t.live_connection.c.slug),
+    "connections": (_CONFIGURED, _CONFIGURED.c.slug),
     "objectives": (t.live_objective, t.live_objective.c.slug),
     "key_results": (t.live_key_result, t.live_key_result.c.slug),
     "rules": (t.rule, t.rule.c.slug),

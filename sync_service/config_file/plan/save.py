@@ -23,7 +23,7 @@ from sync_service.store.engine.many_rows import chunks, insert_rows, update_rows
 from sync_service.store.jobs import oauth_tokens, polls, write_backs
 from sync_service.store.okrs import query_listings, rules, team_settings
 from sync_service.store.queue import rate_limits, scheduled_tasks
-from sync_service.store.trackers import connections, scope_moves, scope_names
+from sync_service.store.trackers import connection_removal, connections, scope_moves, scope_names
 
 MadeBy = Literal["file", "page"]
 """What makes changes."""
@@ -125,8 +125,11 @@ class ChangeWriter:
         team_settings.clear_cache(self.tx)
 
     def stop_watching(self, change: Change) -> None:
-        """Stop watching the scopes that a connection no longer names."""
-        if change.section != "connections" or change.before is None or change.after is None:
+        """Stop watching the scopes that a connection no longer names; all of one that is removed."""
+        if change.section != "connections" or change.before is None:
+            return
+        if change.after is None:
+            connection_removal.leave(self.tx, str(change.key))
             return
         lost = set(change.before["scopes"]) - set(change.after["scopes"])
         connection_id = self.id_of("connections", str(change.key))
@@ -148,6 +151,8 @@ class ChangeWriter:
         if section in ("teams", "objectives"):
             self._parents += changes
         new = [self._row(one) for one in changes if one.before is None]
+        if section == "connections":
+            connection_removal.free_slugs(self.tx, [str(one.key) for one in changes if one.before is None])
         ids = insert_rows(self.tx, table, new, by=found_by(section))
         if section in self._ids:
             self._ids[section] |= ids

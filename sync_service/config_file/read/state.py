@@ -87,7 +87,7 @@ Emails = Mapping[int | None, str | None]
 
 
 def _connections(tx: Transaction, sealer: Sealer, email: Emails) -> dict[Key, Fields]:
-    scopes = scope_moves.configured_names(tx)
+    c, scopes = t.live_connection, scope_moves.configured_names(tx)
     return {
         row.slug: _pick(row, "kind", "site", "options", "earlier", "write_back")
         | {
@@ -98,7 +98,7 @@ def _connections(tx: Transaction, sealer: Sealer, email: Emails) -> dict[Key, Fi
             "webhook_secrets": tuple(_opened(sealer, one) for one in row.sealed_secrets),
             "scopes": tuple(scopes.get(row.id, ())),
         }
-        for row in tx.execute(sa.select(t.live_connection).order_by(t.live_connection.c.slug))
+        for row in tx.execute(sa.select(c).where(c.c.leaving_at.is_(None)).order_by(c.c.slug))
     }
 
 

@@ -27,6 +27,7 @@ connection = sa.Table(
     sa.Column("write_back", sa.Boolean, nullable=False, server_default=sa.false()),  # whether we write notes on issues
     sa.Column("owner_marker", sa.String(32)),  # marks our own notes; created once
     *origin_columns(),
+    sa.Column("leaving_at", Instant),  # no longer configured; it is removed once its scopes have moved
     sa.Column("removed_at", Instant),  # its rows are deleted in batches, and this one last
 )
 

@@ -21,6 +21,7 @@ from sync_service.store.engine.many_rows import update_rows
 from sync_service.store.queue import relink_requests
 from sync_service.store.tables import (
     issue,
+    live_connection,
     live_scope,
     manual_link,
     relink_request,
@@ -139,9 +140,13 @@ def set_stage(tx: Transaction, move: Row[Any], stage: Stage) -> None:
 
 
 def holds_rules_back(tx: Transaction, connection_id: int) -> bool:
-    """Return whether a connection's new rules wait until their issues are copied and linked."""
+    """Return whether a connection's new rules wait until their issues are copied and linked.
+
+    The removed rules of a connection that is leaving wait too, until those that replace them count.
+    """
     under_way = sa.and_(scope_move.c.connection_id == connection_id, scope_move.c.stage != "activating")
-    return tx.scalar(sa.select(sa.exists().where(under_way))) is True
+    leaving = sa.and_(live_connection.c.id == connection_id, live_connection.c.leaving_at.isnot(None))
+    return tx.scalar(sa.select(sa.or_(sa.exists().where(under_way), sa.exists().where(leaving)))) is True
 
 
 def waits_for_rules(tx: Transaction, move: Row[Any]) -> bool:
@@ -242,20 +247,23 @@ def keep_links(tx: Transaction, link_ids: Sequence[int]) -> set[int]:
     return {row["id"] for row in kept}
 
 
-def leave_connection(tx: Transaction, connection_id: int) -> None:
-    """End the moves of a connection that is removed: give up those to it, and copy the rest of those from it now."""
-    for move in tx.execute(sa.select(scope_move).where(scope_move.c.connection_id == connection_id)).all():
-        end(tx, move)
+def leave(tx: Transaction, connection_id: int) -> bool:
+    """Give up the moves to a connection that is removed; return whether scopes of it still move to another one.
+
+    Then it watches only these, and no more once they have moved.
+    """
+    mine = sa.select(scope.c.name).where(scope.c.connection_id == connection_id)
+    coming = sa.select(scope_move.c.name).where(scope_move.c.connection_id == connection_id)
+    names = tx.scalars(mine.union(coming)).all()
+    if not moves_from(tx, connection_id):
+        for move in tx.execute(sa.select(scope_move).where(scope_move.c.connection_id == connection_id)).all():
+            end(tx, move)
+        return False
+    stop_watching(tx, connection_id, names)
+    return True
+
+
+def moves_from(tx: Transaction, connection_id: int) -> bool:
+    """Return whether a scope of a connection moves to another one."""
     mine = sa.select(scope.c.id).where(scope.c.connection_id == connection_id)
-    for move in tx.execute(sa.select(scope_move).where(scope_move.c.from_scope_id.in_(mine))).all():
-        _finish_at_once(tx, move)
-
-
-def _finish_at_once(tx: Transaction, move: Row[Any]) -> None:
-    if move.stage == "copying":
-        last: int | None = 0
-        while last is not None:
-            last = copy_chunk(tx, move, after=last)
-        watch(tx, move)
-        tx.execute(sa.update(relink_request).where(relink_request.c.id == move.request_id).values(cursor=0))
-    tx.execute(sa.delete(scope_move).where(scope_move.c.id == move.id))
+    return tx.scalar(sa.select(sa.exists().where(scope_move.c.from_scope_id.in_(mine)))) is True

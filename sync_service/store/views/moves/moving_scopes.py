@@ -17,8 +17,9 @@ _NEXT = {"linking": "its issues are linked", "activating": "the changed rules be
 def moving_scopes(tx: Transaction) -> Mapping[int, Sequence[str]]:
     """Return what moves to and from each connection."""
     to, of, m, s = t.live_connection.alias(), t.live_connection.alias(), t.scope_move, t.live_scope
+    from_ = (of.c.slug.label("of"), of.c.id.label("of_id"), of.c.leaving_at)
     found = (
-        sa.select(m, to.c.slug.label("to"), of.c.slug.label("of"), of.c.id.label("of_id"), t.relink_request.c.cursor)
+        sa.select(m, to.c.slug.label("to"), *from_, t.relink_request.c.cursor)
         .join(to, to.c.id == m.c.connection_id)
         .join(s, s.c.id == m.c.from_scope_id)
         .join(of, of.c.id == s.c.connection_id)
@@ -27,9 +28,8 @@ def moving_scopes(tx: Transaction) -> Mapping[int, Sequence[str]]:
     moves: dict[int, list[str]] = defaultdict(list)
     for row in tx.execute(found.order_by(m.c.id)):
         moves[row.connection_id].append(f"{row.name} comes from {row.of}: {_progress(tx, row)}")
-        moves[row.of_id].append(
-            f"{row.name} {'moves to' if row.drops else 'is copied to'} {row.to}; it counts here until then"
-        )
+        then = "it counts here until then" + ("; then this connection is removed" if row.leaving_at else "")
+        moves[row.of_id].append(f"{row.name} {'moves to' if row.drops else 'is copied to'} {row.to}; {then}")
     return moves
 
 
