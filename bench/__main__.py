@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bench import apply_updates, forecasts, importing, measures, memory, rules, webhook_latency
+from bench import apply_updates, forecasts, importing, locks, measures, memory, rules, webhook_latency
 from bench.harness import DATABASES, Harness, HarnessFactory, harness_factory
 from bench.report import Finding, lines, machine, save
 from sync_service.runtime.memory import collect_less_often
@@ -39,6 +39,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "forecast": forecasts.measure,
     "measures": in_one_harness(measures.measure),
     "rules": in_one_harness(rules.measure),
+    "locks": in_one_harness(locks.measure),
     "import": in_one_harness(importing.measure_github),
     "import-jira": in_one_harness(importing.measure_jira),
 }

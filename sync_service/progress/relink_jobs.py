@@ -4,7 +4,7 @@ A *pending* rule revision first links the issues. Then one short transaction mak
 before, and computes the key results of both again. The links of the retired revision are deleted afterwards.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -179,7 +179,9 @@ class Relinker:
         entries = known_entries(ruleset, row.connection_id, [(kept.id, one) for kept, one in known], reasons=reasons)
         names = TermNames.read(tx, {key for _, one in known for key in keys_of(row.connection_id, one)})
         _save_changed(tx, [kept for kept, _ in known], entries)
-        self._compute(tx, ruleset, relink(tx, ruleset, entries, names, now=self.now()))
+        # Only these issues may bring something else than before: nothing grows with all those of a key result.
+        touched, ids = relink(tx, ruleset, entries, names, now=self.now()), [kept.id for kept, _ in known]
+        self._compute(tx, ruleset, touched, issue_ids=ids)
         return held
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
@@ -201,9 +203,16 @@ class Relinker:
         return midnight.astimezone(UTC) + timedelta(seconds=5) - self.now()
 
     def _compute(
-        self, tx: Transaction, ruleset: Ruleset, causes: Mapping[int, Sequence[Cause]], *, by_rule: bool = False
+        self,
+        tx: Transaction,
+        ruleset: Ruleset,
+        causes: Mapping[int, Sequence[Cause]],
+        *,
+        by_rule: bool = False,
+        issue_ids: Collection[int] | None = None,
     ) -> None:
-        compute_key_results(tx, ruleset, causes, now=self.now(), settle=self.settle, by_rule=by_rule)
+        now, settle = self.now(), self.settle
+        compute_key_results(tx, ruleset, causes, now=now, settle=settle, by_rule=by_rule, issue_ids=issue_ids)
         versions.bump(tx, versions.CHANGES)
 
 

@@ -1,16 +1,19 @@
 """Changes of rules and settings reach known issues in chunks, and take effect all at once."""
 
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.rule_state import RuleState
-from sync_service.domain.trackers.observations import State
+from sync_service.domain.trackers.observations import State, Term
 from sync_service.progress import relink_jobs
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
-from sync_service.store.okrs import key_results, rules
+from sync_service.store.okrs import contributions, key_results, rules
 from sync_service.store.okrs.applying.causes import from_columns
 from sync_service.store.okrs.history import is_shown
 from tests.domain.factories import at, snapshot
@@ -92,6 +95,31 @@ def test_a_delivery_between_two_chunks_is_not_missed(core: CoreHarness) -> None:
     keys = {one.id: one.key for one in core.rows(tables.issue)}
     expected = {f"acme/checkout#{number}" for number in (3, 5, 7, 9, 11, 99)}
     assert {keys[one.issue_id] for one in core.rows(tables.link)} == expected
+
+
+def test_a_chunk_reads_what_its_own_issues_bring_and_no_others(
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise each chunk of a relink would read all issues of a key result: its transaction grew with them."""
+    label = Term("91", "okr:KR-2")
+    core.receive_and_drain(
+        *[snapshot(1, identity=f"501#{one}", key=f"acme/checkout#{one}", labels=(label,)) for one in range(12)]
+    )
+    read: list[int] = []
+    stored = contributions.stored
+
+    def counted(tx: Transaction, ids: Sequence[int], *, issue_ids: Collection[int] | None = None) -> Any:
+        found = stored(tx, ids, issue_ids=issue_ids)
+        read.append(len(issue_ids or ()) if issue_ids is not None else sum(map(len, found.values())))
+        return found
+
+    monkeypatch.setattr(contributions, "stored", counted)
+    core.key_result("KR-2", kind="done-count", within="ever")
+    assert linked(core) == 12
+    assert [one for one in read if one > 5] == [12]  # where the key result is computed because it is new
+    assert core.value("KR-2") == 0
+    whole = core.rows(tables.contribution, tables.contribution.c.key_result_id == core.key_result_row("KR-2").id)
+    assert len(whole) == 12
 
 
 def test_an_edited_rule_replaces_its_links(core: CoreHarness) -> None:

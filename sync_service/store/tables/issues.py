@@ -75,6 +75,7 @@ issue = sa.Table(
     sa.Column("successor", sa.String(200)),
     sa.Column("seen_at", Instant),  # when the tracker last reported it, by the database's clock
     sa.UniqueConstraint("connection_id", "identity"),
+    sa.Index("ix_issue_connection_id_id", "connection_id", "id"),  # the chunks of a relink
     sa.Index("ix_issue_connection_id_key", "connection_id", "key"),
     sa.Index("ix_issue_connection_id_folded_key", "connection_id", "folded_key"),
     sa.Index("ix_issue_scope_id_id", "scope_id", "id"),

@@ -24,7 +24,10 @@ class Subset:
         found = sa.and_(issue.c.connection_id == connection_id, issue.c.id > after)
         if self.parent is not None:
             identity, key = self.parent
-            found = sa.and_(found, sa.or_(issue.c.parent_identity == identity, issue.c.parent_key == key))
+            # A union, each half of which has an index: SQLite would rather walk through all issues of the connection.
+            mine = sa.select(issue.c.id).where(issue.c.connection_id == connection_id).correlate(None)
+            children = mine.where(issue.c.parent_identity == identity).union(mine.where(issue.c.parent_key == key))
+            found = sa.and_(found, issue.c.id.in_(children))
         return sa.and_(found, with_any(self.accounts)) if self.accounts else found
 
 
