@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -43,6 +43,8 @@ CHUNKS = 40
 BOUND = 1.0
 """Seconds of a write transaction."""
 
+PING = {"x-github-event": "ping"}
+
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 SITE = "https://api.github.com"
 
@@ -68,39 +70,39 @@ def measure(harness: Harness) -> Iterator[Finding]:
     tasks = _Tasks(services)
     tasks.fill()
     for what, work in tasks.all().items():
-        with held(services) as seconds:
+        with held(services) as times:
             work()
         yield Finding(
             what=f"longest write transaction: {what}",
             database=harness.database,
-            figure=max(seconds, default=0.0),
+            figure=max((wall for wall, _ in times), default=0.0),
             unit="s",
             bound=BOUND,
             at_least=False,
-            parts={"transactions": len(seconds), "seconds in all": sum(seconds)},
+            parts={"CPU s of one": max((cpu for _, cpu in times), default=0.0), "transactions": len(times)},
         )
     services.engine.dispose()
 
 
 @contextmanager
-def held(services: Services) -> Iterator[list[float]]:
-    """Collect how long each write transaction is held, until its commit is on the disk."""
-    seconds: list[float] = []
+def held(services: Services) -> Iterator[list[tuple[float, float]]]:
+    """Collect how long each write transaction is held, until its commit is on the disk, and its seconds of CPU."""
+    times: list[tuple[float, float]] = []
     name = "the benchmark measures since"
 
     def began(tx: Transaction) -> None:
         if tx.get_execution_options().get("writes", False):
-            tx.info[name] = time.perf_counter()
+            tx.info[name] = (time.perf_counter(), time.thread_time())
 
     def ended(_connection: Any, record: Any) -> None:
         since = record.info.pop(name, None)
         if since is not None:
-            seconds.append(time.perf_counter() - since)
+            times.append((time.perf_counter() - since[0], time.thread_time() - since[1]))
 
     sa.event.listen(services.engine, "begin", began)
     sa.event.listen(services.engine.pool, "checkin", ended)
     try:
-        yield seconds
+        yield times
     finally:
         sa.event.remove(services.engine, "begin", began)
         sa.event.remove(services.engine.pool, "checkin", ended)
@@ -141,9 +143,9 @@ class _Tasks:
             f"closing a cycle of {KEY_RESULTS} key results": self._close,
             f"refreeze of {KEY_RESULTS} key results": self._refreeze,
             "a scope that moves from a connection that is removed": self._move,
-            "deleting what was removed": lambda: removals.go_on(self.services.engine),
+            "deleting what was removed": lambda: removals.delete_batches(self.services.engine),
             "pruning all key results but one": lambda: self._apply(key_results=1, moved=True),
-            "deleting these": lambda: removals.go_on(self.services.engine),
+            "deleting these": lambda: removals.delete_batches(self.services.engine),
         }
 
     def _apply(
@@ -183,6 +185,14 @@ class _Tasks:
     def _edit_rule(self) -> None:
         """Let the rule match all issues, and its revision become active."""
         self._apply(word="all")
+        self._drain("rule_revision", most=CHUNKS // 2)
+        r, i = tables.rule_revision, tables.issue
+        with writing(self.services.engine) as tx:  # the rest at once: its chunks are like those before
+            row = tx.execute(sa.select(r).where(r.c.state == "pending")).one()
+            values = (row.key_result_id, i.c.id, "rule", row.id)
+            rest = sa.select(*(one if one is i.c.id else sa.literal(one) for one in values)).where(i.c.id > row.cursor)
+            tx.execute(sa.insert(tables.link).from_select(["key_result_id", "issue_id", "origin", "source"], rest))
+            tx.execute(sa.update(r).where(r.c.id == row.id).values(cursor=tx.scalar(sa.select(sa.func.max(i.c.id)))))
         self._drain("rule_revision")
 
     def _pin(self) -> None:
@@ -198,7 +208,13 @@ class _Tasks:
         with reading(self.services.engine) as tx:
             person = tx.scalars(sa.select(tables.person.c.id)).one()
             ids = tx.scalars(sa.select(tables.key_result.c.id)).all()
-        columns = {"person_id": person, "created_at": NOW, "due_at": NOW, "from_status": "behind", "to_status": "done"}
+        columns = {
+            "person_id": person,
+            "created_at": NOW,
+            "due_at": NOW,
+            "from_status": "behind",
+            "to_status": "on_track",
+        }
         causes = {"causes": [{"what": "an issue was closed", "issue": "acme/r0#1"}]}
         rows = ({**columns, **causes, "key_result_id": ids[number % len(ids)]} for number in range(NOTICES))
         _insert(self.services, tables.notice, rows)
@@ -217,11 +233,11 @@ class _Tasks:
         rows = ({**columns, "delivery_id": str(number)} for number in range(DELIVERIES))
         _insert(self.services, tables.delivery, rows)
         inbox.replay_buried(self.services.engine)
-        self._drain("delivery", most=CHUNKS)
+        self._drain("delivery", most=CHUNKS // 10)
 
     def _close(self) -> None:
         with writing(self.services.engine) as tx:
-            tx.execute(sa.update(tables.cycle).values(ends_at=NOW - timedelta(days=9)))
+            tx.execute(sa.update(tables.cycle).values(ends=date(2026, 11, 9)))
         self._change(lambda closer, view: closer.close(view))
 
     def _refreeze(self) -> None:

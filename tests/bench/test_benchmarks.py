@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from bench import apply_updates, forecasts, importing, measures, memory, rules, webhook_latency
+from bench import apply_updates, forecasts, importing, locks, measures, memory, rules, webhook_latency
 from bench.__main__ import BENCHMARKS
 from bench.harness import DATABASES, HarnessFactory, harness_factory
 from bench.seed import Size
@@ -31,6 +31,7 @@ def small_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
         measures: {"LINKS": 20, "DELIVERIES": 20, "ROUNDS": 1},
         rules: {"ISSUES": 200, "ROUNDS": 1, "MATCHES": 10},
         importing: {"ISSUES": 200},
+        locks: {"ISSUES": 60, "KEY_RESULTS": 3, "RULES": 5, "DELIVERIES": 20, "NOTICES": 10, "ACCOUNTS": 5},
         forecasts: {"FORECASTS": 20, "TRACKED": 1, "ROUNDS": 1},
     }
     for module, numbers in small.items():
