@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1.0024"
+revision = "1.0022"
 down_revision = "1.0021"
 branch_labels = None
 depends_on = None

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "1.0025"
-down_revision = "1.0024"
+revision = "1.0023"
+down_revision = "1.0022"
 branch_labels = None
 depends_on = None
 
