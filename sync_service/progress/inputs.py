@@ -67,7 +67,7 @@ class InputReader:
         changes: dict[int, Changes],
         present: dict[int, Contributions],
     ) -> None:
-        """Compare what issues bring with what they brought; keep all contributions where they are needed one by one."""
+        """Compare current with stored contributions; keep all of them if the measure needs them one by one."""
         before = contributions.stored(self.tx, [one.id for one in found], issue_ids=issue_ids)
         after = self.present(found, before, issue_ids)
         for one in found:
@@ -83,7 +83,7 @@ class InputReader:
     def present(
         self, found: Sequence[KeyResult], before: Mapping[int, Contributions], issue_ids: Collection[int] | None = None
     ) -> dict[int, Contributions]:
-        """Return what linked issues bring to key results now, or as of the end of their cycle; `before` is stored."""
+        """Return what linked issues contribute now, or as of the end of their cycle; `before` is what is stored."""
         measures = {one.id: one.measure for one in found if one.measure.reads}
         after = contributions.present(
             self.tx, measures, test=self._meets_condition, supposed=self.supposed, issue_ids=issue_ids
@@ -140,7 +140,7 @@ def calendar_for(tx: Connection, one: KeyResult) -> Calendar:
 
 
 def _as_of_end(tx: Connection, one: KeyResult, present: Contributions, before: Contributions) -> Contributions:
-    """Return what issues brought to a key result as of the end of its cycle."""
+    """Return what issues contributed to a key result as of the end of its cycle."""
     field, last = one.measure.number_field, one.basis.measure if one.basis else None
     held = before if last is not None and (last.number_field, last.meets) == (field, one.measure.meets) else {}
     pasts = issue_pasts.read(tx, present, number_field=field)

@@ -131,7 +131,7 @@ class QueryLister:
     def _apply_page(self, connection: Configured, page: MemberPage) -> None:
         """Apply the issues on a page like those of a poll, and request a fetch of issues we do not know.
 
-        No fetch is requested during a first import: it brings the issues, and at its end all queries are listed again.
+        No fetch is requested during a first import: it reads the issues, and at its end all queries are listed again.
         """
         if page.observations:
             reading_ = ParsedDelivery(name="listing", observations=page.observations)

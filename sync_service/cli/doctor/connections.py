@@ -29,7 +29,7 @@ def check_connection(services: Services, slug: str) -> Iterator[Finding]:
     connector = services.connectors.get(held.kind)
     yield from _renamed(held, known.view, connector, now)
     if connector is None:
-        mend = "install the package that brings it, or remove the connection"
+        mend = "install the package that contains it, or remove the connection"
         yield Finding(what="kind", well=False, says=f"no connector of kind {held.kind} is installed", mend=mend)
     elif not known.view.has_credentials:
         says = "none: issues in doubt stay in doubt, and changes that no webhook delivered are not found"

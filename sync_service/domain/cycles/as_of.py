@@ -1,4 +1,4 @@
-"""The end of a cycle: what an issue brought to a key result as of then, whatever happened later."""
+"""The end of a cycle: what an issue had contributed to a key result by then, without later changes."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -58,11 +58,11 @@ def _open_state(past: IssuePast) -> State:
 def contribution_as_of(
     one: Contribution, past: IssuePast, end: datetime, *, reads: Collection[str], before: Contribution | None
 ) -> Contribution | None:
-    """Return what an issue brought before the end; None when it was created later.
+    """Return what an issue contributed before the end; None when it was created later.
 
-    `reads` are the fields that the measure reads. `before` is what the issue brought when last computed, with the same
-    number field and condition: a number that was changed after the end stays as it was then, and so does whether the
-    condition is met.
+    `reads` are the fields that the measure reads. `before` is what the issue contributed when last computed, with the
+    same number field and condition: a number that was changed after the end stays as it was then, and so does whether
+    the condition is met.
     """
     state = state_as_of(past, end)
     if state is None:

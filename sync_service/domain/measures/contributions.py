@@ -1,4 +1,4 @@
-"""Contributions, what single issues bring to a key result, and tallies, alike ones summed."""
+"""Contributions of single issues to a key result, and tallies: sums of contributions that are alike."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ class ClosedWhen(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one linked issue brings to a key result. Fields that its measure does not read keep their defaults.
+    """What one linked issue contributes to a key result. Fields that its measure does not read keep their defaults.
 
     `number` is the number field that the measure reads, `number_at` the time of its last change. `started_at` is its
     first change into work in progress. None: the issue has none, or it is unknown. `met` says whether the issue meets

@@ -43,7 +43,7 @@ LINES: Mapping[str, Callable[[Inputs, Contribution], Line]] = {
     "throughput": throughput_line,
     "share-meeting": share_meeting_line,
 }
-"""The kinds of measure that issues bring something to, each with the function that describes an issue's line."""
+"""The kinds of measure that read issues, each with the function that describes an issue's line."""
 
 
 def sum_lines(inputs: Inputs, contributions: Mapping[int, Contribution]) -> list[SumLine]:

@@ -111,7 +111,7 @@ def _changes(one: KeyResult, past: Sequence[Happening], seen: "_Seen") -> Iterat
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was recorded: since when, what issues brought before, and each change after. None: nothing was seen."""
+    """What was recorded: since when, what issues contributed before, and each change after. None: nothing was seen."""
 
     since: datetime | None
     before: dict[int, Contribution]

@@ -1,4 +1,4 @@
-"""What issues would bring to key results if they were done: with the links that they would have then."""
+"""What issues would contribute to key results if they were done, with the links that they would have then."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -25,14 +25,14 @@ from sync_service.store.trackers import issues
 
 @dataclass(frozen=True, slots=True)
 class IfDone:
-    """What an open issue would bring if it were done, by key result (None: nothing), and the steps that it would do."""
+    """What an open issue would contribute if it were done, by key result (None: nothing), and the steps it would do."""
 
-    bring: dict[int, Contribution | None] = field(default_factory=dict)
+    contributions: dict[int, Contribution | None] = field(default_factory=dict)
     steps: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 def if_done(tx: Connection, ruleset: Ruleset, now: datetime, issue_ids: Collection[int]) -> dict[int, IfDone]:
-    """Return what the open ones of some issues, by row id, would bring if they were done now."""
+    """Return what the open ones of some issues, by row id, would contribute if they were done now."""
     known = {row.id: row.issue for row in issues.read(tx, sorted(issue_ids)) if row.issue is not None}
     still_open = {
         id_: one
@@ -61,15 +61,15 @@ class _Reader:
         }
 
     def of(self, issue_id: int) -> IfDone:
-        """Return what one of the issues would bring."""
+        """Return what one of the issues would contribute."""
         found = IfDone()
         now, then = self._links.get(issue_id, ({}, {}))
         for id_, held in self._held.items():
             if issue_id in held:
-                found.bring[id_] = self._done(id_, issue_id, held) if id_ in then or id_ not in now else None
+                found.contributions[id_] = self._done(id_, issue_id, held) if id_ in then or id_ not in now else None
         for id_ in then.keys() - now.keys():
             linked = contributions.if_linked(self._tx, self._key_results[id_].measure, issue_id, then[id_])
-            found.bring[id_] = self._done(id_, issue_id, {issue_id: linked})
+            found.contributions[id_] = self._done(id_, issue_id, {issue_id: linked})
         for id_ in self._step_issues().get(issue_id, ()):
             found.steps[id_] += self._step_names(id_, issue_id)
         return found

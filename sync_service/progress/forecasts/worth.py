@@ -51,13 +51,13 @@ class Worth:
         return (self.before, self.chance_before) != (self.after, self.chance_after)
 
 
-Bring = Mapping[int, Contribution | None]
-"""What issues, by id, would bring to a key result; None: nothing."""
+IssueContributions = Mapping[int, Contribution | None]
+"""What issues, by id, would contribute to a key result; None: nothing."""
 
 
 @dataclass(slots=True)
 class _Counted:
-    """A key result with all that its issues bring, so that the values of many closings are computed one by one."""
+    """A key result with its contributions, to compute the values after many closings one by one."""
 
     one: KeyResult
     inputs: Inputs
@@ -69,10 +69,10 @@ class _Counted:
         enough = self.found is not None and self.found.forecast.enough
         self.end = end_of(self.found.basis) if self.found is not None and enough else None
 
-    def worth(self, bring: Bring, steps: Iterable[str] = ()) -> Worth:
-        """Return what it is worth that issues bring something else, and that steps are done."""
-        held = {id_: self.present.each.get(id_) for id_ in bring}
-        for id_, then in bring.items():
+    def worth(self, changed: IssueContributions, steps: Iterable[str] = ()) -> Worth:
+        """Return what it is worth that contributions of issues change, and that steps are done."""
+        held = {id_: self.present.each.get(id_) for id_ in changed}
+        for id_, then in changed.items():
             self.present.put(id_, then)
         inputs = self.present.inputs(self.inputs, self.inputs.at)
         steps_done = inputs.steps_done | frozenset(steps)
@@ -88,15 +88,15 @@ class _Counted:
             progress_before=progress_of(one, one.computed),
             progress_after=progress_of(one, after),
             chance_before=self.found.forecast.chance if self.found is not None and self.end is not None else None,
-            chance_after=self._chance(held, bring),
+            chance_after=self._chance(held, changed),
             applies=one.applied.override is None and not one.proposes,
         )
 
-    def _chance(self, held: Bring, bring: Bring) -> float | None:
+    def _chance(self, held: IssueContributions, changed: IssueContributions) -> float | None:
         if self.end is None or self.found is None:
             return None
         measure, span, position = self.one.measure, self.one.span, self.found.basis.position
-        for id_, then in bring.items():
+        for id_, then in changed.items():
             done, scope = amounts(measure, then, span)
             was_done, was = amounts(measure, held[id_], span)
             position = Position(
@@ -137,20 +137,20 @@ class WorthReader:
         after = if_done(self.tx, self.ruleset, self.now, {each for some in changed.values() for each in some})
         found: dict[int, list[Worth]] = {}
         for one, issues in changed.items():
-            bring: dict[int, dict[int, Contribution | None]] = defaultdict(dict)
+            if_closed: dict[int, dict[int, Contribution | None]] = defaultdict(dict)
             steps: dict[int, list[str]] = defaultdict(list)
             for each in issues & after.keys():
-                for key_result_id, contribution in after[each].bring.items():
-                    bring[key_result_id][each] = contribution
+                for key_result_id, contribution in after[each].contributions.items():
+                    if_closed[key_result_id][each] = contribution
                 for key_result_id, names in after[each].steps.items():
                     steps[key_result_id] += names
-            found[one] = self._worths(bring, steps) if one in after else []
+            found[one] = self._worths(if_closed, steps) if one in after else []
         return found
 
-    def _worths(self, bring: Mapping[int, Bring], steps: Mapping[int, Sequence[str]]) -> list[Worth]:
+    def _worths(self, changed: Mapping[int, IssueContributions], steps: Mapping[int, Sequence[str]]) -> list[Worth]:
         worths = [
-            counted.worth(bring.get(id_, {}), steps.get(id_, ()))
-            for id_ in sorted({*bring, *steps})
+            counted.worth(changed.get(id_, {}), steps.get(id_, ()))
+            for id_ in sorted({*changed, *steps})
             if (counted := self._of_key_result(id_)) is not None
         ]
         return [one for one in worths if one.moves]
@@ -161,7 +161,7 @@ class WorthReader:
         return self._counted[id_]
 
     def _read(self, id_: int) -> _Counted | None:
-        """Return a key result with what its issues bring; None where its numbers no longer change with them."""
+        """Return a key result with its contributions; None if its numbers no longer change with them."""
         (one,) = key_results.read(self.tx, [id_])
         if one.span.ends_at <= self.now or one.basis is None or (self.tallied_only and not one.measure.tallied):
             return None

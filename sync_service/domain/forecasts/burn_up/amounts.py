@@ -1,4 +1,4 @@
-"""What a linked issue brings to what is done and to the scope of a key result, as its measure counts."""
+"""What a linked issue adds to what is done and to the scope of a key result, as its measure counts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ Amounts = tuple[float, float]
 
 
 def amounts(measure: Measure, one: Contribution | None, span: Span) -> Amounts:
-    """Return what an issue brings; nothing where it does not count."""
+    """Return what an issue adds; nothing if it does not count."""
     if one is None:
         return NOTHING
     size, closed = size_of(measure, one), closed_when(one, span)
@@ -55,7 +55,7 @@ def position_of(measure: Measure, contributions: Iterable[Contribution], span: S
 
 
 def as_done(one: Contribution, at: datetime, reads: Iterable[str]) -> Contribution:
-    """Return what an issue brings if it is done at a time; one that is closed already stays as it is."""
+    """Return what an issue adds if it is done at a time; one that is closed already stays as it is."""
     if one.state in CLOSED:
         return one
     return replace(one, state=State.DONE, closed_at=at if "closed_at" in reads else None)

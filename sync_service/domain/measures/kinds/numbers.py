@@ -67,7 +67,7 @@ def _words(inputs: Inputs, have: int, issues: int, without: int, *, dropped: int
 
 
 def field_line(inputs: Inputs, one: Contribution) -> Line:
-    """Return the number that one issue brings."""
+    """Return the number that one issue contributes."""
     if one.state is State.DROPPED:
         return left_out("dropped")
     if one.number is None:
