@@ -3,8 +3,8 @@
 This module is the core of the product; read it from top to bottom. A worker claims a batch of deliveries, and each
 connector reads its own. Then, in one transaction: the newest snapshot of each issue wins, the rules decide which key
 results it counts toward, each touched key result is computed once from the current state of all its issues, and each
-change gets a history entry with its cause and a notice for the owner. When a delivery does not say enough, the issue is
-fetched (`tracker_sync/fetch_issues.py`), and the result goes the same way.
+change gets a history entry with its cause and a notice for the owner. When a delivery does not contain enough, the
+issue is fetched (`tracker_sync/fetch_issues.py`), and the result is applied in the same way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -59,12 +59,12 @@ BATCH = 500
 """Deliveries in one transaction: a burst computes a key result once, and a transaction takes half a second at most."""
 
 BATCH_BYTES = 20_000_000
-"""Bytes of bodies in one batch, whatever their number: one body may have 25 MB."""
+"""The most bytes of bodies in one batch: one body may have 25 MB."""
 
 
 @dataclass(slots=True, kw_only=True)
 class UpdateApplier:
-    """Applies updates. Safe to run at any moment, any number of times, by any number of workers."""
+    """Applies updates. Any number of workers may run it, at any time."""
 
     engine: Engine
     connectors: Mapping[str, Connector]

@@ -1,7 +1,8 @@
 """Group commit: items that arrive while a transaction commits are stored together in the next transaction.
 
-A durable commit waits for the disk once, however much it commits. So one caller at a time (per slot) stores for all who
-wait, and each caller returns when its item is committed. When nobody waits, a caller stores its item at once.
+A durable commit waits for the disk once, for any number of items. So one caller at a time (per slot) stores the items
+of all waiting callers, and each caller returns when its item is committed. When nobody waits, a caller stores its item
+at once.
 """
 
 import threading
@@ -62,7 +63,7 @@ class GroupCommit(Generic[T]):
             raise NotStored(str(caller.error)) from caller.error
 
     def _lead(self, batch: Sequence[_Caller[T]]) -> None:
-        """Store a batch, pass the slot to the next waiting caller, and let the callers of this batch go."""
+        """Store a batch, pass the slot to the next waiting caller, and let the callers of this batch return."""
         try:
             self._store_all(batch)
         finally:

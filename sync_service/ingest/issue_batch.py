@@ -159,7 +159,7 @@ class IssueBatch:
         return outcome_text, unseen if before is None and last_identity == seen.identity else None
 
     def _follow(self, tx: Connection, connection_id: int, tombstone: Tombstone) -> None:
-        """Move manual links and comments to where the issue moved, and further if a later move is already known."""
+        """Move manual links and comments to the new identity, and on if a later move is already known."""
         assert tombstone.successor is not None
         assert tombstone.moved_to is not None
         last_identity, last_key = self._last_key(

@@ -1,6 +1,6 @@
-"""Large deliveries are read one at a time on a machine: a nested body takes many times its size while it is read.
+"""Read large deliveries one at a time on a machine: parsing a nested body takes many times its size of memory.
 
-The kernel ends the lock with its process, however it ends.
+The kernel releases the lock when its process ends for any reason.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ from sync_service.store.trackers.inbox import LARGE_BODY
 def one_at_a_time(lock: Path | None, largest: Callable[[], int]) -> Iterator[None]:
     """Wait until no other process of this machine reads a large delivery, if the `largest` to be read is one.
 
-    Whoever waits has not read it from the database yet. Without a lock file, or where it can't be used, nobody waits.
+    The delivery is read from the database after the wait. Without a usable lock file there is no wait.
     """
     if lock is None or largest() <= LARGE_BODY:
         yield

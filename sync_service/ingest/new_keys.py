@@ -23,7 +23,7 @@ def keys_of_children(tx: Connection, first_seen: Mapping[Identity, str]) -> Iter
 def follow_new_keys(tx: Connection, new_keys: Iterable[NewKey]) -> None:
     """Store old and new keys, and request the new one for the children that have another.
 
-    A child may be the last to say a key that its parent had long before: then nobody follows.
+    If a child is the last to report a key that its parent had long before, nothing is requested.
     """
     for one in dict.fromkeys(one for one in new_keys if one.was != one.now):
         is_old = known_keys.are_known(tx, one.connection_id, one.identity, one.now)

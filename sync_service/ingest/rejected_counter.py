@@ -1,7 +1,7 @@
 """Count rejected deliveries, those with a wrong signature, with at most one write a second for each connection.
 
-A page shows that such deliveries arrive. Anybody may send them, as often as they like, so each process writes once a
-second at most. The rest of its count is written with the next rejected delivery, or lost with the process.
+A page shows that such deliveries arrive. Anybody may send any number of them, so each process writes once a second at
+most. The rest of its count is written with the next rejected delivery, or lost when the process ends.
 """
 
 import threading

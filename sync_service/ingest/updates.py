@@ -54,7 +54,7 @@ class Update:
     relayed: bool = False
 
     def relay(self, connection_id: int) -> "Update":
-        """Return what another connection to the same site learns from this: no requests, and no losses of access."""
+        """Return what applies to another connection to the same site: no requests, and no losses of access."""
         observations = tuple(one for one in self.parsed.observations if _concerns_everybody(one))
         parsed = replace(self.parsed, observations=observations)
         return replace(self, connection_id=connection_id, parsed=parsed, defer_compute=False, relayed=True)
@@ -67,7 +67,7 @@ class Update:
 
 
 LATE = timedelta(minutes=5)
-"""A delivery about a change that is older says how the issue was, not that it is still there."""
+"""A delivery about an older change shows how the issue was, but not that it still exists."""
 
 
 def reported(updates: Iterable[Update]) -> set[Identity]:
@@ -106,7 +106,7 @@ def is_ignored(outcomes: Sequence[str]) -> bool:
 
 
 def relayed(ruleset: Ruleset, updates: Sequence[Update]) -> list[Update]:
-    """Return what the siblings of the updates' connections learn from them."""
+    """Return what applies to the siblings of the updates' connections."""
     found = (update.relay(one) for update in updates for one in ruleset.siblings_of(update.connection_id))
     return [update for update in found if update.parsed.observations]
 
@@ -201,7 +201,7 @@ def accounts(ruleset: Ruleset, updates: Iterable[Update]) -> list[Sight]:
 def _accounts_of(update: Update) -> Iterator[tuple[Account | None, datetime, datetime]]:
     """Yield accounts, each with the time at which the tracker showed its login, and that of the change it showed.
 
-    What a webhook shows is as old as the change; what the tracker's API shows is as new as the question.
+    A webhook shows the login at the time of the change; the tracker's API shows it at the time of the call.
     """
     shown = update.received_at
     for one in update.parsed.observations:

@@ -1,7 +1,7 @@
 """Send connection alerts: mail the owner once when a connection or scope breaks, at most once a day.
 
 An alert waits for the settling time. When the first row of a connection has waited long enough, everything that is
-broken of the connection goes into one mail: an app that was uninstalled takes all its scopes away at once.
+broken of the connection goes into one mail: when an app is uninstalled, all its scopes break at once.
 """
 
 from collections.abc import Callable, Sequence

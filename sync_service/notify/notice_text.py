@@ -223,7 +223,7 @@ def _bar(before: float | None, after: float | None) -> Bar | None:
 
 
 def _whole_percents(fraction: float) -> int:
-    """Return 0…100, where only nothing is 0 and only everything is 100."""
+    """Return 0…100; only a fraction of 0 gives 0, and only 1 gives 100."""
     return 0 if fraction <= 0 else min(max(whole_percents(fraction), 1), 100)
 
 

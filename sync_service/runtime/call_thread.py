@@ -1,4 +1,4 @@
-"""A thread that drains the tables whose drains call trackers: however slow a tracker is, deliveries are not delayed."""
+"""A thread that drains the tables whose drains call trackers, so that slow trackers do not delay deliveries."""
 
 import threading
 

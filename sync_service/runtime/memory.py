@@ -10,8 +10,11 @@ M_MMAP_THRESHOLD = -3  # https://man7.org/linux/man-pages/man3/mallopt.3.html
 LARGE_BLOCK = 128 * 1024
 
 OBJECTS_BEFORE_COLLECTION = 5_000
-"""New objects before the garbage collector runs. A batch of deliveries makes many that live until it is stored; with
-Python's own 700 the collector walks through them again and again, for a tenth of the time."""
+"""New objects before the garbage collector runs.
+
+A batch of deliveries makes many that live until it is stored; with Python's own 700 the collector visits them again and
+again, which takes a tenth of the time.
+"""
 
 
 def collect_less_often() -> None:
@@ -21,9 +24,10 @@ def collect_less_often() -> None:
 
 @contextmanager
 def collect_nothing() -> Iterator[None]:
-    """Run no garbage collector until the end of the block, and then pass over what it made, for imports: that stays.
+    """Run no garbage collector until the end of the block, and exclude the new objects from later runs.
 
-    Walking through it again and again took a sixth of the time that a command or a process needs to start.
+    Use it for imports, whose objects stay: visiting them again and again took a sixth of the time that a command or a
+    process needs to start.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -1,6 +1,6 @@
 """Orphans: processes whose parent died, which Linux gives to process 1 or to a subreaper.
 
-In a container `okr-sync up` is process 1. Nobody else waits for them, so each would stay as a zombie.
+In a container `okr-sync up` is process 1. No other process waits for them, so each would stay as a zombie.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ def inherits_orphans() -> bool:
 def reap_orphans(own: Collection[int]) -> list[int]:
     """Reap the ended children that this process did not start itself; return their process ids.
 
-    `own` are the ids of those that it did start: their exit codes are for whoever waits for them. Call it where no
-    other code starts processes meanwhile. Each child is asked for by its id, because `waitid` for any child would
+    `own` are the ids of those that it did start: their exit codes are for the code that waits for them. Call it where
+    no other code starts processes meanwhile. Each child is asked for by its id, because `waitid` for any child would
     show the same ended child of our own again and again.
     """
     return [pid for pid in _children() if pid not in own and _reap(pid)]

@@ -1,7 +1,7 @@
 """The private Redis or Valkey server of embedded mode: its program, command line and socket.
 
 It listens on a unix socket that only its owner can open, and stores its data in an append-only file. The rows are in
-the database, so a lost server costs seconds.
+the database, so the loss of the server delays work by seconds.
 """
 
 import hashlib

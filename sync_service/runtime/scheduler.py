@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
 REMOVAL_BATCHES = 20
-"""How many batches of rows of each kind that was removed are deleted in one beat."""
+"""How many batches of removed rows of each kind are deleted in one beat."""
 
 STOP_SECONDS = 5.0
 """How long it waits, when it stops, for the calls to trackers that are under way."""

@@ -1,8 +1,8 @@
 """The supervisor: keep the processes of `okr-sync up` running, restart with backoff, stop them in order.
 
-It knows nothing of what the processes do: each is a name and a command, or a function to run in a fork. A process that
-dies is restarted. Ctrl-C, SIGTERM and SIGHUP stop all of them within ten seconds; a second signal stops them at once.
-On Linux the processes are asked to stop even when the supervisor is killed. As process 1 it reaps orphans.
+Each process is a name and a command, or a function to run in a fork. A process that dies is restarted. Ctrl-C, SIGTERM
+and SIGHUP stop all of them within ten seconds; a second signal stops them at once. On Linux the processes are asked to
+stop even when the supervisor is killed. As process 1 it reaps orphans.
 """
 
 import contextlib
@@ -255,7 +255,7 @@ def sleep_until_signal(wake_fd: int, until: float | None) -> None:
 
 @contextlib.contextmanager
 def waking_signals() -> Iterator[tuple[int, Callable[[], int]]]:
-    """Count stop signals, and let them and the death of a child wake a sleeper.
+    """Count stop signals, and let them and the end of a child end a sleep.
 
     Yields the descriptor to sleep on and a function that returns the number of stop signals.
     """

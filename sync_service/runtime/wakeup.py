@@ -21,7 +21,7 @@ QUEUE = "okr-sync"
 FLAG_SECONDS = 5
 JOB = "sync_service.runtime.worker.drain"
 AWAY_SECONDS = 5.0
-"""How long we do not call Redis after it did not answer: the scheduler drains meanwhile."""
+"""How long Redis is not called after it did not answer: the scheduler drains meanwhile."""
 
 
 class Wakeup:

@@ -65,7 +65,7 @@ class Services:
 
 
 LARGE_DELIVERY = "large-delivery"
-"""The lock file in the data directory of whoever reads a large delivery."""
+"""The lock file in the data directory that a process holds while it reads a large delivery."""
 
 
 class _Common(TypedDict):

@@ -1,6 +1,6 @@
 """The RQ worker and its one job: drain a table.
 
-RQ would call any function by name, so the worker allows only this one. Redis knows a worker only while it lives.
+RQ would call any function by name, so the worker allows only this one. Redis lists a worker only while it runs.
 """
 
 import threading
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 5.0
 REGISTERED_SECONDS = 20
-"""How long Redis knows a worker after its last heartbeat: three later heartbeats may be missed."""
+"""How long Redis lists a worker after its last heartbeat: three later heartbeats may be missed."""
 
 IDLE_SECONDS = 30
 """RQ's `worker_ttl`: an idle worker waits 15 s less for a job, and notices 10 s later that Redis hangs."""
@@ -37,7 +37,7 @@ _call_threads: list[CallThread] = []
 
 
 class DrainJobsOnly(Job):
-    """A job that runs only the drain, whoever put it into Redis."""
+    """A job that runs only the drain, also if somebody else put it into Redis."""
 
     @property
     def func(self) -> Any:
@@ -50,7 +50,7 @@ class DrainJobsOnly(Job):
 class KnownWorker(SimpleWorker):
     """A worker that registers again at each heartbeat, at work as well as idle.
 
-    RQ's own worker registers once, is forgotten after a `FLUSHALL`, and is counted for minutes after its death.
+    RQ's own worker registers once, is lost after a `FLUSHALL`, and is counted for minutes after its death.
     """
 
     max_connection_wait_time = 5.0  # RQ's default, a minute, would delay the first jobs after Redis is back
@@ -72,7 +72,7 @@ class KnownWorker(SimpleWorker):
         super().register_death()  # type: ignore[no-untyped-call]  # as above
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """Stay registered for `REGISTERED_SECONDS`, whatever RQ asks for: heartbeats go on while a job runs."""
+        """Stay registered for `REGISTERED_SECONDS`, not as long as RQ asks: heartbeats continue while a job runs."""
         del timeout
         super().heartbeat(REGISTERED_SECONDS, pipeline)
 

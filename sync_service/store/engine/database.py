@@ -27,7 +27,7 @@ def open_database(url: str, *, write_wait: float = BUSY_SECONDS, zone: ZoneInfo 
     """Create the engine for a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`); connect to nothing yet.
 
     On SQLite a writer waits up to `write_wait` seconds for other writers. Errors name the failed statement but hide
-    the parameters: they may hold a webhook body or a mail. `zone` holds where the organisation has no time zone.
+    the parameters: they may hold a webhook body or a mail. `zone` is used if the organisation has no time zone.
     """
     engine = open_sqlite(url, write_wait=write_wait) if url.startswith("sqlite") else open_postgresql(url)
     engine.update_execution_options(default_zone=zone)
@@ -35,7 +35,7 @@ def open_database(url: str, *, write_wait: float = BUSY_SECONDS, zone: ZoneInfo 
 
 
 def default_zone(tx: Transaction) -> ZoneInfo:
-    """Return the time zone that holds where the organisation has none: the setting of this process."""
+    """Return the time zone for an organisation without one: the setting of this process."""
     zone: ZoneInfo = tx.get_execution_options().get("default_zone", UTC)
     return zone
 

@@ -1,4 +1,4 @@
-"""Insert and update many rows with few statements, however many rows there are."""
+"""Insert and update many rows with few statements."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

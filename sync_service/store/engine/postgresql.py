@@ -1,7 +1,7 @@
 """Connect to PostgreSQL, directly or by way of a pooler such as PgBouncer.
 
-A pooler in transaction mode may give each transaction another connection of the server. What a session holds is then
-lost or somebody else's: prepared statements, and settings by `SET`. https://www.pgbouncer.org/features.html
+A pooler in transaction mode may give each transaction another connection of the server. Prepared statements and
+settings by `SET` are then lost, or apply to other transactions. https://www.pgbouncer.org/features.html
 """
 
 from typing import Any
@@ -51,7 +51,7 @@ def is_pooled(tx: Transaction) -> bool:
 
 
 def _arguments(address: URL) -> dict[str, str | int | None]:
-    """Return psycopg's arguments: texts always travel as UTF-8, whatever the environment of the process says."""
+    """Return psycopg's arguments: texts are always sent as UTF-8, in any environment of the process."""
     arguments: dict[str, str | int | None] = {"client_encoding": "utf8"}
     if "connect_timeout" not in address.query:
         arguments["connect_timeout"] = CONNECT_SECONDS
@@ -61,7 +61,7 @@ def _arguments(address: URL) -> dict[str, str | int | None]:
 
 
 def _prepare(connection: Any, entry: ConnectionPoolEntry) -> None:
-    """Set up a new connection. A pooler is recognised by the process id: it makes one up, the server knows its own."""
+    """Set up a new connection. A pooler is recognised by the process id, which is not the server's."""
     cursor = connection.cursor()
     cursor.execute("SELECT pg_backend_pid()")
     (pid,) = cursor.fetchone()

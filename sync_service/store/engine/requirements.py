@@ -20,7 +20,7 @@ class UnfitDatabase(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What keeps us from using a database, and what to do about it."""
+    """Why a database can't be used, and what to do about it."""
 
     what: str
     says: str
@@ -57,7 +57,7 @@ def server_facts(tx: Transaction) -> ServerFacts:
 
 
 def obstacles(facts: ServerFacts, *, migrated: bool) -> list[Obstacle]:
-    """Return what keeps us from using the database; a migrated one needs no right to create tables."""
+    """Return why the database can't be used; a migrated one needs no right to create tables."""
     found = []
     if facts.version < OLDEST_POSTGRESQL * 10_000:
         says = f"PostgreSQL {facts.version // 10_000} is too old"

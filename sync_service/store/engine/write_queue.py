@@ -1,8 +1,8 @@
-"""The queue of writers of a SQLite file: whoever waits for the write lock gets it before whoever had it last.
+"""The queue of writers of a SQLite file: a waiting writer gets the lock before the one that had it last.
 
-SQLite lets each writer try again and again, and whoever has just written tries first. So a process with many short
-transactions can keep another from writing for as long as it likes. Here a writer first takes a lock file, keeps it
-until it has SQLite's lock, and then gives it to the next. The kernel ends a lock with its process, however it ends.
+SQLite lets each writer try again and again, and the one that has just written tries first. So a process with many short
+transactions could keep others from writing for ever. Here a writer first takes a lock file, keeps it until it has
+SQLite's lock, and then gives it to the next. The kernel releases a lock when its process ends for any reason.
 """
 
 import fcntl
@@ -71,7 +71,7 @@ class WriteQueue:
     def at_the_front(self, *, seconds: float) -> Iterator[Front]:
         """Wait until this writer is the next; whoever comes later waits until the end of the block.
 
-        After `seconds` it goes on all the same, and SQLite says that the database is locked.
+        After `seconds` it continues anyway, and SQLite says that the database is locked.
         """
         front = Front(self._open(), time.monotonic(), seconds)
         try:

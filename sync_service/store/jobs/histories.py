@@ -1,4 +1,4 @@
-"""Histories of issues: which are to be read from the tracker, and what they said."""
+"""Histories of issues: which ones to read from the tracker, and save them."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -94,7 +94,7 @@ def _not_read_since(at: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
 
 
 def save(tx: Transaction, connection_id: int, histories: Iterable[IssueHistory], *, read_at: datetime) -> int:
-    """Save histories, asked for at a time, and request to compute the key results concerned; return how many say more.
+    """Save histories, asked for at a time, and request to compute their key results; return how many are new.
 
     A history without changes is noted as read, and changes nothing else.
     """

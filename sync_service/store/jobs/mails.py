@@ -66,7 +66,7 @@ def lock_notices(tx: Transaction, person_id: int) -> list[Row[Any]]:
 
 
 def settle_along(tx: Transaction, rows: Sequence[Row[Any]], *, mail_id: int, outcome: str) -> None:
-    """Settle locked notices that become part of the same mail, whoever holds their leases."""
+    """Settle locked notices that become part of the same mail, also under leases of other workers."""
     n = tables.notice
     columns = {"due_at": None, "lease": None, "settled_at": database_now(tx), "mail_id": mail_id, "outcome": outcome}
     tx.execute(sa.update(n).where(n.c.id.in_([row.id for row in rows])).values(columns))

@@ -1,4 +1,4 @@
-"""Removals: whatever was marked as being removed is deleted batch by batch, here and after a kill."""
+"""Removals: delete the rows of what was marked as being removed, in batches, also after a kill."""
 
 from functools import partial
 

@@ -25,7 +25,7 @@ ROUND = timedelta(minutes=5)
 """How long after a change all linked issues of a connection are compared with their notes."""
 
 REWRITE_INTERVAL = timedelta(hours=1)
-"""How long a note stays unchanged at least, whatever happens to its key results' values."""
+"""How long a note stays unchanged at least, even if its key results' values change."""
 
 BURIED_AGAIN = timedelta(days=1)
 """When to retry a buried note: the fault may have been the tracker's, not the issue's."""
@@ -55,7 +55,7 @@ def switch_on(tx: Transaction, connection_id: int) -> None:
 
 
 def wake(tx: Transaction, connection_ids: Collection[int] | None = None) -> None:
-    """Request a round soon over the issues of connections, or of all: the text of their notes may have changed.
+    """Request a round soon over the issues of some or all connections: the text of their notes may have changed.
 
     A round under way may be past the changed issues: another one then follows it soon.
     """

@@ -1,6 +1,6 @@
-"""Delete a marked row batch by batch: first the rows that refer to it, then the row itself.
+"""Delete a marked row in batches: first the rows that refer to it, then the row itself.
 
-Deleted at once, hundreds of thousands of rows would keep every other writer of a SQLite file waiting.
+Deleting hundreds of thousands of rows at once would block all other writers of a SQLite file.
 """
 
 from collections.abc import Iterator
