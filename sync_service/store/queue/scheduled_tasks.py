@@ -1,6 +1,6 @@
 """Scheduled tasks of connections: one row per task, which does not settle while the connection has credentials.
 
-One more row, with an empty name, creates the others: it asks the connector which tasks exist, so that tasks added by a
+One more task, with an empty name, adds the others: it asks the connector which tasks exist, so that tasks added by a
 new version start without further action.
 """
 
