@@ -69,7 +69,7 @@ def _no_program() -> Path:
 
 
 @pytest.mark.slow
-def test_a_read_only_redis_is_told_as_such(run: Run, own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_redis_is_reported_as_such(run: Run, own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers, but no job can be put into it."""
     with redis.Redis.from_url(own_valkey.url) as client:
         client.replicaof("127.0.0.1", "1")

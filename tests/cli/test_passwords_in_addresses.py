@@ -148,7 +148,7 @@ def _fail_in_a_thread() -> None:
 
 @pytest.mark.parametrize("fail", [_fail_in_a_thread, _Broken], ids=["in a thread", "while an object ends"])
 @pytest.mark.usefixtures("migrated")
-def test_an_error_that_nobody_catches_is_printed_without_passwords(
+def test_an_uncaught_error_is_printed_without_passwords(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fail: Callable[[], object]
 ) -> None:
     """Python prints such errors itself, by hooks of their own."""

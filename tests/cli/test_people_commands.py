@@ -181,7 +181,7 @@ def test_accounts_are_listed_with_the_id_that_each_login_means(run: Run) -> None
 
 
 @pytest.mark.usefixtures("stranger")
-def test_a_forgotten_account_means_whoever_is_seen_next(run: Run, engine: Engine) -> None:
+def test_a_login_without_a_pinned_account_means_the_next_account_seen(run: Run, engine: Engine) -> None:
     """The audit log has it."""
     result = run("people", "accounts", "ana@example.com", "--forget")
     assert result.stdout == f"{PINNED}forgotten: the next account that is seen with a login counts\n"

@@ -26,7 +26,7 @@ def test_a_list_by_pages_ends_on_a_page_that_shows_nothing_new() -> None:
     assert pages((first, True), ([], True)) == ([1, 2], 1 + MOST_EMPTY)
 
 
-def test_a_list_by_pages_goes_on_after_a_short_or_empty_page_that_promises_more() -> None:
+def test_a_list_by_pages_continues_after_a_short_or_empty_page_with_a_next_one() -> None:
     """A tracker may leave out rows after it has chosen the page."""
     empty: Rows = ([], True)
     short: Rows = ([{"id": 1}], True)

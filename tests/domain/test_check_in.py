@@ -68,7 +68,7 @@ def test_each_of_the_four_is_enough_for_an_owner_and_none_is_not(author: Author)
         check(CheckIn(), author)
 
 
-def test_a_viewer_checks_nothing_in_and_nobody_does_once_numbers_are_final() -> None:
+def test_viewers_may_not_check_in_and_no_one_may_once_numbers_are_final() -> None:
     """Neither is a mistake in a field."""
     with pytest.raises(NotAllowed, match="Viewers"):
         check(CheckIn(confidence=5), VIEWER)

@@ -127,7 +127,7 @@ def test_events_in_any_order_give_the_date_of_a_plain_computation(
     assert history_of(shuffled) == history_of(events)
 
 
-def test_what_a_tracker_no_longer_has_is_forgotten() -> None:
+def test_what_a_tracker_no_longer_has_is_dropped() -> None:
     """It was restored from a backup."""
     history = history_of([at(0), ClosedSeen(at(10)), at(20), ClosedSeen(at(30))])
     assert history.until(at(25)) == ClosingHistory(at(20))

@@ -104,7 +104,7 @@ def test_a_date_before_the_issue_was_last_open_is_an_earlier_closing() -> None:
     assert found.changes == (change(0, TODO), change(5, DONE), change(30, TODO), change(60, DONE))
 
 
-def test_a_fetch_forgets_what_the_tracker_no_longer_has() -> None:
+def test_a_fetch_drops_changes_that_the_tracker_no_longer_has() -> None:
     """After a restore from a backup."""
     before, _ = received([opened(), closed(20)])
     back = snapshot(10, created_at=at(0))

@@ -268,7 +268,7 @@ def test_a_proposal_lapses_once(core: CoreHarness) -> None:
     assert core.key_result_row().current == 0
 
 
-def test_a_proposal_that_nobody_decided_lapses_when_the_numbers_become_final(core: CoreHarness) -> None:
+def test_an_undecided_proposal_lapses_when_the_numbers_become_final(core: CoreHarness) -> None:
     """It makes no entry that people see, and the explanation says so."""
     proposing(core)
     core.receive_and_drain(done(1, 5))

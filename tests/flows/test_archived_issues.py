@@ -42,7 +42,7 @@ def poll_a_day_later(harness: JiraHarness) -> None:
     harness.drain()
 
 
-def test_an_issue_that_is_archived_unheard_is_dropped_until_it_is_restored(harness: JiraHarness) -> None:
+def test_an_issue_that_is_archived_without_a_webhook_is_dropped_until_it_is_restored(harness: JiraHarness) -> None:
     """One of two is done. The open one is archived: nobody can work on it, and it would be open for ever."""
     finished, waiting = (harness.shop.create_issue(name, labels=["checkout"]) for name in ("Pay", "Refund"))
     finished.finish()

@@ -121,7 +121,7 @@ def test_a_list_of_jira_data_center_that_does_not_end_is_given_up_and_said(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("data_center", [True])
-def test_an_empty_page_of_data_center_that_promises_more_does_not_end_a_list(jira_harness: JiraHarness) -> None:
+def test_an_empty_page_of_data_center_with_a_larger_total_does_not_end_a_list(jira_harness: JiraHarness) -> None:
     """Its index was late once: the next page shows the rest, so nothing is said."""
     site = jira_harness.jira
     site.page_limit, site.empty_pages = 50, 2

@@ -194,7 +194,7 @@ def test_a_cycle_that_has_not_begun_has_no_line(empty_core: CoreHarness) -> None
     assert line_of(empty_core, key_result_id) == []
 
 
-def test_what_was_heard_after_the_cycle_is_of_its_last_day(empty_core: CoreHarness) -> None:
+def test_what_was_received_after_the_cycle_belongs_to_its_last_day(empty_core: CoreHarness) -> None:
     """The grace after a cycle is for work that was done in it."""
     core = empty_core
     key_result_id = core.key_result()

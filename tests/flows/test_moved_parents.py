@@ -72,7 +72,7 @@ def test_the_order_of_deliveries_about_a_moved_epic_does_not_matter(
     assert (core.value("KR-1"), core.value("KR-2")) == (100, 100)
 
 
-def test_children_of_an_epic_that_nobody_watches_follow_the_first_of_them(core: CoreHarness) -> None:
+def test_children_of_an_unwatched_epic_follow_the_first_of_them(core: CoreHarness) -> None:
     """A late delivery with the old key turns nobody back."""
     core.receive_and_drain(*(child(1, number, "SHOP-50", id_="50", done=number == 1) for number in (1, 2, 3)))
     core.receive_and_drain(child(5, 1, "PAY-9", id_="50", done=True))
@@ -170,7 +170,7 @@ def test_an_epic_that_moves_takes_its_children_along(jira_harness: JiraHarness) 
 @pytest.mark.slow
 @pytest.mark.both_databases
 @pytest.mark.parametrize("data_center", [True])
-def test_an_epic_link_that_only_a_link_webhook_tells_is_followed(jira_harness: JiraHarness) -> None:
+def test_an_epic_link_that_only_a_link_webhook_reports_is_followed(jira_harness: JiraHarness) -> None:
     """The issues do not change by it, not even their times."""
     site = jira_harness.jira
     site.tells_epics_by_links = True

@@ -108,7 +108,7 @@ def test_a_rule_that_matches_something_has_no_such_condition(engine: Engine) -> 
 # Values that no issue has
 
 
-def test_a_misspelt_label_is_told_with_the_nearest_ones_and_their_counts(engine: Engine) -> None:
+def test_a_misspelt_label_is_shown_with_the_nearest_ones_and_their_counts(engine: Engine) -> None:
     """A typo is not a zero."""
     (found,) = unknown(engine, field="labels", has="chekout")
     assert (found.path, found.field, found.value, found.known) == (("has",), "labels", "chekout", False)

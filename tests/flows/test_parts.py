@@ -32,7 +32,7 @@ def entries(core: CoreHarness) -> Sequence[Row[Any]]:
     return core.rows(tables.history, is_shown)
 
 
-def test_work_and_added_scope_are_told_apart(core: CoreHarness) -> None:
+def test_work_and_added_scope_are_separate_parts(core: CoreHarness) -> None:
     """One of two is closed; then two are added, one of them already done."""
     core.receive_and_drain(issue(1, 0), issue(2, 0))
     core.receive_and_drain(done(1, 1))

@@ -111,7 +111,7 @@ def test_a_login_that_is_let_go_means_the_account_seen_next(core: CoreHarness) -
 
 
 @pytest.mark.both_databases
-def test_a_login_that_nobody_is_named_by_is_forgotten(core: CoreHarness) -> None:
+def test_the_pinned_account_of_an_unused_login_is_deleted(core: CoreHarness) -> None:
     """Who is named by it later is whoever has it then."""
     core.receive_and_drain(comment(1, "KR-1", ANA))
     with writing(core.engine) as tx:

@@ -122,7 +122,7 @@ def test_no_transaction_of_a_move_grows_with_the_issues(moving: Siblings) -> Non
 
 
 @pytest.mark.both_databases
-def test_what_is_heard_during_a_move_is_known_to_both_afterwards(moving: Siblings) -> None:
+def test_what_is_received_during_a_move_is_known_to_both_afterwards(moving: Siblings) -> None:
     """Of issues that are copied already and that are not, of new ones, deleted ones, and by either connection."""
     apply(moving, AFTER)
     step(moving, "relink_request")

@@ -121,7 +121,7 @@ def test_the_demo_refuses_a_port_that_is_no_number(tmp_path: Path) -> None:
     assert "invalid int value: 'http'" in done.stderr
 
 
-def test_a_dead_service_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_service_that_ended_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     """The error has its exit code and the end of its log."""
     service = Service(directory=tmp_path, port=choose_port(0), settings={})
     service.log.write_text("its last words\n")

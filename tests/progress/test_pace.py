@@ -40,7 +40,7 @@ SPAN = Span(datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
         ([], {"kind": "open-count"}, False),
     ],
 )
-def test_only_dropped_work_is_told_from_done_work(
+def test_only_dropped_work_differs_from_done_work(
     states: list[State], measure: dict[str, str], *, expected: bool
 ) -> None:
     """For measures by sums and by single issues; dropped work that counts as done is done."""

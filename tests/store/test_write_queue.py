@@ -74,7 +74,7 @@ def written(engine: Engine) -> int:
 
 
 @pytest.mark.slow
-def test_a_process_that_writes_without_a_pause_keeps_nobody_from_writing(url: str) -> None:
+def test_a_process_that_writes_without_a_pause_does_not_block_others(url: str) -> None:
     """Once somebody is at the front of the queue, nobody else begins; one that has begun already may end."""
     engine = open_database(url)
     with other_process(WRITE_WITHOUT_PAUSE, url):

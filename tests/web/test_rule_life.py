@@ -130,7 +130,7 @@ def test_a_version_that_names_what_is_gone_cannot_come_back(
 
 
 @pytest.mark.slow
-def test_a_review_is_remembered(ana: SessionClient, services: Services, example: Example) -> None:
+def test_a_review_is_stored(ana: SessionClient, services: Services, example: Example) -> None:
     """With who did it."""
     add_rule(services, example, "network-label")
     assert "Last reviewed never" in ana.words(RULE)
@@ -159,7 +159,7 @@ def test_a_rule_toward_a_closed_cycle_is_refused_in_words(
     assert "the numbers of KR-6 are final" in refused.text.lower().replace("kr-6", "KR-6")
 
 
-def test_overlaps_are_told_on_the_rules_page(ana: SessionClient, services: Services, example: Example) -> None:
+def test_overlaps_are_shown_on_the_rules_page(ana: SessionClient, services: Services, example: Example) -> None:
     """With the other rule and what it means."""
     add_rule(services, example, "network-label")
     assert "no other rule matches the same issues" in ana.words(RULE)

@@ -35,7 +35,7 @@ def test_an_issue_is_tried_by_its_address_and_at_a_named_connection(vera: Sessio
     assert by_key.count("matches") == vera.words(f"/rules/try?issue={address}").count("matches") == 3
 
 
-def test_an_issue_that_nobody_knows_is_refused_in_words(vera: SessionClient) -> None:
+def test_an_unknown_issue_is_refused_in_words(vera: SessionClient) -> None:
     """The page names the connections that were asked, or what they accept."""
     unknown = vera.open("/rules/try?issue=acme/checkout%23999")
     assert unknown.status_code == 404

@@ -80,7 +80,7 @@ def test_a_form_of_another_site_is_refused_with_its_name(app: Flask, headers: di
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "null"}])
-def test_a_browser_that_says_nothing_is_told_so(app: Flask, headers: dict[str, str]) -> None:
+def test_a_form_without_origin_and_referer_is_refused_with_that_reason(app: Flask, headers: dict[str, str]) -> None:
     """It is not told that a form was open for too long."""
     status, text = send(app, headers)
     assert status == 400
@@ -88,7 +88,7 @@ def test_a_browser_that_says_nothing_is_told_so(app: Flask, headers: dict[str, s
     assert "expired" not in text
 
 
-def test_a_form_without_the_sessions_cookie_is_told_so(app: Flask) -> None:
+def test_a_form_without_the_sessions_cookie_is_refused_with_that_reason(app: Flask) -> None:
     """Cookies are off, or the service was opened without TLS, over which the cookie is not sent."""
     with_token = TOKEN.search(app.test_client().get("/sign-in", base_url=SITE).text)
     assert with_token
@@ -101,7 +101,7 @@ def test_a_form_without_the_sessions_cookie_is_told_so(app: Flask) -> None:
     )
 
 
-def test_a_form_of_an_earlier_session_is_told_so(app: Flask) -> None:
+def test_a_form_of_an_earlier_session_is_refused_with_that_reason(app: Flask) -> None:
     """The token belongs to a session that ended."""
     client = app.test_client()
     old = TOKEN.search(app.test_client().get("/sign-in", base_url=SITE).text)

@@ -65,7 +65,7 @@ def test_the_connector_supports_write_back() -> None:
     assert connector().write_bucket(connection(), about="8001#12") == "token/core/writes"
 
 
-def test_a_remembered_comment_is_edited_with_one_call(github: responses.RequestsMock) -> None:
+def test_a_comment_with_a_stored_id_is_edited_with_one_call(github: responses.RequestsMock) -> None:
     """There is no search."""
     github.patch(f"{ONE}/7", json={"id": 7})
     assert write("7") == "7"

@@ -198,7 +198,7 @@ def test_a_comment_says_so_when_it_is_switched_off(jira: responses.RequestsMock)
     assert words_of(sent(jira, "PUT")[1]).startswith("This counts toward no key result any more.")
 
 
-def test_a_removal_is_remembered_while_comments_are_switched_off(jira: responses.RequestsMock) -> None:
+def test_a_removal_is_stored_while_comments_are_switched_off(jira: responses.RequestsMock) -> None:
     """The person who removed it did so on purpose."""
     gone = {"links": [], "comment": ""}
     assert write(memory=gone, force=False, write_comments=False) == {"links": ["KR-1"], "comment": ""}

@@ -24,7 +24,7 @@ from tests.domain.measures.splits import (
 )
 
 
-def test_work_and_goalposts_are_told_apart() -> None:
+def test_work_and_goalposts_are_separate_parts() -> None:
     """Two of four were done; one more is done, and one is added: 50 → 75 by scope and work in the stated order."""
     had = {1: DONE, 2: DONE, 3: TODO, 4: TODO}
     assert split_share(had, had | {3: DONE, 5: TODO}) == {"scope_added": -10, "done": 20}

@@ -101,7 +101,7 @@ def test_anything_else_goes_to_the_application(feed: Feed, other: dict[str, Any]
     assert feed.answer({**QUESTION, **other}) is None
 
 
-def test_the_remembered_cookies_are_bounded(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stored_cookies_are_bounded(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest is forgotten first."""
     monkeypatch.setattr(change_answers, "MOST_ADMITTED", 2)
     for number in range(2):
