@@ -178,7 +178,7 @@ def _next(
 def _following(calls: JiraClient, position: _Cursor, *, count: int, answer: Json) -> _Cursor | None:
     """Return the cursor of Jira's next page of the same list; None at its end. A short page is not the end.
 
-    Nor is an empty one, while Data Center's `total` is larger: the caller counts empty pages, and stops after some.
+    An empty page is not the last one either, while Data Center's `total` is larger: the caller stops after some.
     """
     if calls.is_cloud:
         token = exact_text(answer.get("nextPageToken"), 10_000)
