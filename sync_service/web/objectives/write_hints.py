@@ -3,7 +3,7 @@
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.edit.edit_okrs import exported_key_result
+from sync_service.config_file.edit.edit_okrs import NoItem, exported_key_result
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.okrs.hints import objective_hints
 from sync_service.progress.previews.goal_preview import Goal, preview_goal
@@ -45,6 +45,9 @@ def preview_key_result(slug: str) -> ResponseReturnValue:
         fields = editor().plan_key_result(stored, okr_form.key_result_item(texts, item))
     except FormError as error:
         return render_template("okr_hints.html", hints=hints_on(texts), errors=error.fields, preview=None)
+    except NoItem as error:
+        errors = {"objective": str(error)}
+        return render_template("okr_hints.html", hints=hints_on(texts), errors=errors, preview=None)
     except InvalidFiles as error:
         return render_template("okr_hints.html", hints=hints_on(texts), errors=okr_form.errors_of(error), preview=None)
     goal = Goal(measure=fields["measure"], start=fields["start"], target=fields["target"], stay=fields["stay"])

@@ -259,6 +259,8 @@ def test_a_preview_says_what_is_wrong(ana: SessionClient) -> None:
     path = "/edit/key-result/KR-2"
     fields = form_of(ana, path)
     assert "“x” is not a number" in unescape(ana.submit(f"{path}/preview", on=path, **{**fields, "target": "x"}).text)
+    gone = ana.submit(f"{path}/preview", on=path, **{**fields, "objective": "no-such"}).text
+    assert "there is no objective no-such" in gone.lower()
     wrong = ana.submit(f"{path}/preview", on=path, **{**fields, "kind": "no"}).text
     assert "done-share" in wrong
 
