@@ -1,12 +1,12 @@
-"""A condition as the conditions that must all hold, so that each can be tested by itself.
+"""A condition as the requirements that must hold, so that each can be judged by itself.
 
-Nothing here knows fields or operators: each condition is compiled by `compile_condition`.
+Nothing here knows fields or operators: each test of a field is compiled by `compile_condition`, and what holds for an
+issue is a number with one bit for each test.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from sync_service.domain.rules.conditions import Predicate, Subject, compile_condition
 
@@ -14,61 +14,172 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Requirement:
-    """One of the conditions that must all hold; `path` leads to it in the whole condition."""
+class Leaf:
+    """A test of one field."""
 
-    path: Path
     condition: Mapping[str, Any]
     predicate: Predicate
 
 
-@dataclass(frozen=True)
-class Requirements:
-    """The requirements of a condition. A condition that is one `any` group has several `alternatives`.
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A condition that must hold, or must in one alternative of an `any` group; `path` leads to it."""
 
-    What holds for an issue is a number with one bit for each requirement; an alternative is the bits that it needs.
+    path: Path
+    condition: Mapping[str, Any]
+
+
+class Verdict(NamedTuple):
+    """What a condition says of an issue.
+
+    `meets` and `excluding` have one bit for each requirement: those that hold, and those without which, each by itself,
+    the condition would hold. `missing` is the number of the only requirement that does not hold, of several: inside of
+    `any` the one that its nearest alternative lacks.
     """
 
+    matches: bool
+    meets: int
+    excluding: int
+    missing: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """The requirements of a condition and its tests of fields, in its order."""
+
     each: Sequence[Requirement]
-    alternatives: Sequence[int]
+    leaves: Sequence[Leaf]
+    judge: Callable[[int], Verdict] = field(repr=False)
+    _judged: dict[int, Verdict] = field(default_factory=dict, repr=False, compare=False)
+
+    def of(self, holding: int) -> Verdict:
+        """Return what the condition says where these tests hold, one bit for each."""
+        found = self._judged.get(holding)
+        if found is None:
+            found = self._judged[holding] = self.judge(holding)
+        return found
 
     def matches(self, holding: int) -> bool:
-        """Return whether the condition holds where these requirements do."""
-        return any(holding & needed == needed for needed in self.alternatives)
-
-    def only_missing(self, holding: int) -> int | None:
-        """Return the number of the only requirement that an issue does not meet, of several; else None."""
-        if self.matches(holding):
-            return None
-        missing = (needed & ~holding for needed in self._with_several)
-        return next((one.bit_length() - 1 for one in missing if one.bit_count() == 1), None)
-
-    def without(self, number: int, holding: int) -> bool:
-        """Return whether the condition would hold without one of its requirements."""
-        return self.matches(holding | 1 << number)
-
-    @cached_property
-    def _with_several(self) -> Sequence[int]:
-        return [needed for needed in self.alternatives if needed.bit_count() > 1]
+        """Return whether the condition holds where these tests do."""
+        return self.of(holding).matches
 
 
 def requirements(condition: Mapping[str, Any]) -> Requirements:
-    """Return the requirements of a valid condition."""
-    each: list[Requirement] = []
-    alternatives = []
-    for path, alternative in _alternatives(condition):
-        first = len(each)
-        each += (Requirement(at, one, compile_condition(one)) for at, one in _flattened(alternative, path))
-        alternatives.append((1 << len(each)) - (1 << first))
-    return Requirements(each, alternatives)
+    """Return the requirements of a valid condition. One that is one `any` group has those of each alternative."""
+    built = _Builder()
+    flat = list(_flattened(condition, ()))
+    (path, only), several = flat[0], len(flat) > 1
+    if several or "any" not in only:
+        judge = _one_of([_Member(built.all_of(flat), several=several)])
+    else:
+        judge = _one_of([built.alternative(one, (*path, index)) for index, one in enumerate(only["any"])])
+    return Requirements(built.each, built.leaves, judge)
 
 
-def _alternatives(condition: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    if set(condition) != {"any"}:
-        yield (), condition
-        return
-    for index, member in enumerate(condition["any"]):
-        yield ("any", index), member
+Judge = Callable[[int], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A member of an `any` group; `several`: it has several requirements, so that one of them can be missing."""
+
+    judge: Judge
+    several: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Collects the requirements and the tests of a condition in its order."""
+
+    each: list[Requirement] = field(default_factory=list)
+    leaves: list[Leaf] = field(default_factory=list)
+
+    def all_of(self, flat: Sequence[tuple[Path, Mapping[str, Any]]]) -> Judge:
+        """Return what judges requirements that must all hold."""
+        return _all_of([self._requirement(path, one) for path, one in flat])
+
+    def alternative(self, condition: Mapping[str, Any], path: Path) -> _Member:
+        """Return an alternative of a condition that is one `any` group. No rule matches less because of it."""
+        flat = list(_flattened(condition, path))
+        judge = self.all_of(flat)
+        return _Member(judge, several=True) if len(flat) > 1 else _Member(_removing_nothing(judge), several=False)
+
+    def _requirement(self, path: Path, condition: Mapping[str, Any]) -> Judge:
+        number = len(self.each)
+        self.each.append(Requirement(path, condition))
+        if "any" not in condition:
+            return _numbered(number, self._holds(condition))
+        members = [self._member(one, (*path, index)) for index, one in enumerate(condition["any"])]
+        return _one_of(members, number)
+
+    def _member(self, condition: Mapping[str, Any], path: Path) -> _Member:
+        flat = list(_flattened(condition, path))
+        if len(flat) > 1:
+            return _Member(self.all_of(flat), several=True)
+        return _Member(_unnumbered(self._holds(condition)), several=False)
+
+    def _holds(self, condition: Mapping[str, Any]) -> Callable[[int], bool]:
+        """Return what tells from the bits of its tests whether a condition holds."""
+        if "field" in condition:
+            bit = 1 << len(self.leaves)
+            self.leaves.append(Leaf(condition, compile_condition(condition)))
+            return lambda holding: bool(holding & bit)
+        groups = [(name, [self._holds(one) for one in members]) for name, members in condition.items()]
+        return lambda holding: all(_group_holds(name, members, holding) for name, members in groups)
+
+
+def _group_holds(name: str, members: Sequence[Callable[[int], bool]], holding: int) -> bool:
+    if name == "all":
+        return all(one(holding) for one in members)
+    return any(one(holding) for one in members) is (name == "any")
+
+
+def _numbered(number: int, holds: Callable[[int], bool]) -> Judge:
+    met, unmet = Verdict(True, 1 << number, 0, None), Verdict(False, 0, 1 << number, number)  # noqa: FBT003
+    return lambda holding: met if holds(holding) else unmet
+
+
+def _unnumbered(holds: Callable[[int], bool]) -> Judge:
+    return lambda holding: Verdict(holds(holding), 0, 0, None)
+
+
+def _removing_nothing(judge: Judge) -> Judge:
+    return lambda holding: judge(holding)._replace(excluding=0)
+
+
+def _all_of(judges: Sequence[Judge]) -> Judge:
+    def judged(holding: int) -> Verdict:
+        meets, unmet = 0, []
+        for judge in judges:
+            one = judge(holding)
+            meets |= one.meets
+            if not one.matches:
+                unmet.append(one)
+        if len(unmet) == 1:
+            return unmet[0]._replace(meets=meets)
+        return Verdict(not unmet, meets, 0, None)
+
+    return judges[0] if len(judges) == 1 else judged
+
+
+def _one_of(members: Sequence[_Member], number: int | None = None) -> Judge:
+    """Return what judges an `any` group, which is itself a requirement where it has a number."""
+    bit = 0 if number is None else 1 << number
+
+    def judged(holding: int) -> Verdict:
+        meets, excluding, matches, missing = 0, bit, False, None
+        for member in members:
+            one = member.judge(holding)
+            meets |= one.meets
+            excluding |= one.excluding
+            matches = matches or one.matches
+            if missing is None and member.several:
+                missing = one.missing
+        if matches:
+            return Verdict(True, meets | bit, 0, None)  # noqa: FBT003
+        return Verdict(False, meets, excluding, number if missing is None else missing)  # noqa: FBT003
+
+    return judged
 
 
 def _flattened(condition: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:

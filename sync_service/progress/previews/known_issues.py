@@ -1,22 +1,25 @@
-"""Match all known issues of a connection against a condition, requirement by requirement.
+"""Match all known issues of a connection against the tests of a condition.
 
-Only the columns that the condition needs are read, and each combination of their values is tested once: of a hundred
+Only the columns that the condition needs are read, and each test sees each value of its columns once: of a hundred
 thousand issues, most have the same labels and the same state as others. A condition that needs more than columns (a
 field or an operator that `_COLUMNS` does not name) is tested on whole issues, in chunks.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial, reduce
+from itertools import compress
 from operator import or_
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.conditions import Subject
-from sync_service.domain.rules.requirements import Requirement, Requirements, leaves
+from sync_service.domain.rules.requirements import Leaf, Requirements
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.progress.previews.plain_fields import PLAIN_FIELDS, PlainFields, tested_plainly
+from sync_service.progress.previews.plain_fields import PLAIN_FIELDS, PlainFields
 from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.okrs.ruleset import Ruleset, Scope
@@ -48,7 +51,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class KnownIssues:
-    """The known issues that are in watched scopes, by row id, newest first; `holding` are the requirements of each.
+    """The known issues that are in watched scopes, by row id, newest first; `holding` are the tests that hold of each.
 
     `known` counts those in other scopes too. `columns` are those that were read of them, by name.
     """
@@ -61,25 +64,24 @@ class KnownIssues:
     def matching(self, wanted: Requirements) -> list[int]:
         """Return the issues for which the whole condition holds."""
         match = {held: wanted.matches(held) for held in set(self.holding)}
-        return [id_ for id_, held in zip(self.ids, self.holding, strict=True) if match[held]]
+        return list(compress(self.ids, map(match.__getitem__, self.holding)))
 
 
 def known_issues(tx: Connection, ruleset: Ruleset, connection_id: int, wanted: Requirements) -> KnownIssues:
-    """Return which requirements hold for each known issue of a connection."""
+    """Return which tests of a condition hold for each known issue of a connection."""
     matching = _Matching(tx, ruleset, connection_id)
-    if all(_columns_of(one.condition) for one in wanted.each):
+    if all(_columns_of(one.condition) for one in wanted.leaves):
         return matching.by_columns(wanted)
     return matching.whole(wanted)
 
 
-def _columns_of(condition: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the columns that a condition needs; none where it needs whole issues."""
-    needed: dict[str, None] = {}
-    for _, leaf in leaves(condition):
-        if leaf["field"] not in _COLUMNS or not leaf.keys() <= _OPERATORS | {"field"}:
-            return ()
-        needed |= dict.fromkeys(_COLUMNS[leaf["field"]])
-    return tuple(needed)
+def _columns_of(leaf: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns that a test needs; none where it needs whole issues."""
+    return _COLUMNS.get(leaf["field"], ()) if leaf.keys() <= _OPERATORS | {"field"} else ()
+
+
+_Tests = Sequence[tuple[int, Leaf]]
+"""Tests of a condition, each with its bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +91,42 @@ class _Matching:
     connection_id: int
 
     def by_columns(self, wanted: Requirements) -> KnownIssues:
-        """Return which requirements hold, from the columns that they need."""
-        needed = [_columns_of(one.condition) for one in wanted.each]
-        names = list(dict.fromkeys([*issue_columns.SCOPE, *(name for columns in needed for name in columns)]))
-        every = issue_columns.read(self.tx, self.connection_id, names)
-        watched = {ref: self._scope(issue_columns.scope_ref(*ref)) for ref in {row[1:3] for row in every}}
-        rows = every if None not in watched.values() else [row for row in every if watched[row[1:3]] is not None]
-        ids, *lists = zip(*rows, strict=True) if rows else ((), *([()] * len(names)))
-        read = dict(zip(names, lists, strict=True))
-        holding = [0] * len(rows)
-        for number, (one, columns) in enumerate(zip(wanted.each, needed, strict=True)):
+        """Return which tests hold, from the columns that they need."""
+        tests: dict[tuple[str, ...], list[tuple[int, Leaf]]] = defaultdict(list)
+        for number, one in enumerate(wanted.leaves):
+            tests[_columns_of(one.condition)].append((1 << number, one))
+        known, ids, read = self._read(dict.fromkeys([*issue_columns.SCOPE, *(name for each in tests for name in each)]))
+        held = []
+        for columns, mine in tests.items():
             values = read[columns[0]] if len(columns) == 1 else list(zip(*map(read.get, columns), strict=True))
-            distinct = set(values)
-            found = dict(zip(distinct, self._tested(one, columns, distinct), strict=True))
-            bits = {value: held << number for value, held in found.items()}
-            holding = list(map(or_, holding, map(bits.__getitem__, values)))
-        return KnownIssues(len(every), list(ids), holding, read)
+            held.append(self._held(columns, mine, values))
+        return KnownIssues(known, list(ids), list(reduce(partial(map, or_), held)), read)
+
+    def _read(self, names: Iterable[str]) -> tuple[int, Sequence[int], dict[str, Sequence[Any]]]:
+        """Return how many issues are known, and row ids and columns of those in watched scopes."""
+        rows = issue_columns.read(self.tx, self.connection_id, list(names))
+        ids, *lists = zip(*rows, strict=True) if rows else ((), *([()] * len(list(names))))
+        refs = set(zip(*lists[:2], strict=True))
+        watched = {ref: self._scope(issue_columns.scope_ref(*ref)) is not None for ref in refs}
+        if not all(watched.values()):
+            kept = [watched[ref] for ref in zip(*lists[:2], strict=True)]
+            ids, *lists = (tuple(compress(one, kept)) for one in (ids, *lists))
+        return len(rows), ids, dict(zip(names, lists, strict=True))
+
+    def _held(self, columns: Sequence[str], tests: _Tests, values: Sequence[Any]) -> Iterable[int]:
+        """Return which of these tests hold for each of these values of their columns."""
+        if columns == ("title",):  # most issues have one of their own
+            return PlainFields(self.tx, self.connection_id).held(columns[0], tests, values)
+        distinct = list(set(values))
+        if {one.condition["field"] for _, one in tests} <= PLAIN_FIELDS:
+            found = PlainFields(self.tx, self.connection_id).held(columns[0], tests, distinct)
+        else:
+            found = (_holding(tests, subject) for subject in self._subjects_of(columns, distinct))
+        return map(dict(zip(distinct, found, strict=True)).__getitem__, values)
 
     def whole(self, wanted: Requirements) -> KnownIssues:
-        """Return which requirements hold, from whole issues."""
+        """Return which tests hold, from whole issues."""
+        tests = [(1 << number, one) for number, one in enumerate(wanted.leaves)]
         known, ids, holding, after = 0, list[int](), list[int](), 0
         while held := issues.read_chunk(self.tx, connection_id=self.connection_id, after=after, limit=CHUNK):
             after = held[-1].id
@@ -117,18 +136,15 @@ class _Matching:
             subjects = self._subjects([(one, scope) for _, one, scope in watched])
             known += len(there)
             ids += [id_ for id_, _, _ in watched]
-            holding += [_holding(wanted, subject) for subject in subjects]
+            holding += [_holding(tests, subject) for subject in subjects]
         return KnownIssues(known, ids[::-1], holding[::-1])
 
-    def _tested(self, one: Requirement, columns: Sequence[str], values: Collection[Any]) -> Iterable[bool]:
-        """Return whether a requirement holds for each combination of values."""
-        each = [(value,) for value in values] if len(columns) == 1 else list(values)
-        fields = {leaf["field"] for _, leaf in leaves(one.condition)}
-        if fields <= PLAIN_FIELDS:
-            return tested_plainly(one.predicate, PlainFields(self.tx, self.connection_id), columns, each)
+    def _subjects_of(self, columns: Sequence[str], values: Sequence[Any]) -> list[Subject]:
+        """Return combinations of values of columns as rules see them."""
+        each = [(value,) for value in values] if len(columns) == 1 else values
         named = [dict(zip(columns, value, strict=True)) for value in each]
-        scopes = [self._scope_of(each) for each in named]
-        return map(one.predicate, self._subjects(zip(map(issue_columns.as_issue, named), scopes, strict=True)))
+        scopes = [self._scope_of(one) for one in named]
+        return self._subjects(zip(map(issue_columns.as_issue, named), scopes, strict=True))
 
     def _subjects(self, found: Iterable[tuple[Issue, Scope]]) -> list[Subject]:
         """Return issues as rules see them."""
@@ -165,5 +181,5 @@ def is_there(one: Issue) -> bool:
     return one.gone_reason is None and one.state is not None
 
 
-def _holding(wanted: Requirements, subject: Subject) -> int:
-    return sum(1 << number for number, one in enumerate(wanted.each) if one.predicate(subject))
+def _holding(tests: _Tests, subject: Subject) -> int:
+    return sum(bit for bit, one in tests if one.predicate(subject))

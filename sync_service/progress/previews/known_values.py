@@ -49,6 +49,8 @@ def unknown_values(
     counted: dict[str, dict[str, int]] = {}
     found = []
     for path, field, value in _equal_values(condition):
+        if read and value_counts.on_some_issue(tx, connection_id, field, value, read):
+            continue
         if field not in counted:
             counted[field] = value_counts.of_field(tx, connection_id, field, read)
         unknown = _unknown(path, field, value, counted[field])

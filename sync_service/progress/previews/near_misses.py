@@ -52,24 +52,23 @@ class NearMisses:
 def near_misses(known: KnownIssues, wanted: Requirements) -> NearMisses:
     """Return the near misses among known issues, the newest first."""
     newest = list(zip(known.ids[:NEWEST], known.holding[:NEWEST], strict=True))
-    missing = {held: wanted.only_missing(held) for held in {held for _, held in newest}}
-    found = [NearMiss(id_, number) for id_, held in newest if (number := missing[held]) is not None]
-    counts = Counter(known.holding)
+    found = [NearMiss(id_, number) for id_, held in newest if (number := wanted.of(held).missing) is not None]
+    judged = [(wanted.of(held), count) for held, count in Counter(known.holding).items()]
+    matching = sum(count for verdict, count in judged if verdict.matches)
     conditions = [
         ConditionCount(
             path=one.path,
             condition=one.condition,
             words=describe(one.condition),
-            meet=sum(count for held, count in counts.items() if held >> number & 1),
-            matching_without=sum(count for held, count in counts.items() if wanted.without(number, held)),
+            meet=sum(count for verdict, count in judged if verdict.meets >> number & 1),
+            matching_without=matching + sum(count for verdict, count in judged if verdict.excluding >> number & 1),
         )
         for number, one in enumerate(wanted.each)
     ]
-    matches_nothing = not any(wanted.matches(held) for held in counts)
     return NearMisses(
         searched=len(newest),
         all_searched=len(newest) == len(known.ids),
         found=found,
         conditions=conditions,
-        removing=[one for one in conditions if matches_nothing and one.matching_without],
+        removing=[one for one in conditions if not matching and one.matching_without],
     )

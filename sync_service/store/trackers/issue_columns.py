@@ -16,13 +16,12 @@ SCOPE = ("scope_external_id", "scope_name")
 _LISTS = ("labels", "components", "versions", "sprints")
 
 
-def read(tx: Transaction, connection_id: int, names: Sequence[str]) -> list[tuple[Any, ...]]:
+def read(tx: Transaction, connection_id: int, names: Sequence[str]) -> Sequence[sa.Row[Any]]:
     """Return the row id and these columns of each issue that is not gone, the newest first; JSON as stored text."""
     columns = (sa.cast(issue.c[name], sa.Text) if isinstance(issue.c[name].type, sa.JSON) else issue.c[name]
                for name in names)  # fmt: skip
     there = (issue.c.connection_id == connection_id, issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
-    rows = tx.execute(sa.select(issue.c.id, *columns).where(*there).order_by(issue.c.id.desc()))
-    return list(map(tuple, rows.all()))
+    return tx.execute(sa.select(issue.c.id, *columns).where(*there).order_by(issue.c.id.desc())).all()
 
 
 def as_issue(columns: Mapping[str, Any]) -> Issue:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.store.tables import issue, live_scope, term
 
@@ -45,6 +46,32 @@ def of_field(
     return found
 
 
+def on_some_issue(
+    tx: Transaction, connection_id: int, field: str, value: str, read: Mapping[str, Sequence[str | None]]
+) -> bool:
+    """Return whether an issue has a value, as far as that is found without counting: much the most common answer.
+
+    `read` are columns of issues, as in `of_field`.
+    """
+    if field == "scope":
+        return _scope_has_issues(tx, connection_id, value)
+    column = read.get(_column(field), ())
+    if field in _TEXTS:
+        return any(folded(one) == folded(value) for one in set(column) if one)
+    ids = _ids_named(tx, connection_id, field, value)
+    if field == "milestone":
+        return not set(column).isdisjoint(ids)
+    written = [json.dumps(id_) for id_ in ids]
+    return any(any(one in text for text in column if text) for one in written)
+
+
+def _ids_named(tx: Transaction, connection_id: int, field: str, value: str) -> list[str]:
+    kind = TermKind.MILESTONE if field == "milestone" else _TERMS[field][1]
+    names = term_names(tx, connection_id, kind)
+    same = [id_ for id_, name in names.items() if name and folded(name) == folded(value)]
+    return same if value in names else [*same, value]  # where terms have no ids of their own, the name is the id
+
+
 def _column(field: str) -> str:
     return _TEXTS[field] if field in _TEXTS else _TERMS[field][0] if field in _TERMS else field
 
@@ -76,6 +103,15 @@ def term_names(tx: Transaction, connection_id: int, kind: TermKind) -> dict[str,
     """Return the names of all known terms of a kind, by their ids; None: it was deleted."""
     mine = (term.c.connection_id == connection_id, term.c.kind == kind.value)
     return {row.external_id: row.name for row in tx.execute(sa.select(term.c.external_id, term.c.name).where(*mine))}
+
+
+def _scope_has_issues(tx: Transaction, connection_id: int, value: str) -> bool:
+    scopes = tx.execute(
+        sa.select(live_scope.c.id, live_scope.c.name).where(live_scope.c.connection_id == connection_id)
+    )
+    ids = [row.id for row in scopes if folded(row.name) == folded(value)]
+    there = (issue.c.scope_id.in_(ids), issue.c.gone_reason.is_(None), issue.c.state.isnot(None))
+    return tx.scalars(sa.select(sa.exists().where(*there))).one()
 
 
 def _scopes(tx: Transaction, connection_id: int) -> dict[str, int]:
