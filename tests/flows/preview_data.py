@@ -8,7 +8,6 @@ from sqlalchemy.engine import Connection, Engine
 
 from sync_service.domain.measures.status import Status
 from sync_service.domain.people.notices import KeyResultState
-from sync_service.domain.rules.rule_state import RuleState
 from sync_service.progress.previews.rule_preview import Edit, Preview, preview
 from sync_service.progress.relink_jobs import Relinker
 from sync_service.store import tables
@@ -103,17 +102,17 @@ def save(engine: Engine, edit: Edit, *, slug: str = "checkout-label") -> None:
         connection_id=edit.connection_id,
         key_result_id=edit.key_result_id,
         condition=edit.condition,
-        state=RuleState.ACTIVE if edit.enabled else RuleState.DISABLED,
+        state=edit.state,
     )
     with writing(engine) as tx:
         rules.save(tx, definition, changed_by="Ana Ruiz", now=NOW)
     drain(engine)
 
 
-def preview_edit(engine: Engine, edit: Edit) -> Preview:
+def preview_edit(engine: Engine, edit: Edit, *, lines: bool = False) -> Preview:
     """Preview the edit."""
     with reading(engine) as tx:
-        return preview(tx, edit, now=NOW)
+        return preview(tx, edit, now=NOW, lines=lines)
 
 
 def key_result_state(engine: Engine, slug: str) -> tuple[KeyResultState, str]:

@@ -105,7 +105,6 @@ def test_a_preview_knows_old_and_new_keys_as_the_saved_rule_does(core: CoreHarne
                 connection_id=core.connection_id,
                 key_result_id=key_result_id,
                 condition=condition,
-                enabled=True,
             )
             assert preview(tx, edit, now=core.now).matching == 1
 

@@ -1,5 +1,6 @@
 """A preview of a rule edit shows exactly the numbers that saving the edit gives."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from sync_service.domain.rules.conditions import RuleError
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.progress.previews.rule_preview import SHOWN, Edit
 from sync_service.store import tables
 from sync_service.store.engine.database import open_database, reading, writing
@@ -62,7 +64,7 @@ edits = st.builds(
     connection_id=st.just(1),
     key_result_id=st.sampled_from([1, 2]),
     condition=conditions,
-    enabled=st.booleans(),
+    state=st.sampled_from(RuleState),
 )
 issue_columns = st.fixed_dictionaries(
     {
@@ -87,6 +89,7 @@ issue_columns = st.fixed_dictionaries(
     held=edits,
     edit=edits,
     other=edits,
+    decided=st.dictionaries(st.integers(1, 8), st.booleans(), max_size=4),
 )
 def test_saving_an_edit_gives_the_numbers_of_its_preview(  # noqa: PLR0917 - Hypothesis gives them by name
     engine: Engine,
@@ -96,8 +99,9 @@ def test_saving_an_edit_gives_the_numbers_of_its_preview(  # noqa: PLR0917 - Hyp
     held: Edit,
     edit: Edit,
     other: Edit,
+    decided: dict[int, bool],
 ) -> None:
-    """Value, progress, status and reason agree for any issues, labels, manual links and other rules."""
+    """Values, progress, status and reason, links and proposals agree for any issues, decisions and other rules."""
     with writing(engine) as tx:
         seed(tx, measures=measures, covered=covered)
         for number, columns in enumerate(found, start=1):
@@ -110,25 +114,47 @@ def test_saving_an_edit_gives_the_numbers_of_its_preview(  # noqa: PLR0917 - Hyp
                 tx.execute(sa.insert(tables.manual_link).values(link))
         value = {"key_result_id": 1, "at": NOW, "value": 40.0}
         tx.execute(sa.insert(tables.check_in).values(value))
+        for number, accepted in decided.items():
+            by = {"accepted": accepted, "decided_by": "Ana Ruiz", "decided_at": NOW, "rule_slug": "checkout-label"}
+            here = {"connection_id": 1, "identity": f"501#{number}", "key_result_id": edit.key_result_id}
+            tx.execute(sa.insert(tables.link_decision).values(by | here))
     save(engine, held)
     save(engine, other, slug="another-rule")
 
     previewed = preview_edit(engine, edit)
     before = {one.slug: key_result_state(engine, one.slug)[0] for one in previewed.effects}
+    linked = {origin: linked_by_rule(engine, origin) for origin in ("rule", "proposed")}
     save(engine, edit)
 
-    touched = {edit.key_result_id, held.key_result_id} if held.enabled else {edit.key_result_id}
+    touched = {edit.key_result_id, held.key_result_id} if held.state.matches else {edit.key_result_id}
     assert {one.slug for one in previewed.effects} == {f"KR-{key_result_id}" for key_result_id in touched}
     for one in previewed.effects:
         assert one.before == before[one.slug]
         assert (one.after, one.explanation) == key_result_state(engine, one.slug)
-    v = tables.rule_revision
+    after = {origin: linked_by_rule(engine, origin) for origin in ("rule", "proposed")}
+    changes = previewed.changes
+    made = {"rule": changes.linked, "proposed": changes.proposed}
+    removed = {"rule": changes.unlinked, "proposed": changes.withdrawn}
+    moved = held.key_result_id != edit.key_result_id
+    for origin in ("rule", "proposed"):
+        new = after[origin] if moved else after[origin] - linked[origin]
+        assert (set(made[origin]), len(made[origin])) == (new, len(new))
+        gone = linked[origin] if moved else linked[origin] - after[origin]
+        assert (set(removed[origin]), len(removed[origin])) == (gone, len(gone))
+    assert (set(changes.counting), set(changes.waiting)) == (after["rule"], after["proposed"])
+    becomes = {one.id: one.becomes for one in previewed.shown}
+    assert {id_ for id_, one in becomes.items() if one == "linked"} == after["rule"]
+    assert {id_ for id_, one in becomes.items() if one == "proposed"} == after["proposed"]
+    assert previewed.matching == len(becomes)
+
+
+def linked_by_rule(engine: Engine, origin: str) -> set[int]:
+    """Return the issues that the rule links or proposes now."""
+    v, link = tables.rule_revision, tables.link
     active = sa.select(v.c.id).where(v.c.rule_slug == "checkout-label", v.c.state == "active")
-    active_rule_links = tables.link.c.origin == "rule", tables.link.c.source.in_(active)
+    mine = sa.select(link.c.issue_id).where(link.c.origin == origin, link.c.source.in_(active))
     with reading(engine) as tx:
-        linked = list(tx.scalars(sa.select(tables.link.c.issue_id).where(*active_rule_links)))
-    assert previewed.matching == len(linked)
-    assert {one.id for one in previewed.shown} == set(linked)
+        return set(tx.scalars(mine))
 
 
 CHECKOUT = Edit(
@@ -151,7 +177,8 @@ def test_a_preview_lists_gained_and_lost_issues(engine: Engine) -> None:
         slug="checkout-label", connection_id=1, key_result_id=1, condition={"field": "labels", "has": "payments"}
     )
     seen = preview_edit(engine, payments)
-    assert (seen.known, seen.watched, seen.matching, seen.gained, seen.let_go) == (4, 3, 2, 1, 1)
+    assert (seen.known, seen.watched, seen.matching) == (4, 3, 2)
+    assert (seen.changes.linked, seen.changes.unlinked) == ([3], [1])
     assert [(one.key, one.new) for one in seen.shown] == [("acme/checkout#3", True), ("acme/checkout#2", False)]
     assert [one.key for one in seen.lost] == ["acme/checkout#1"]
     assert [(one.slug, one.before.value, one.after.value) for one in seen.effects] == [("KR-1", 50.0, 0.0)]
@@ -205,25 +232,34 @@ def test_a_preview_says_what_is_computed_where_it_does_not_apply(engine: Engine,
     assert effect.computed == (0, 1)
 
 
+@pytest.mark.both_databases
 def test_a_preview_writes_nothing_and_shows_a_limited_list(engine: Engine) -> None:
-    """Long lists are cut and counted, and no table changes."""
+    """Long lists are cut and counted, and no row of any table changes."""
     with writing(engine) as tx:
         seed(tx, measures=({"kind": "open-count"},))
         for number in range(1, SHOWN + 6):
             add_issue(tx, number, labels=["901"])
+    save(engine, replace(CHECKOUT, condition={"field": "labels", "has": "payments"}))
 
-    def rows() -> dict[str, int]:
+    def rows() -> dict[str, str]:
         with reading(engine) as tx:
-            return {
-                table.name: tx.scalars(sa.select(sa.func.count()).select_from(table)).one()
-                for table in tables.metadata.sorted_tables
-            }
+            return {table.name: _hash_of_rows(tx, table) for table in tables.metadata.sorted_tables}
 
     before = rows()
-    seen = preview_edit(engine, CHECKOUT)
+    seen = preview_edit(engine, CHECKOUT, lines=True)
+    preview_edit(engine, replace(CHECKOUT, slug="checkout-label", state=RuleState.PROPOSING), lines=True)
     assert rows() == before
-    assert (seen.matching, len(seen.shown), seen.gained) == (SHOWN + 5, SHOWN, SHOWN + 5)
+    with writing(engine) as tx:
+        tx.execute(sa.update(tables.key_result).values(explanation="another"))
+    assert rows() != before
+    assert (seen.matching, len(seen.shown), len(seen.changes.linked)) == (SHOWN + 5, SHOWN, SHOWN + 5)
     assert seen.effects[0].after.value == SHOWN + 5
+
+
+def _hash_of_rows(tx: Connection, table: sa.Table) -> str:
+    """Return a hash of all rows of a table, in whatever order they are."""
+    rows = sorted(repr(tuple(row)) for row in tx.execute(sa.select(table)))
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
 @pytest.mark.slow

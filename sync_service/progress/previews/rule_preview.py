@@ -8,7 +8,7 @@ come.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.engine import Connection
 
@@ -17,15 +17,17 @@ from sync_service.domain.rules.conditions import compile_condition, possible_sco
 from sync_service.domain.rules.named_people import named_people
 from sync_service.domain.rules.requirements import requirements
 from sync_service.domain.rules.rule_index import CompiledRule, necessary_terms
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import State
 from sync_service.progress.compute import compute_states
 from sync_service.progress.previews.known_issues import known_issues
 from sync_service.progress.previews.known_values import UnknownValue, unknown_values
+from sync_service.progress.previews.link_changes import LinkChanges, RuleTarget, link_changes
 from sync_service.progress.previews.near_misses import NearMisses, near_misses
 from sync_service.progress.previews.replayed_line import ReplayedLine, replayed_lines
 from sync_service.store.engine import versions
-from sync_service.store.okrs import key_results, links
+from sync_service.store.okrs import key_results
 from sync_service.store.okrs.key_results import Computed, KeyResult
 from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.rules import MATCHES_NOTHING
@@ -36,22 +38,33 @@ SHOWN = 50
 """Issues of each list that are named; the rest is only counted."""
 
 
+Becomes = Literal["linked", "proposed"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """A rule as somebody edits it. `slug` is None for a new rule; `condition` is valid."""
+    """A rule as somebody edits it. `slug` is None for a new rule without a name yet; `condition` is valid."""
 
     slug: str | None
     connection_id: int
     key_result_id: int
     condition: Mapping[str, Any]
-    enabled: bool = True
+    state: RuleState = RuleState.ACTIVE
+
+    @property
+    def target(self) -> RuleTarget:
+        """Return what the rule becomes, without its condition."""
+        return RuleTarget(
+            slug=self.slug, connection_id=self.connection_id, key_result_id=self.key_result_id, state=self.state
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchedIssue:
     """A known issue that the rule matches, no longer matches, or would match if one of its conditions held.
 
-    `new`: the rule did not link it to this key result before. `missing` is that one condition, in words.
+    `becomes` says what the rule makes of it: it is `linked` or `proposed`; None: neither, as the rule is not in force
+    or its owner declined the issue. `new`: the rule did not do so before. `missing` is that one condition, in words.
     """
 
     id: int
@@ -61,6 +74,7 @@ class MatchedIssue:
     state: State | None
     scope: str
     new: bool
+    becomes: Becomes | None = None
     missing: str | None = None
 
 
@@ -82,19 +96,20 @@ class Effect:
 class Preview:
     """What an edit would do.
 
-    The connection has `known` issues, `watched` of them were matched against the rule, and `matching` of these match.
-    `gained` links would be made and `let_go` removed. `shown` and `lost` name the first matching issues and the first
-    that the rule would no longer link to its key result; `near` the first that one condition excludes. `lines` are the
-    lines of the touched key results and as they would have been; empty where they were not asked for.
+    The connection has `known` issues, `watched` of them were matched against the rule, and `matching` of these match
+    its condition, in whatever state it is. `changes` are all links and proposals that would be made and removed.
+    `shown` names the first matching issues, `lost` the first that the rule would no longer link to its key result,
+    `withdrawn` the first that it would no longer propose, `near` the first that one condition excludes. `lines` are
+    the lines of the touched key results and as they would have been; empty where they were not asked for.
     """
 
     known: int
     watched: int
     matching: int
-    gained: int
-    let_go: int
+    changes: LinkChanges
     shown: Sequence[MatchedIssue]
     lost: Sequence[MatchedIssue]
+    withdrawn: Sequence[MatchedIssue]
     effects: Sequence[Effect]
     misses: NearMisses
     near: Sequence[MatchedIssue]
@@ -108,7 +123,7 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
     Raise `RuleError` when the condition can't be used.
     """
     rule = _compiled(edit)
-    wanted = requirements(edit.condition if edit.enabled else MATCHES_NOTHING)
+    wanted = requirements(edit.condition)
     ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
     before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
     # As when the rule is saved: logins that it names for the first time mean the accounts that known issues show.
@@ -116,20 +131,19 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
     meant = replace(ruleset, people=ruleset.people.with_pins(pins))
     known = known_issues(tx, meant, edit.connection_id, wanted)
     matching = known.matching(wanted)
-    linked = _Linked.read(tx, before, edit.key_result_id)
-    new, lost = [id_ for id_ in matching if id_ not in linked.same], linked.lost(matching)
+    changes = link_changes(tx, edit.target, before, matching)
     misses = near_misses(known, wanted)
     named = _Named(tx, ruleset, edit.connection_id)
-    effects = _Effects.of(tx, ruleset, rule, before, matching)
+    effects = _Effects.of(tx, ruleset, rule, before, changes.counting)
     computed = effects.computed(now)
     return Preview(
         known=known.known,
         watched=len(known.ids),
         matching=len(matching),
-        gained=len(new),
-        let_go=len(lost),
-        shown=named.first([*new, *(id_ for id_ in matching if id_ in linked.same)], new=set(new)),
-        lost=named.first(sorted(lost, reverse=True)),
+        changes=changes,
+        shown=_shown(named, changes, matching),
+        lost=named.first(changes.unlinked),
+        withdrawn=named.first(changes.withdrawn),
         effects=[_effect(one, computed.get(one.id)) for one in effects.touched],
         misses=misses,
         near=named.first(
@@ -141,36 +155,29 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Linked:
-    """The issues that a rule links now: to the key result of an edit (`same`), and to another one."""
-
-    same: set[int]
-    other: set[int]
-
-    @classmethod
-    def read(cls, tx: Connection, before: Sequence[CompiledRule], key_result_id: int) -> "_Linked":
-        active = [one for one in before if not one.pending]
-        same = [one.revision_id for one in active if one.key_result_id == key_result_id]
-        other = [one.revision_id for one in active if one.key_result_id != key_result_id]
-        return cls(links.of_revisions(tx, same), links.of_revisions(tx, other))
-
-    def lost(self, matching: Sequence[int]) -> list[int]:
-        """Return the issues whose link would be removed."""
-        return [*(self.same - set(matching)), *self.other]
+def _shown(named: "_Named", changes: LinkChanges, matching: Sequence[int]) -> list[MatchedIssue]:
+    """Return the first matching issues: those of which something becomes first, and of these those that are new."""
+    new, linked, proposed = {*changes.linked, *changes.proposed}, set(changes.counting), set(changes.waiting)
+    becoming = linked | proposed
+    first = sorted(matching, key=lambda id_: (id_ not in new, id_ not in becoming)) if becoming else matching
+    becomes: dict[int, Becomes] = dict.fromkeys(proposed, "proposed")
+    becomes |= dict.fromkeys(linked, "linked")
+    return [replace(one, becomes=becomes.get(one.id)) for one in named.first(first, new=new)]
 
 
 def _compiled(edit: Edit) -> CompiledRule:
     predicate = compile_condition(edit.condition)
+    matches = edit.state.matches
     return CompiledRule(
         revision_id=0,
         slug=edit.slug or "",
         connection_id=edit.connection_id,
         key_result_id=edit.key_result_id,
-        predicate=predicate if edit.enabled else compile_condition(MATCHES_NOTHING),
-        scopes=possible_scopes(edit.condition) if edit.enabled else frozenset(),
+        predicate=predicate if matches else compile_condition(MATCHES_NOTHING),
+        scopes=possible_scopes(edit.condition) if matches else frozenset(),
         terms=necessary_terms(edit.condition),
         pending=False,
+        proposing=edit.state is RuleState.PROPOSING,
     )
 
 
@@ -224,7 +231,7 @@ class _Effects:
         ruleset: Ruleset,
         rule: CompiledRule,
         before: Sequence[CompiledRule],
-        matching: Sequence[int],
+        counting: Sequence[int],
     ) -> "_Effects":
         replaced = {one.revision_id for one in before}
         others = [one for one in ruleset.rules.rules if one.revision_id not in replaced]
@@ -233,7 +240,7 @@ class _Effects:
             tx,
             with_rules(tx, ruleset, [*others, rule]),
             key_results.read(tx, touched),
-            PreviewLinks(without=replaced, key_result_id=rule.key_result_id, issue_ids=matching),
+            PreviewLinks(without=replaced, key_result_id=rule.key_result_id, issue_ids=counting),
         )
 
     def computed(self, now: datetime) -> dict[int, Computed]:

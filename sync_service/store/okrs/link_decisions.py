@@ -27,6 +27,15 @@ def of_issues(tx: Transaction, connection_id: int, identities: Collection[str]) 
     return dict(found)
 
 
+def of_rule(tx: Transaction, connection_id: int, slug: str, key_result_id: int) -> dict[int, bool]:
+    """Return what was decided about the links that a rule proposed for a key result, by the issue's row id."""
+    d = link_decision.c
+    same = sa.and_(issue.c.connection_id == d.connection_id, issue.c.identity == d.identity)
+    mine = (d.connection_id == connection_id, d.rule_slug == slug, d.key_result_id == key_result_id)
+    found = sa.select(issue.c.id, d.accepted).join(link_decision, same).where(*mine)
+    return {row.id: row.accepted for row in tx.execute(found)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedLink:
     """An issue that a rule proposes for a key result."""

@@ -34,9 +34,9 @@ def key_result_slugs(tx: Transaction, ids: Collection[int]) -> dict[int, str]:
     return {row.id: row.slug for row in tx.execute(found)}
 
 
-def of_revisions(tx: Transaction, revision_ids: Collection[int]) -> set[int]:
-    """Return the ids of the issues that these rule revisions link."""
-    mine = sa.select(link.c.issue_id).where(link.c.origin == "rule", link.c.source.in_(revision_ids))
+def of_revisions(tx: Transaction, revision_ids: Collection[int], *, origin: str = "rule") -> set[int]:
+    """Return the ids of the issues that these rule revisions link, or propose."""
+    mine = sa.select(link.c.issue_id).where(link.c.origin == origin, link.c.source.in_(revision_ids))
     return set(tx.scalars(mine))
 
 

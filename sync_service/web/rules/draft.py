@@ -214,7 +214,7 @@ def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit |
         connection_id=connection_id,
         key_result_id=key_result_id,
         condition=condition,
-        enabled=draft.state.matches,
+        state=draft.state,
     )
     return edit, errors
 

@@ -110,12 +110,13 @@ def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, objec
 
 
 def preview_draft(tx: Connection, choices: Choices, drafted: Draft, slug: str | None) -> PreviewContent:
-    """Preview a draft as if it were active. An incomplete or invalid draft gives its errors instead."""
+    """Preview a draft; one that is not in force as if it were active. One with errors gives these instead."""
     if not drafted.complete:
         return PreviewContent()
-    edit, errors = as_edit(replace(drafted, state=RuleState.ACTIVE), choices, slug=slug)
+    edit, errors = as_edit(drafted, choices, slug=slug)
     if edit is None:
         return PreviewContent(errors=errors)
+    edit = edit if edit.state.matches else replace(edit, state=RuleState.ACTIVE)
     seen = preview(tx, edit, now=services().now())
     views = {one.slug: key_result_view(tx, one.slug, services().now()) for one in seen.effects}
     return PreviewContent(
