@@ -53,6 +53,10 @@ class RuleEditor:
             self._note(wanted.slug, self._words(wanted, before, what))
         return changed
 
+    def require(self, wanted: Definition) -> None:
+        """Raise as `save` would; nothing is saved or locked."""
+        self._check(wanted, self._stored(wanted.slug, lock=False))
+
     def set_state(self, slug: str, state: RuleState) -> bool:
         """Change the state of a rule; return whether it had another one."""
         return self.save(replace(self._find(slug), state=state))
@@ -116,8 +120,9 @@ class RuleEditor:
             raise Unknown(f"there is no rule {slug}")
         return found
 
-    def _stored(self, slug: str) -> Definition | None:
-        row = self.tx.execute(sa.select(rule).where(rule.c.slug == slug).with_for_update()).one_or_none()
+    def _stored(self, slug: str, *, lock: bool = True) -> Definition | None:
+        found = sa.select(rule).where(rule.c.slug == slug)
+        row = self.tx.execute(found.with_for_update() if lock else found).one_or_none()
         return None if row is None else rules.definition_of(row)
 
     def _definition(self, slug: str, written: Any) -> Definition:

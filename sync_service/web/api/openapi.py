@@ -21,6 +21,7 @@ from sync_service.web.api.plan.bodies import PlanFiles
 from sync_service.web.api.reference import read_reference
 from sync_service.web.api.rules import models as rule_models
 from sync_service.web.api.trials import models as trial_models
+from sync_service.web.api.trials import preview_models
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 
@@ -46,6 +47,7 @@ RESPONSE_MODELS = (
     rule_models.RuleVersionList,
     rule_models.ProposedLinkList,
     trial_models.TriedIssueList,
+    preview_models.RulePreview,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,
@@ -59,6 +61,7 @@ BODY_MODELS = (
     bodies.NewOverride,
     NewCheckIn,
     trial_models.IssueToTry,
+    preview_models.PreviewRequest,
     cycle_models.Closing,
     cycle_models.Settlement,
     cycle_models.Refreezing,
