@@ -44,6 +44,7 @@ COMMAND_MODULES = {
     "resume": "decisions.decision_commands",
     "cycle": "cycles.cycle_commands",
     "rule": "rules.rule_commands",
+    "rules": "rules.rule_commands",
     "proposed-links": "rules.rule_commands",
     "replay": "replay_command",
     "reconcile": "reconcile_command",

@@ -6,6 +6,7 @@ from datetime import timedelta
 import click
 
 from sync_service.cli.people.account import actor
+from sync_service.cli.rules.preview_command import preview
 from sync_service.cli.startup import open_services
 from sync_service.cli.status_commands import find_key_result
 from sync_service.domain.rules.rights import Writer
@@ -133,4 +134,6 @@ def proposed_links(slug: str, decision: str | None, issues: tuple[str, ...]) -> 
     click.echo(f"{counted(len(decided), 'proposed link')} {decision.removesuffix('e')}ed")
 
 
-COMMANDS = (rule, proposed_links)
+rule.add_command(preview)
+rules = click.Group(name="rules", commands=rule.commands, help="The same as rule.", hidden=True)
+COMMANDS = (rule, rules, proposed_links)
