@@ -44,7 +44,6 @@ COMMAND_MODULES = {
     "resume": "decisions.decision_commands",
     "cycle": "cycles.cycle_commands",
     "rule": "rules.rule_commands",
-    "rules": "rules.rule_commands",
     "proposed-links": "rules.rule_commands",
     "replay": "replay_command",
     "reconcile": "reconcile_command",
@@ -58,6 +57,9 @@ COMMAND_MODULES = {
     "audit": "people.audit_command",
 }
 """Each command's module, imported on demand, so that long-running processes load only what they need."""
+
+OTHER_NAMES = {"rules": "rule"}
+"""Names that people write for a command too."""
 
 PRIVATE = 0o077
 """The umask of every process: only the owner may read what it creates, such as the database and its directory."""
@@ -74,12 +76,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a command."""
         del ctx
-        if cmd_name not in COMMAND_MODULES:
+        name = OTHER_NAMES.get(cmd_name, cmd_name)
+        if name not in COMMAND_MODULES:
             return None
         with collect_nothing():
-            module = importlib.import_module(f"sync_service.cli.{COMMAND_MODULES[cmd_name]}")
+            module = importlib.import_module(f"sync_service.cli.{COMMAND_MODULES[name]}")
         commands: tuple[click.Command, ...] = module.COMMANDS
-        return next(command for command in commands if command.name == cmd_name)
+        return next(command for command in commands if command.name == name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; cut passwords out of the errors that it prints."""

@@ -100,6 +100,30 @@ def test_the_focus_stays_in_the_rows_when_one_is_added_or_removed(site_with_issu
     expect(page.get_by_role("button", name="Advanced")).to_be_focused()
 
 
+def test_the_line_as_it_would_have_been_is_drawn_on_demand(
+    site_with_issues: Site, page: Page, page_errors: list[str]
+) -> None:
+    """Over the real one, with a legend that names both; a later change of the form takes it away."""
+    site = site_with_issues
+    site.sign_in(page, site.example.ana)
+    page.goto(f"{site.url}/rules/new")
+    page.get_by_label("Issues of").select_option("acme-github")
+    page.get_by_label("count toward").select_option("KR-6")
+    page.locator("#row-0-value").fill("network")
+    preview = page.locator("#preview")
+    preview.get_by_role("button", name="Show the line as it would have been").click()
+    legend = preview.locator(".chart .u-legend")
+    expect(legend).to_contain_text("as it is")
+    expect(legend).to_contain_text("as it would have been")
+    expect(preview.locator(".chart canvas")).to_be_visible()
+    expect(preview).to_contain_text("4 issues of 5 match")
+    preview.get_by_text("The value of each day").click()
+    expect(preview.get_by_role("columnheader", name="As it would have been")).to_be_visible()
+    page.locator("#row-0-value").fill("payments")
+    expect(preview.locator(".chart")).to_have_count(0)
+    assert page_errors == []
+
+
 @pytest.mark.only_in_test_all
 def test_a_rule_is_edited_and_disabled(site_with_issues: Site, page: Page) -> None:
     """A new key result changes both, and the preview shows both."""

@@ -71,13 +71,13 @@ def test_a_requirement_excludes_an_issue_that_would_match_if_it_held(
 ) -> None:
     """Found by writing the condition with that one always true; an alternative by itself excludes nothing."""
     wanted = requirements(condition)
-    verdict = wanted.of(holding(condition, subject))
+    result = wanted.of(holding(condition, subject))
     for number, one in enumerate(wanted.each):
-        excluded = bool(verdict.excluding >> number & 1)
-        would = compile_condition(forced(condition, one.path))(subject) and not verdict.matches
+        excluded = bool(result.excluding >> number & 1)
+        would = compile_condition(forced(condition, one.path))(subject) and not result.matches
         alone = [other.path for other in wanted.each if other.path[:2] == one.path[:2]] == [one.path]
         assert excluded == would or (not excluded and alone and "any" in one.path)
-        assert bool(verdict.meets >> number & 1) == compile_condition(one.condition)(subject)
+        assert bool(result.meets >> number & 1) == compile_condition(one.condition)(subject)
 
 
 @given(conditions, subjects)
@@ -99,11 +99,11 @@ def test_each_group_of_a_reason_follows_from_its_members(condition: dict[str, An
 def test_the_only_missing_requirement_makes_the_issue_match(condition: dict[str, Any], subject: Subject) -> None:
     """It does not hold; if it did, the condition would."""
     wanted = requirements(condition)
-    verdict = wanted.of(holding(condition, subject))
-    if verdict.missing is not None:
-        assert not verdict.matches
-        assert not verdict.meets >> verdict.missing & 1
-        assert verdict.excluding >> verdict.missing & 1
+    result = wanted.of(holding(condition, subject))
+    if result.missing is not None:
+        assert not result.matches
+        assert not result.meets >> result.missing & 1
+        assert result.excluding >> result.missing & 1
 
 
 @pytest.mark.parametrize(

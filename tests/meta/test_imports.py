@@ -72,7 +72,7 @@ WEB: Mapping[str, str] = {
     # Objectives and key results are written as a file is applied, with a preview.
     "web.objectives": "web.pages web.request progress config_file store domain",
     "web.home": "web.objectives web.pages web.request store domain",
-    "web.rules": "web.request progress store domain",
+    "web.rules": "web.pages web.request progress store domain",
     "web.connections": "web.request runtime config_file store domain",
     "web.first_run": "web.request config_file store domain",
     # The JSON of views. The command line prints it too, so it imports no Flask.

@@ -4,6 +4,7 @@ import pytest
 
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.runtime.wiring import Services
+from sync_service.web.rules import views
 from tests.support.example_okrs import Example
 from tests.web.rules_seed import add_labelled_issues, add_rule
 from tests.web.session_client import SessionClient
@@ -43,3 +44,16 @@ def test_an_unknown_issue_is_refused_in_words(vera: SessionClient) -> None:
     nonsense = vera.open("/rules/try?issue=twelve")
     assert "is not a GitHub issue: write owner/repo#12" in nonsense.text
     assert vera.open("/rules/try").status_code == 200
+
+
+def test_many_rules_are_paged(vera: SessionClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that match come first; a page after the last has none."""
+    monkeypatch.setattr(views, "PAGE", 2)
+    first = vera.words("/rules/try?issue=acme/checkout%23701")
+    assert "1 to 2 of 3 rules" in first
+    assert first.count("→ KR-6: matches") == 2
+    assert "→ KR-6: does not match" not in first
+    second = vera.words("/rules/try?issue=acme/checkout%23701&page=2")
+    assert "3 to 3 of 3 rules" in second
+    assert "network-done → KR-6: does not match" in second
+    assert "There are no more rules" in vera.words("/rules/try?issue=acme/checkout%23701&page=7")

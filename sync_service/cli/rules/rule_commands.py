@@ -135,5 +135,4 @@ def proposed_links(slug: str, decision: str | None, issues: tuple[str, ...]) -> 
 
 
 rule.add_command(preview)
-rules = click.Group(name="rules", commands=rule.commands, help="The same as rule.", hidden=True)
-COMMANDS = (rule, rules, proposed_links)
+COMMANDS = (rule, proposed_links)

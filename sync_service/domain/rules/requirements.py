@@ -1,4 +1,4 @@
-"""A condition as the requirements that must hold, so that each can be judged by itself.
+"""A condition as the requirements that must hold, so that each can be evaluated by itself.
 
 Nothing here knows fields or operators: each test of a field is compiled by `compile_condition`, and what holds for an
 issue is a number with one bit for each test.
@@ -29,7 +29,7 @@ class Requirement:
     condition: Mapping[str, Any]
 
 
-class Verdict(NamedTuple):
+class Evaluation(NamedTuple):
     """What a condition says of an issue.
 
     `meets` and `excluding` have one bit for each requirement: those that hold, and those without which, each by itself,
@@ -49,14 +49,14 @@ class Requirements:
 
     each: Sequence[Requirement]
     leaves: Sequence[Leaf]
-    judge: Callable[[int], Verdict] = field(repr=False)
-    _judged: dict[int, Verdict] = field(default_factory=dict, repr=False, compare=False)
+    evaluate: Callable[[int], Evaluation] = field(repr=False)
+    _evaluated: dict[int, Evaluation] = field(default_factory=dict, repr=False, compare=False)
 
-    def of(self, holding: int) -> Verdict:
+    def of(self, holding: int) -> Evaluation:
         """Return what the condition says where these tests hold, one bit for each."""
-        found = self._judged.get(holding)
+        found = self._evaluated.get(holding)
         if found is None:
-            found = self._judged[holding] = self.judge(holding)
+            found = self._evaluated[holding] = self.evaluate(holding)
         return found
 
     def matches(self, holding: int) -> bool:
@@ -70,20 +70,20 @@ def requirements(condition: Mapping[str, Any]) -> Requirements:
     flat = list(_flattened(condition, ()))
     (path, only), several = flat[0], len(flat) > 1
     if several or "any" not in only:
-        judge = _one_of([_Member(built.all_of(flat), several=several)])
+        evaluate = _one_of([_Member(built.all_of(flat), several=several)])
     else:
-        judge = _one_of([built.alternative(one, (*path, index)) for index, one in enumerate(only["any"])])
-    return Requirements(built.each, built.leaves, judge)
+        evaluate = _one_of([built.alternative(one, (*path, index)) for index, one in enumerate(only["any"])])
+    return Requirements(built.each, built.leaves, evaluate)
 
 
-Judge = Callable[[int], Verdict]
+Evaluate = Callable[[int], Evaluation]
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
     """A member of an `any` group; `several`: it has several requirements, so that one of them can be missing."""
 
-    judge: Judge
+    evaluate: Evaluate
     several: bool
 
 
@@ -94,17 +94,17 @@ class _Builder:
     each: list[Requirement] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
 
-    def all_of(self, flat: Sequence[tuple[Path, Mapping[str, Any]]]) -> Judge:
-        """Return what judges requirements that must all hold."""
+    def all_of(self, flat: Sequence[tuple[Path, Mapping[str, Any]]]) -> Evaluate:
+        """Return what evaluates requirements that must all hold."""
         return _all_of([self._requirement(path, one) for path, one in flat])
 
     def alternative(self, condition: Mapping[str, Any], path: Path) -> _Member:
         """Return an alternative of a condition that is one `any` group. No rule matches less because of it."""
         flat = list(_flattened(condition, path))
-        judge = self.all_of(flat)
-        return _Member(judge, several=True) if len(flat) > 1 else _Member(_removing_nothing(judge), several=False)
+        evaluate = self.all_of(flat)
+        return _Member(evaluate, several=True) if len(flat) > 1 else _Member(_removing_nothing(evaluate), several=False)
 
-    def _requirement(self, path: Path, condition: Mapping[str, Any]) -> Judge:
+    def _requirement(self, path: Path, condition: Mapping[str, Any]) -> Evaluate:
         number = len(self.each)
         self.each.append(Requirement(path, condition))
         if "any" not in condition:
@@ -134,52 +134,52 @@ def _group_holds(name: str, members: Sequence[Callable[[int], bool]], holding: i
     return any(one(holding) for one in members) is (name == "any")
 
 
-def _numbered(number: int, holds: Callable[[int], bool]) -> Judge:
-    met, unmet = Verdict(True, 1 << number, 0, None), Verdict(False, 0, 1 << number, number)  # noqa: FBT003
+def _numbered(number: int, holds: Callable[[int], bool]) -> Evaluate:
+    met, unmet = Evaluation(True, 1 << number, 0, None), Evaluation(False, 0, 1 << number, number)  # noqa: FBT003
     return lambda holding: met if holds(holding) else unmet
 
 
-def _unnumbered(holds: Callable[[int], bool]) -> Judge:
-    return lambda holding: Verdict(holds(holding), 0, 0, None)
+def _unnumbered(holds: Callable[[int], bool]) -> Evaluate:
+    return lambda holding: Evaluation(holds(holding), 0, 0, None)
 
 
-def _removing_nothing(judge: Judge) -> Judge:
-    return lambda holding: judge(holding)._replace(excluding=0)
+def _removing_nothing(evaluate: Evaluate) -> Evaluate:
+    return lambda holding: evaluate(holding)._replace(excluding=0)
 
 
-def _all_of(judges: Sequence[Judge]) -> Judge:
-    def judged(holding: int) -> Verdict:
+def _all_of(each: Sequence[Evaluate]) -> Evaluate:
+    def evaluated(holding: int) -> Evaluation:
         meets, unmet = 0, []
-        for judge in judges:
-            one = judge(holding)
+        for evaluate in each:
+            one = evaluate(holding)
             meets |= one.meets
             if not one.matches:
                 unmet.append(one)
         if len(unmet) == 1:
             return unmet[0]._replace(meets=meets)
-        return Verdict(not unmet, meets, 0, None)
+        return Evaluation(not unmet, meets, 0, None)
 
-    return judges[0] if len(judges) == 1 else judged
+    return each[0] if len(each) == 1 else evaluated
 
 
-def _one_of(members: Sequence[_Member], number: int | None = None) -> Judge:
-    """Return what judges an `any` group, which is itself a requirement where it has a number."""
+def _one_of(members: Sequence[_Member], number: int | None = None) -> Evaluate:
+    """Return what evaluates an `any` group, which is itself a requirement where it has a number."""
     bit = 0 if number is None else 1 << number
 
-    def judged(holding: int) -> Verdict:
+    def evaluated(holding: int) -> Evaluation:
         meets, excluding, matches, missing = 0, bit, False, None
         for member in members:
-            one = member.judge(holding)
+            one = member.evaluate(holding)
             meets |= one.meets
             excluding |= one.excluding
             matches = matches or one.matches
             if missing is None and member.several:
                 missing = one.missing
         if matches:
-            return Verdict(True, meets | bit, 0, None)  # noqa: FBT003
-        return Verdict(False, meets, excluding, number if missing is None else missing)  # noqa: FBT003
+            return Evaluation(True, meets | bit, 0, None)  # noqa: FBT003
+        return Evaluation(False, meets, excluding, number if missing is None else missing)  # noqa: FBT003
 
-    return judged
+    return evaluated
 
 
 def _flattened(condition: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:

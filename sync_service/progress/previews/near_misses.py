@@ -53,15 +53,15 @@ def near_misses(known: KnownIssues, wanted: Requirements) -> NearMisses:
     """Return the near misses among known issues, the newest first."""
     newest = list(zip(known.ids[:NEWEST], known.holding[:NEWEST], strict=True))
     found = [NearMiss(id_, number) for id_, held in newest if (number := wanted.of(held).missing) is not None]
-    judged = [(wanted.of(held), count) for held, count in Counter(known.holding).items()]
-    matching = sum(count for verdict, count in judged if verdict.matches)
+    evaluated = [(wanted.of(held), count) for held, count in Counter(known.holding).items()]
+    matching = sum(count for result, count in evaluated if result.matches)
     conditions = [
         ConditionCount(
             path=one.path,
             condition=one.condition,
             words=describe(one.condition),
-            meet=sum(count for verdict, count in judged if verdict.meets >> number & 1),
-            matching_without=matching + sum(count for verdict, count in judged if verdict.excluding >> number & 1),
+            meet=sum(count for result, count in evaluated if result.meets >> number & 1),
+            matching_without=matching + sum(count for result, count in evaluated if result.excluding >> number & 1),
         )
         for number, one in enumerate(wanted.each)
     ]

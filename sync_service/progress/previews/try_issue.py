@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.condition_text import describe
-from sync_service.domain.rules.conditions import Subject
+from sync_service.domain.rules.conditions import Subject, compile_condition
 from sync_service.domain.rules.requirements import Reason, reason
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.connector import Connector
@@ -23,6 +23,10 @@ from sync_service.store.views.rules import RuleView, rule_views
 
 LONGEST = 2000
 """Most characters of a key or an address."""
+
+
+EVERY = slice(None)
+"""All rules of a connection."""
 
 
 class UnknownIssueError(ValueError):
@@ -62,9 +66,10 @@ class TriedRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriedIssue:
-    """An issue with all rules of its connection. `unmatched` says why no rule is asked about it at all.
+    """An issue with the rules of its connection. `unmatched` says why no rule is asked about it at all.
 
-    `serves` are the key results that it is linked to, each with the origins of these links.
+    `total` counts them; `rules` are those that were asked for, those that hold first. `serves` are the key results that
+    it is linked to, each with the origins of these links.
     """
 
     connection: str
@@ -74,18 +79,22 @@ class TriedIssue:
     state: str | None
     unmatched: str | None
     serves: Mapping[str, Sequence[str]]
+    total: int
     rules: Sequence[TriedRule]
 
 
-def try_issue(tx: Transaction, written: str, connectors: Mapping[str, Connector]) -> list[TriedIssue]:
+def try_issue(
+    tx: Transaction, written: str, connectors: Mapping[str, Connector], *, shown: slice = EVERY
+) -> list[TriedIssue]:
     """Return what the rules say of an issue, given by key, `CONNECTION:KEY` or address; once for each connection.
 
+    `shown` says which of the rules are wanted condition by condition.
     Raise `UnknownIssueError` when no known issue is meant.
     """
     ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
     found = _find(tx, ruleset, written.strip()[:LONGEST], connectors)
     views = rule_views(tx)
-    return [_Trial(tx, ruleset, tracker, row_id, key).result(views) for tracker, row_id, key in found]
+    return [_Trial(tx, ruleset, tracker, row_id, key).result(views, shown) for tracker, row_id, key in found]
 
 
 def _find(
@@ -123,19 +132,16 @@ class _Trial:
     row_id: int
     key: str
 
-    def result(self, views: Sequence[RuleView]) -> TriedIssue:
-        """Return the issue with what each rule of its connection says of it."""
+    def result(self, views: Sequence[RuleView], shown: slice) -> TriedIssue:
+        """Return the issue with what rules of its connection say of it."""
         (row,) = issues.read(self.tx, [self.row_id])
         one = row.issue or Issue(identity="", key=self.key)
         unmatched, subject = self._unmatched(row.issue), self._subject(one)
         mine = links.read(self.tx, [self.row_id]).get(self.row_id, {})
         linking = self._rules(source for _, origin, source in mine if origin == "rule")
         members = self._rules(query_members.of_issues(self.tx, [self.row_id]).get(self.row_id, ()))
-        tried = [
-            _tried(view, subject, members, linked=view.slug in linking.values(), unmatched=unmatched)
-            for view in views
-            if view.connection == self.tracker.slug
-        ]
+        held = [(view, _holds(view, subject, members)) for view in views if view.connection == self.tracker.slug]
+        held.sort(key=lambda each: (not each[1], each[0].slug))
         return TriedIssue(
             connection=self.tracker.slug,
             key=one.key,
@@ -144,7 +150,11 @@ class _Trial:
             state=one.state,
             unmatched=unmatched,
             serves=self._serves(mine, linking),
-            rules=sorted(tried, key=lambda one: (not one.holds, one.slug)),
+            total=len(held),
+            rules=[
+                _tried(view, subject, holds=holds, linked=view.slug in linking.values(), unmatched=unmatched)
+                for view, holds in held[shown]
+            ],
         )
 
     def _rules(self, revision_ids: Iterable[int]) -> dict[int, str]:
@@ -181,11 +191,16 @@ class _Trial:
         return subject_of(one, scope, self.tracker.id, names, people, other_parents=others)
 
 
+def _holds(view: RuleView, subject: Subject | None, members: Mapping[int, str]) -> bool | None:
+    """Return what a rule's condition or query says of an issue; None: nobody knows."""
+    if view.query:
+        return view.slug in members.values()
+    return None if subject is None else compile_condition(view.condition)(subject)
+
+
 def _tried(
-    view: RuleView, subject: Subject | None, members: Mapping[int, str], *, linked: bool, unmatched: str | None
+    view: RuleView, subject: Subject | None, *, holds: bool | None, linked: bool, unmatched: str | None
 ) -> TriedRule:
-    tested = None if view.query or subject is None else tested_condition(view.condition, subject)
-    holds = view.slug in members.values() if view.query else tested.holds if tested else None
     return TriedRule(
         slug=view.slug,
         key_result=view.key_result,
@@ -194,7 +209,7 @@ def _tried(
         holds=holds,
         links=linked,
         why_not=_why_not(view, holds=holds, unmatched=unmatched) if not linked else None,
-        tested=tested,
+        tested=None if view.query or subject is None else tested_condition(view.condition, subject),
     )
 
 

@@ -36,11 +36,11 @@ def build_chart(
     reconstructed = _before(view, line, min(point.at for point in points))
     until = min(max(now, points[-1].at), max(span.ends_at, points[-1].at))
     figures = {
-        "starts": _seconds(span.starts_at),
-        "ends": _seconds(span.ends_at),
-        "until": _seconds(until),
+        "starts": seconds(span.starts_at),
+        "ends": seconds(span.ends_at),
+        "until": seconds(until),
         "start": view.start,
-        "target": view.target if view.stay is None else _bound(view.stay),
+        "target": view.target if view.stay is None else bound(view.stay),
         "unit": view.unit,
         "zone": zone.key,
         "points": [_figure(point, value(point.value)) for point in points],
@@ -56,7 +56,7 @@ def build_chart(
 
 
 def _figure(point: Point, text: str) -> list[Any]:
-    return [_seconds(point.at), point.value, text]
+    return [seconds(point.at), point.value, text]
 
 
 def _before(view: KeyResultView, line: Sequence[DayValue], first: datetime) -> list[Point]:
@@ -74,11 +74,12 @@ def _reconstructed_words(reconstructed: Sequence[Point], zone: ZoneInfo) -> str:
     return f"Before {seen.day} {seen:%b %Y} it is reconstructed from the times of its issues. "
 
 
-def _bound(stay: Mapping[str, Any]) -> float:
+def bound(stay: Mapping[str, Any]) -> float:
     """Return the bound that the chart draws as a line: of two, the upper one."""
-    bound: float = stay["within"][1] if "within" in stay else next(iter(stay.values()))
-    return bound
+    value: float = stay["within"][1] if "within" in stay else next(iter(stay.values()))
+    return value
 
 
-def _seconds(at: datetime) -> float:
+def seconds(at: datetime) -> float:
+    """Return a time as the script takes it."""
     return round(at.timestamp(), 3)

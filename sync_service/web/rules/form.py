@@ -12,17 +12,23 @@ from sync_service.domain.rules.rule_state import STATE_WORDS, RuleState
 from sync_service.domain.rules.versions import review_due
 from sync_service.domain.trackers.connector import Rejected
 from sync_service.domain.trackers.queries import EvaluatesQueries
-from sync_service.progress.previews.rule_preview import Preview, preview
+from sync_service.progress.previews.rule_preview import Edit, Preview, preview
+from sync_service.progress.previews.written_rule import touched
+from sync_service.progress.rules.editor import NotAllowed, Refused
+from sync_service.store.okrs.rules import Definition
 from sync_service.store.views import rules
-from sync_service.store.views.key_results import KeyResultView, key_result_view
+from sync_service.store.views.key_results import KeyResultView
 from sync_service.store.views.people import named_accounts
 from sync_service.store.views.rule_details import overlaps as rule_overlaps
 from sync_service.store.views.rule_details import rights as rule_rights
 from sync_service.store.views.rules import RuleStatus, RuleView
+from sync_service.web.pages.template_globals import zone
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import current_caller
 from sync_service.web.rules import condition_builder
 from sync_service.web.rules.draft import Choices, Draft, FormErrors, as_edit, id_of
+from sync_service.web.rules.editing import editor_in
+from sync_service.web.rules.replayed_chart import LineChart, build_line_chart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,7 @@ class PreviewContent:
 
     preview: Preview | None = None
     key_results: dict[str, KeyResultView] | None = None
+    charts: Sequence[LineChart] = ()
     errors: FormErrors | None = None
     slug: str = ""
 
@@ -43,6 +50,7 @@ def show_form(
     rule: RuleView | None = None,
     errors: FormErrors | None = None,
     overtaken: bool = False,
+    lines: bool = False,
 ) -> str:
     """Render a draft with its preview; read-only for callers who may not change it, and for rules with a query."""
     may_write = rule is None or _may_write(tx, rule)
@@ -61,7 +69,7 @@ def show_form(
         errors=errors or FormErrors(),
         overtaken=overtaken,
         choices=choices,
-        content=preview_draft(tx, choices, drafted, rule.slug if rule else None) if may_change else None,
+        content=preview_draft(tx, choices, drafted, rule.slug if rule else None, lines=lines) if may_change else None,
         **builder(tx, choices, drafted),
     )
 
@@ -109,18 +117,46 @@ def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, objec
     }
 
 
-def preview_draft(tx: Connection, choices: Choices, drafted: Draft, slug: str | None) -> PreviewContent:
-    """Preview a draft; one that is not in force as if it were active. One with errors gives these instead."""
+def preview_draft(
+    tx: Connection, choices: Choices, drafted: Draft, slug: str | None, *, lines: bool = False
+) -> PreviewContent:
+    """Preview a draft, on demand with replayed lines; one that is not in force as if it were active.
+
+    One with errors gives these instead, as does one that may not be saved because its numbers are final.
+    """
     if not drafted.complete:
         return PreviewContent()
     edit, errors = as_edit(drafted, choices, slug=slug)
-    if edit is None:
-        return PreviewContent(errors=errors)
+    final = refusal(tx, edit, drafted.slug) if edit else None
+    if edit is None or final:
+        return PreviewContent(errors=FormErrors(fields={"key_result": final}) if final else errors)
+    now = services().now()
     edit = edit if edit.state.matches else replace(edit, state=RuleState.ACTIVE)
-    seen = preview(tx, edit, now=services().now())
-    views = {one.slug: key_result_view(tx, one.slug, services().now()) for one in seen.effects}
+    seen = preview(tx, edit, now=now, lines=lines)
+    views = touched(tx, seen, now)
+    charts = [build_line_chart(views[one.slug], one, now, zone()) for one in seen.lines if one.slug in views]
     return PreviewContent(
         preview=seen,
-        key_results={name: view for name, view in views.items() if view is not None},
+        key_results=views,
+        charts=[one for one in charts if one],
         slug=condition_builder.slug_for(edit.condition, drafted.connection),
     )
+
+
+def refusal(tx: Connection, edit: Edit, slug: str) -> str | None:
+    """Return why an edit would be refused whoever saved it."""
+    wanted = Definition(
+        slug=edit.slug or slug,
+        owner_id=None,
+        connection_id=edit.connection_id,
+        key_result_id=edit.key_result_id,
+        condition=edit.condition,
+        state=edit.state,
+    )
+    try:
+        editor_in(tx).require(wanted)
+    except NotAllowed:
+        return None
+    except Refused as error:
+        return str(error)
+    return None

@@ -31,6 +31,7 @@ from sync_service.web.rules.form import builder, preview_draft, show_form
 blueprint = Blueprint("rules", __name__, url_prefix="/rules")
 
 PAGE = 50
+MOST_PAGES = 10_000
 REMOVED = 20
 """Removed rules that the list names."""
 
@@ -138,27 +139,42 @@ def draft() -> ResponseReturnValue:
 @blueprint.get("/try")
 @guarded(Guard.VIEWER)
 def try_rules() -> ResponseReturnValue:
-    """Show for an issue (`?issue=`, a key or an address) why each rule of its connection matches it or not."""
+    """Show for an issue (`?issue=`, a key or an address) why each rule of its connection matches it or not.
+
+    `?page=` pages the rules, those that match first.
+    """
     written = request.args.get("issue", "").strip()
+    page = min(max(request.args.get("page", 1, type=int), 1), MOST_PAGES)
+    first = (page - 1) * PAGE
     found, unknown = [], ""
     if written:
         with reading(services().engine) as tx:
             try:
-                found = try_issue(tx, written, services().connectors)
+                found = try_issue(tx, written, services().connectors, shown=slice(first, first + PAGE))
             except UnknownIssueError as error:
                 unknown = str(error)
-    page = render_template("rule_trial.html", written=written, found=found, unknown=unknown)
-    return page, 404 if unknown else 200
+    total = max((one.total for one in found), default=0)
+    html = render_template(
+        "rule_trial.html",
+        written=written,
+        found=found,
+        unknown=unknown,
+        page=page,
+        first=first + 1,
+        last=min(first + PAGE, total),
+        total=total,
+    )
+    return html, 404 if unknown else 200
 
 
 @blueprint.post("/preview")
 @guarded(Guard.MEMBER)
 def preview() -> ResponseReturnValue:
-    """Render the preview of the form, for htmx; nothing is saved."""
+    """Render the preview of the form, for htmx, on demand (`?lines=1`) with replayed lines; nothing is saved."""
     drafted = read_draft(request.form)
     with reading(services().engine) as tx:
         editing = request.form.get("editing") or None
-        content = preview_draft(tx, Choices.read(tx), drafted, editing)
+        content = preview_draft(tx, Choices.read(tx), drafted, editing, lines="lines" in request.args)
     return render_template("rule_preview_answer.html", draft=drafted, content=content, editing=editing)
 
 
@@ -177,7 +193,7 @@ def _submit(slug: str | None) -> ResponseReturnValue:
         drafted, errors = reshape(drafted, act)
         with reading(services().engine) as tx:
             rule = _find(tx, slug) if slug else None
-            return show_form(tx, Choices.read(tx), drafted, rule=rule, errors=errors)
+            return show_form(tx, Choices.read(tx), drafted, rule=rule, errors=errors, lines=act == "lines")
     not_saved = _write(drafted, slug)
     if not_saved is None:
         wake("rule_revision")

@@ -1,20 +1,19 @@
-// Draw the chart of a value: steps (dashed where they are reconstructed), the expected progress and the target.
-// Redraw it when the page refreshes.
+// Draw charts of values: steps (dashed where they are reconstructed), the expected progress and the target; in the
+// preview of a rule also the replayed line. Redraw them when the page refreshes.
 (() => {
   if (!window.uPlot) return;
-  let container = null;
 
-  const figures = () => JSON.parse(document.getElementById("chart-figures").dataset.figures);
-  const colour = (name) => getComputedStyle(container).getPropertyValue(name).trim();
+  const figures = (container) => JSON.parse((container.dataset.figures ? container : document.getElementById("chart-figures")).dataset.figures);
 
   // uPlot's columns: times, the value (constant between points), the expected value (a straight line), the target,
-  // and the reconstructed value where there is one.
+  // and the reconstructed or the replayed value where there is one.
   const columns = (f) => {
-    const times = [...new Set([f.starts, ...[...f.reconstructed, ...f.points].map(([at]) => at), f.until, f.ends])].sort((a, b) => a - b);
+    const times = [...new Set([f.starts, ...[...f.reconstructed, ...(f.replayed ?? []), ...f.points].map(([at]) => at), f.until, f.ends])].sort((a, b) => a - b);
     const last = f.points[f.points.length - 1];
     const known = new Map(f.points.map(([at, value]) => [at, value]));
     if (f.until > last[0]) known.set(f.until, last[1]);
     const before = new Map(f.reconstructed.map(([at, value]) => [at, value]));
+    const supposed = new Map((f.replayed ?? []).map(([at, value]) => [at, value]));
     const pace = (at) =>
       f.start === null || at < f.starts || at > f.ends ? null : f.start + ((f.target - f.start) * (at - f.starts)) / (f.ends - f.starts);
     return [
@@ -23,6 +22,7 @@
       times.map(pace),
       times.map(() => f.target),
       ...(before.size ? [times.map((at) => before.get(at))] : []),
+      ...(supposed.size ? [times.map((at) => supposed.get(at))] : []),
     ];
   };
 
@@ -36,8 +36,8 @@
     return (u, value, _, index) => (value === null || value === undefined ? "" : texts.get(u.data[0][index]));
   };
 
-  const writtenBefore = (f) => {
-    const texts = new Map(f.reconstructed.map(([at, , text]) => [at, text]));
+  const writtenOf = (points) => {
+    const texts = new Map(points.map(([at, , text]) => [at, text]));
     return (u, value, _, index) => (value === null || value === undefined ? "" : texts.get(u.data[0][index]));
   };
 
@@ -57,7 +57,8 @@
     }
   };
 
-  const options = (f) => {
+  const options = (f, container) => {
+    const colour = (name) => getComputedStyle(container).getPropertyValue(name).trim();
     const text = colour("--okr-chart-text");
     const grid = { stroke: colour("--okr-chart-grid"), width: 1 };
     const font = "12px " + getComputedStyle(document.body).fontFamily;
@@ -87,7 +88,7 @@
       series: [
         { label: "time", value: "{D} {MMM}, {HH}:{mm}" },
         {
-          label: "value",
+          label: f.replayed ? "as it is" : "value",
           stroke: colour("--okr-chart-value"),
           fill: colour("--okr-chart-fill"),
           width: 2,
@@ -97,50 +98,66 @@
         },
         { label: "expected", stroke: colour("--okr-chart-pace"), width: 1.5, dash: [4, 5], points: { show: false }, value: formatted(f) },
         { label: "target", stroke: colour("--okr-chart-target"), width: 1.5, dash: [10, 5], points: { show: false }, value: () => f.target_text },
-        ...(f.reconstructed.length ? [reconstructed(f)] : []),
+        ...(f.reconstructed.length ? [reconstructed(f, colour)] : []),
+        ...(f.replayed ? [replayed(f, colour)] : []),
       ],
     };
   };
 
-  const reconstructed = (f) => ({
+  const reconstructed = (f, colour) => ({
     label: "reconstructed",
     stroke: colour("--okr-chart-value"),
     width: 2,
     dash: [3, 4],
     paths: window.uPlot.paths.stepped({ align: 1 }),
     points: { show: false },
-    value: writtenBefore(f),
+    value: writtenOf(f.reconstructed),
   });
 
-  let plot = null;
-  let drawn = "";
+  // Not told apart by its colour alone: thicker, of long dashes, and with a point on each day.
+  const replayed = (f, colour) => ({
+    label: "as it would have been",
+    stroke: colour("--okr-chart-replayed"),
+    width: 3,
+    dash: [12, 4],
+    paths: window.uPlot.paths.stepped({ align: 1 }),
+    points: { show: f.replayed.length < 40, size: 7, fill: colour("--okr-chart-replayed") },
+    value: writtenOf(f.replayed),
+  });
+
+  const charts = new Map(); // by container: its plot, and what is drawn
   const draw = () => {
-    const found = document.getElementById("chart");
-    if (!found) return; // no change yet: the page has no chart
-    const f = figures();
-    const current = JSON.stringify([f.points, f.reconstructed, f.start, f.target]);
-    if (found === container && current === drawn) return;
-    if (found !== container) watch(found);
-    drawn = current;
-    redraw(f);
+    for (const [container, { plot }] of charts) {
+      if (container.isConnected) continue;
+      resized.unobserve(container);
+      plot.destroy();
+      charts.delete(container);
+    }
+    for (const container of document.querySelectorAll(".chart")) {
+      const f = figures(container);
+      const current = JSON.stringify([f.points, f.reconstructed, f.replayed, f.start, f.target]);
+      if (charts.get(container)?.drawn !== current) redraw(container, f, current);
+    }
   };
-  const redraw = (f) => {
-    if (plot) plot.destroy();
+  const redraw = (container, f, drawn) => {
+    if (charts.has(container)) charts.get(container).plot.destroy();
+    else resized.observe(container);
     container.replaceChildren();
-    plot = new window.uPlot(options(f), columns(f), container);
+    const plot = new window.uPlot(options(f, container), columns(f), container);
+    charts.set(container, { plot, drawn });
     plot.setLegend({ idx: latest(f) });
   };
 
-  const resized = new ResizeObserver(() => {
-    if (plot && container.clientWidth !== plot.width) plot.setSize({ width: Math.max(container.clientWidth, 120), height: plot.height });
+  const resized = new ResizeObserver((changes) => {
+    for (const { target } of changes) {
+      const plot = charts.get(target)?.plot;
+      if (plot && target.clientWidth !== plot.width) plot.setSize({ width: Math.max(target.clientWidth, 120), height: plot.height });
+    }
   });
-  const watch = (found) => {
-    resized.disconnect();
-    container = found;
-    resized.observe(container);
-  };
 
   draw();
   document.addEventListener("okr:refreshed", draw);
-  document.addEventListener("okr:theme", () => container && redraw(figures()));
+  document.addEventListener("okr:theme", () => charts.forEach(({ drawn }, container) => redraw(container, figures(container), drawn)));
+  const preview = document.getElementById("preview");
+  if (preview) new MutationObserver(draw).observe(preview, { childList: true });
 })();
