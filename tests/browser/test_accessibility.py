@@ -248,6 +248,12 @@ def check_full_pages(audit: Audit, services: Services, example: Example) -> None
     audit.sign_in(services, example.ana)
     for path in SHARED + EVERYBODY + ADMINS:
         audit.open(path)
+    audit.open("/rules/network-label")
+    audit.page.get_by_role("button", name="Show the line as it would have been").click()
+    audit.page.locator("#preview .chart canvas").wait_for()
+    audit.page.get_by_text("The value of each day").click()
+    audit.check("rule with the line as it would have been")
+    audit.open("/")
     audit.page.get_by_role("button", name="account").click()
     audit.check("account menu")
 

@@ -140,6 +140,31 @@ def test_each_unknown_value_of_a_list_is_named_where_it_is(engine: Engine) -> No
     ]
 
 
+def test_a_misspelt_login_is_named_with_the_nearest_ones(engine: Engine) -> None:
+    """Of assignees and authors, with how many issues they have."""
+    with writing(engine) as tx:
+        tx.execute(sa.update(tables.issue).values(assignees=[["ana-ruiz", "Ana", "11"], ["ben", "Ben", "12"]]))
+        tx.execute(sa.update(tables.issue).where(tables.issue.c.id == 1).values(author=["ben", "Ben", "12"]))
+    (found,) = unknown(engine, field="assignee", **{"in": ["BEN", "ana-riuz"]})
+    assert (found.path, found.value, found.known) == (("in",), "ana-riuz", False)
+    assert found.nearest == [KnownValue("ana-ruiz", 4)]
+    assert unknown(engine, field="author", **{"is": "ben"}) == []
+    assert [one.value for one in unknown(engine, field="author", **{"is": "ana-ruiz"})] == ["ana-ruiz"]
+    assert unknown(engine, field="author", matches="z*") == []
+
+
+def test_an_old_login_of_a_known_account_is_no_unknown_one(engine: Engine) -> None:
+    """Nor is one that is pinned to an account which no issue has."""
+    with writing(engine) as tx:
+        tx.execute(sa.update(tables.issue).values(assignees=[["ana-ruiz", "Ana", "11"]]))
+        for login, stable_id in (("ana", "11"), ("gone", "13")):
+            pinned = {"kind": "github", "site": "", "login": login, "stable_id": stable_id, "first_seen_at": NOW}
+            tx.execute(sa.insert(tables.pinned_account).values(pinned))
+    assert unknown(engine, field="assignee", **{"is": "ana"}) == []
+    (found,) = unknown(engine, field="assignee", **{"is": "gone"})
+    assert found.known
+
+
 # Columns
 
 LEAVES: list[dict[str, Any]] = [

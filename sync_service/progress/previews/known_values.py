@@ -73,11 +73,11 @@ def _unknown(path: Path, field: str, value: str, counts: Mapping[str, int]) -> U
     same = [name for name in counts if folded(name) == folded(value)]
     if any(counts[name] for name in same):
         return None
-    nearest = [KnownValue(name, counts[name]) for name in _nearest(value, counts.keys() - same, counts)]
-    return UnknownValue(path=path, field=field, value=value, known=bool(same), nearest=nearest)
+    near = [KnownValue(name, counts[name]) for name in nearest(value, counts.keys() - same, counts)]
+    return UnknownValue(path=path, field=field, value=value, known=bool(same), nearest=near)
 
 
-def _nearest(value: str, names: Collection[str], counts: Mapping[str, int]) -> list[str]:
+def nearest(value: str, names: Collection[str], counts: Mapping[str, int]) -> list[str]:
     """Return the nearest names, best first; of equally near ones, the more frequent."""
     likeness = {name: one for name, one in _likenesses(folded(value), names) if one >= CLOSE}
     ordered = sorted(likeness, key=lambda name: (-likeness[name], -counts[name], name))

@@ -22,6 +22,7 @@ from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import State
 from sync_service.progress.compute import compute_states
 from sync_service.progress.previews.known_issues import known_issues
+from sync_service.progress.previews.known_logins import unknown_logins
 from sync_service.progress.previews.known_values import UnknownValue, unknown_values
 from sync_service.progress.previews.link_changes import LinkChanges, RuleTarget, link_changes
 from sync_service.progress.previews.near_misses import NearMisses, near_misses
@@ -150,7 +151,10 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
             [one.issue_id for one in misses.found],
             missing={one.issue_id: misses.conditions[one.condition].words for one in misses.found[:SHOWN]},
         ),
-        unknown=unknown_values(tx, edit.connection_id, edit.condition, known.columns),
+        unknown=[
+            *unknown_values(tx, edit.connection_id, edit.condition, known.columns),
+            *unknown_logins(tx, meant, edit.connection_id, edit.condition, known.columns),
+        ],
         lines=effects.lines(computed, now) if lines else (),
     )
 

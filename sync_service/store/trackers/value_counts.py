@@ -3,12 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.text import folded
-from sync_service.domain.trackers.observations import TermKind
+from sync_service.domain.trackers.observations import Account, TermKind
 from sync_service.store.tables import issue, live_scope, term
 
 _TEXTS = {"type": "type", "priority": "priority", "resolution": "resolution", "parent": "parent_key"}
@@ -70,6 +72,34 @@ def _ids_named(tx: Transaction, connection_id: int, field: str, value: str) -> l
     names = term_names(tx, connection_id, kind)
     same = [id_ for id_, name in names.items() if name and folded(name) == folded(value)]
     return same if value in names else [*same, value]  # where terms have no ids of their own, the name is the id
+
+
+ACCOUNT_FIELDS = {"author": "author", "assignee": "assignees"}
+"""The fields whose values are accounts, with their columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCount:
+    """An account, and how many issues have it in a field."""
+
+    account: Account
+    issues: int
+
+
+def accounts(
+    tx: Transaction, connection_id: int, field: str, read: Mapping[str, Sequence[str | None]]
+) -> list[AccountCount]:
+    """Return the accounts that issues of a connection have in a field.
+
+    `read` are columns of issues, as in `of_field`.
+    """
+    column = ACCOUNT_FIELDS[field]
+    found: Counter[tuple[Any, ...]] = Counter()
+    for text, count in Counter(read.get(column) or _read(tx, connection_id, column)).items():
+        held = json.loads(text or "null") or []
+        for one in held if field == "assignee" else [held] if held else []:
+            found[tuple(one)] += count
+    return [AccountCount(Account(*one), count) for one, count in found.items()]
 
 
 def _column(field: str) -> str:

@@ -114,14 +114,14 @@
     value: writtenOf(f.reconstructed),
   });
 
-  // Not told apart by its colour alone: thicker, of long dashes, and with a point on each day.
+  // Not told apart by its colour alone: thicker, and broken in long and short dashes.
   const replayed = (f, colour) => ({
     label: "as it would have been",
     stroke: colour("--okr-chart-replayed"),
     width: 3,
-    dash: [12, 4],
+    dash: [10, 4, 3, 4],
     paths: window.uPlot.paths.stepped({ align: 1 }),
-    points: { show: f.replayed.length < 40, size: 7, fill: colour("--okr-chart-replayed") },
+    points: { show: false },
     value: writtenOf(f.replayed),
   });
 
