@@ -22,9 +22,7 @@ from connectors.github.issues.resolve_node import NodeResolver, is_node_identity
 from connectors.github.model import started_by
 from connectors.github.model.own_links import keep_own_links
 from connectors.github.model.snapshots import account
-from connectors.github.query.evaluate import check_times, evaluate, not_evaluable
-from connectors.github.query.parse import read_query
-from connectors.github.query.search import members, reachable_repositories
+from connectors.github.query.github_queries import GitHubQueries
 from connectors.github.redelivery import redeliver
 from connectors.github.redelivery.failed_deliveries import RedeliveryState
 from connectors.github.redelivery.redeliver import Redelivery
@@ -54,7 +52,6 @@ from sync_service.domain.trackers.capabilities import (
 from sync_service.domain.trackers.connector import Connection, OAuthClient, Option, Rejected, WebhookRequest
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
-from sync_service.domain.trackers.queries import Candidate, MemberPage
 from sync_service.domain.trackers.state_changes import HistoryRef, IssueHistory
 from sync_service.domain.trackers.write_back import Note
 
@@ -65,7 +62,7 @@ _KEY = re.compile(
 )
 
 
-class GitHub:
+class GitHub(GitHubQueries):
     """The connector of kind `github`."""
 
     kind = "github"
@@ -184,38 +181,6 @@ class GitHub:
         site, credentials = self._credentials.site(connection.site), self._credentials.of(connection)
         examination = ConnectionChecks(connection=connection, site=site, credentials=credentials, now=self._http.now)
         yield from examination.run(scopes, hooked=hooked)
-
-    evaluates_locally = True
-
-    def check_query(self, connection: Connection, *, query: str) -> None:
-        """Raise `Rejected` when a rule can't have this search. Makes no call."""
-        del connection
-        check_times(read_query(query))
-
-    def not_evaluable(self, connection: Connection, *, query: str) -> Sequence[str]:
-        """Return the terms of a search that only GitHub can evaluate."""
-        del connection
-        return not_evaluable(read_query(query))
-
-    def query_bucket(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
-        """Return the rate limit bucket of the first search call."""
-        return f"{self._credentials.of(connection).bucket_owner(reachable_repositories(query, scopes)[0])}/search"
-
-    def list_members(
-        self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None
-    ) -> MemberPage:
-        """List the members of a search, one page."""
-        return started_by.page_with_starts(
-            members(self._calls(connection), query=query, scopes=scopes, cursor=cursor), connection
-        )
-
-    def match(
-        self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
-    ) -> Mapping[str, Mapping[str, bool | None]]:
-        """Evaluate searches on issues as they are stored. Makes no call."""
-        del connection
-        trees = {query: read_query(query) for query in queries}
-        return {query: {one.issue.identity: evaluate(tree, one) for one in candidates} for query, tree in trees.items()}
 
     def bucket_for(self, connection: Connection, *, about: str) -> str:
         """Return the rate limit bucket of a call about an issue or scope: an app has one for each installation."""

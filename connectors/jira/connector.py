@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 from connectors.http import HttpClient
-from connectors.jira.api.auth import ATLASSIAN, Hosts, auth_of, is_on_cloud
+from connectors.jira.api.auth import ATLASSIAN, Hosts, auth_of
 from connectors.jira.api.client import JiraClient
 from connectors.jira.api.field_catalogue import FieldCatalogueCache, add_field_catalogue
 from connectors.jira.api.oauth import OAuth
@@ -17,10 +17,7 @@ from connectors.jira.issues.histories import HistoryCalls, histories_together
 from connectors.jira.issues.list_changes import changes
 from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, account
 from connectors.jira.model.web_address import key_in
-from connectors.jira.query.match import match
-from connectors.jira.query.order_by import restriction
-from connectors.jira.query.search import members
-from connectors.jira.query.validate import check
+from connectors.jira.query.jql_queries import JqlQueries
 from connectors.jira.setup import dynamic_webhooks
 from connectors.jira.setup.admin_webhook import WebhookCreator
 from connectors.jira.setup.onboarding import CREDENTIALS_HELP, by_hand, introduce, offer, site_of
@@ -45,12 +42,11 @@ from sync_service.domain.trackers.capabilities import (
 from sync_service.domain.trackers.connector import Connection, OAuthClient, Option, Rejected, WebhookRequest
 from sync_service.domain.trackers.diagnostics import Finding
 from sync_service.domain.trackers.observations import Ignored, ParsedDelivery, ScopeRef, Snapshot
-from sync_service.domain.trackers.queries import Candidate, MemberPage
 from sync_service.domain.trackers.state_changes import HistoryRef, IssueHistory
 from sync_service.domain.trackers.write_back import Note
 
 
-class Jira:
+class Jira(JqlQueries):
     """The connector of kind `jira`."""
 
     kind = "jira"
@@ -225,38 +221,6 @@ class Jira:
         """Remove our remote links; an existing comment then says that the issue serves nothing."""
         del key
         return remove_note(issue_client(self._calls(connection), identity=identity), memory=memory)
-
-    # Queries in JQL
-
-    evaluates_locally = False
-
-    def check_query(self, connection: Connection, *, query: str) -> None:
-        """Raise `Rejected` when JQL can't be a rule's query; with credentials, ask Jira and give its error text."""
-        restriction(query)
-        if connection.has_credentials:
-            check(self._calls(connection), query)
-
-    def not_evaluable(self, connection: Connection, *, query: str) -> Sequence[str]:
-        """Return the parts of a query that can't be evaluated for single issues: on Data Center, all of it."""
-        del query
-        return () if is_on_cloud(connection) or not connection.has_credentials else ("JQL on Data Center",)
-
-    def query_bucket(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> str:
-        """Return the rate limit bucket of searches: the same as for fetches."""
-        del connection, query, scopes
-        return READ_BUCKET
-
-    def list_members(
-        self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef], cursor: str | None
-    ) -> MemberPage:
-        """List the members of a query, one page."""
-        return members(self._calls(connection), query=query, scopes=scopes, cursor=cursor)
-
-    def match(
-        self, connection: Connection, *, queries: Sequence[str], candidates: Sequence[Candidate]
-    ) -> Mapping[str, Mapping[str, bool | None]]:
-        """Ask Jira Cloud which candidates match which queries; Data Center has no such call."""
-        return match(self._calls(connection), queries=queries, ids=[one.issue.identity for one in candidates])
 
     def _calls(self, connection: Connection) -> JiraClient:
         return JiraClient(self._http, connection, auth_of(connection, self._hosts), self._catalogues)

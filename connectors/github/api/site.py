@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.http import HttpClient, Method
-from connectors.json_fields import text
+from connectors.json_fields import Json, json_objects, text
 from connectors.responses import Response
 
 API_VERSION = "2026-03-10"
@@ -87,12 +87,21 @@ class Site:
         return self._url + path
 
 
+def _details(body: Json) -> list[str]:
+    """Return what a 422 says is wrong: "Validation Failed" alone helps nobody."""
+    found = (text(one.get("message"), 200) for one in json_objects(body.get("errors")))
+    return [words for words in found if words][:3]
+
+
 def error_text(reply: Response) -> str:
-    """Return GitHub's error text and the permission that it requires; empty when it says nothing.
+    """Return GitHub's error text, the details of a 422, the permission that a 403 requires; empty when it says nothing.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """
-    words = text(reply.object_or_empty().get("message"), 200) or ""
+    body = reply.object_or_empty()
+    words = text(body.get("message"), 200) or ""
+    if reply.status == 422:
+        return ": ".join(filter(None, (words, " ".join(_details(body)))))
     needed = text(reply.header("X-Accepted-GitHub-Permissions"), 200)
     if reply.status != 403 or not needed:
         return words

@@ -100,6 +100,23 @@ def _params(query: str, position: _Position) -> dict[str, str]:
     }
 
 
+def in_watched_scopes(
+    calls: GitHubClient, found: Sequence[Json], scopes: Sequence[ScopeRef]
+) -> tuple[list[tuple[Json, ScopeRef]], int]:
+    """Return the results in watched scopes, each with its scope, and the number of results outside."""
+    watched = {scope.name.casefold(): scope for scope in scopes}
+    seen = []
+    for one in found:
+        home = repository_in_url(one.get("repository_url"))
+        scope = watched.get(home[0].casefold()) if home else None
+        if scope is None:
+            continue
+        if not scope.id:
+            scope = watched[scope.name.casefold()] = scope_of(calls.get(repository_path(scope.name)).body)
+        seen.append((one, scope))
+    return seen, len(found) - len(seen)
+
+
 def _in_scopes(
     calls: GitHubClient, found: Sequence[Json], scopes: Sequence[ScopeRef], shown: Mapping[str, ProjectNumbers]
 ) -> tuple[dict[str, tuple[str, Observation]], int]:
@@ -108,15 +125,9 @@ def _in_scopes(
     `shown` are the numbers of projects, by node id.
     """
     wanted = number_fields_of(calls.connection)
-    watched = {scope.name.casefold(): scope for scope in scopes}
     seen: dict[str, tuple[str, Observation]] = {}
-    for one in found:
-        home = repository_in_url(one.get("repository_url"))
-        scope = watched.get(home[0].casefold()) if home else None
-        if scope is None:
-            continue
-        if not scope.id:
-            scope = watched[scope.name.casefold()] = scope_of(calls.get(repository_path(scope.name)).body)
+    inside, _ = in_watched_scopes(calls, found, scopes)
+    for one, scope in inside:
         identity, key = identity_and_key(one, scope)
         seen[identity] = (key, read_issue(one, scope, wanted, shown.get(str(one.get("node_id")), {})))
     return seen, len(found) - len(seen)

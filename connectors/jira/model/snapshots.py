@@ -81,7 +81,7 @@ def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: b
     archived_at = timestamp(fields.get("archiveddate"))
     if archived_at is not None:  # archiving does not change the issue's own time
         updated_at = max(updated_at, archived_at)
-    state, resolution = _state(fields, connection)
+    state, resolution = state_in(fields, connection)
     points, points_known, _ = points_in(fields, connection, changelog=changelog, project=project_id)
     numbers, _ = numbers_in(fields, connection, changelog=changelog, project=project_id)
     return Snapshot(
@@ -113,7 +113,7 @@ def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: b
     )
 
 
-def _state(fields: Json, connection: Connection) -> tuple[State, str | None]:
+def state_in(fields: Json, connection: Connection) -> tuple[State, str | None]:
     """Return state and resolution, by the status; ignore an old resolution on a reopened issue.
 
     An archived issue that was not done is dropped: nobody can work on it, and it would be open for ever.

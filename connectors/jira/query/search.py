@@ -55,7 +55,7 @@ def members(calls: JiraClient, *, query: str, scopes: Sequence[ScopeRef], cursor
     seen = [scope for scope in scopes if scope.name not in position.unseen]
     reply = _ask(calls, jql, seen, position)
     if reply.status == 400 and cursor is None:
-        seen, position = _without_unseen(calls, scopes, reply)
+        seen, position = without_unseen(calls, scopes, reply)
         reply = _ask(calls, jql, seen, position)
     if reply.status == 400:
         raise Rejected(f"Jira refuses to list the query: {error_text(reply) or reply.status}")
@@ -68,7 +68,7 @@ def members(calls: JiraClient, *, query: str, scopes: Sequence[ScopeRef], cursor
     return MemberPage(
         found={identity: key for identity, key in found.items() if identity != position.last},
         cursor=json.dumps(asdict(after)) if after else None,
-        outside=_outside(calls, jql, seen) if cursor is None else 0,
+        outside=count_outside(calls, jql, seen) if cursor is None else 0,
         incomplete_reason=f"Jira does not show {', '.join(position.unseen)}" if position.unseen else None,
     )
 
@@ -88,7 +88,7 @@ def _ask(calls: JiraClient, jql: str, scopes: Sequence[ScopeRef], position: _Cur
 
 def _search_body(calls: JiraClient, query: str, scopes: Sequence[ScopeRef], position: _Cursor) -> dict[str, Any]:
     bound = "" if position.since is None else f" AND created >= {position.since}"
-    jql = f"({query}) AND {_within(scopes)}{bound} ORDER BY created ASC, key ASC"
+    jql = f"({query}) AND {within(scopes)}{bound} ORDER BY created ASC, key ASC"
     body: dict[str, Any] = {"jql": jql, "maxResults": PER_PAGE, "fields": ["key"]}
     if not calls.is_cloud:
         return {**body, "startAt": position.start}
@@ -99,7 +99,7 @@ def _search(calls: JiraClient, body: Json) -> Response:
     return calls.send("POST", "/search/jql" if calls.is_cloud else "/search", json=body)
 
 
-def _within(scopes: Sequence[ScopeRef], *, outside: bool = False) -> str:
+def within(scopes: Sequence[ScopeRef], *, outside: bool = False) -> str:
     """Return the JQL that bounds a query by project: by id, which never changes, if known."""
     if not scopes:
         raise Rejected("the connection watches no project that Jira shows")
@@ -107,7 +107,7 @@ def _within(scopes: Sequence[ScopeRef], *, outside: bool = False) -> str:
     return f"project {'not in' if outside else 'in'} ({names})"
 
 
-def _without_unseen(calls: JiraClient, scopes: Sequence[ScopeRef], reply: Response) -> tuple[list[ScopeRef], _Cursor]:
+def without_unseen(calls: JiraClient, scopes: Sequence[ScopeRef], reply: Response) -> tuple[list[ScopeRef], _Cursor]:
     """Find the watched projects that Jira hides. Raise `Rejected` when it shows all: then the query is wrong."""
     seen = []
     for scope in scopes:
@@ -121,9 +121,9 @@ def _without_unseen(calls: JiraClient, scopes: Sequence[ScopeRef], reply: Respon
     return seen, _Cursor(unseen=tuple(scope.name for scope in scopes if scope not in seen))
 
 
-def _outside(calls: JiraClient, query: str, scopes: Sequence[ScopeRef]) -> int:
+def count_outside(calls: JiraClient, query: str, scopes: Sequence[ScopeRef]) -> int:
     """Return about how many issues match in other projects; 0 when Jira does not say."""
-    jql = f"({query}) AND {_within(scopes, outside=True)}"
+    jql = f"({query}) AND {within(scopes, outside=True)}"
     if calls.is_cloud:
         reply = calls.send("POST", "/search/approximate-count", json={"jql": jql})
     else:

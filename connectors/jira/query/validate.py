@@ -18,26 +18,28 @@ _MOST_ERRORS = 3
 _LONGEST_ERROR = 200
 
 
-def check(calls: JiraClient, query: str) -> None:
-    """Validate a query. Raise `Rejected` with Jira's error text when it is invalid.
+def check(calls: JiraClient, query: str) -> tuple[str, ...]:
+    """Validate a query and return Jira's warnings. Raise `Rejected` with Jira's error text when it is invalid.
 
     Cloud parses the query. Data Center has no such call: run a search with zero results.
     """
     restriction(query)
     if not calls.is_cloud:
         _check_by_search(calls, query)
-        return
+        return ()
     reply = calls.send("POST", "/jql/parse?validation=strict", json={"queries": [query]})
     if reply.status in NOT_FOR_US:
-        return
+        return ()
     calls.raise_for_response(reply)
     parsed = json_objects(reply.object().get("queries"))
     if words := errors_in(parsed[0].get("errors") if parsed else None):
         raise Rejected(f"Jira refuses the query: {words}")
+    warnings = errors_in(parsed[0].get("warnings") if parsed else None)
+    return (warnings,) if warnings else ()
 
 
 def errors_in(value: Any) -> str:
-    """Return Jira's errors about one query in one line, for people; "" when there are none."""
+    """Return Jira's errors or warnings about one query in one line, for people; "" when there are none."""
     errors = [line for one in value if (line := text(one, _LONGEST_ERROR))] if isinstance(value, list) else []
     return " ".join(errors[:_MOST_ERRORS])
 

@@ -5,11 +5,13 @@ Optional, like those in `capabilities.py`: every call may raise any `ConnectorEr
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from sync_service.domain.trackers.connector import Connection, Connector
 from sync_service.domain.trackers.issue import Issue
-from sync_service.domain.trackers.observations import Observation, ScopeRef
+from sync_service.domain.trackers.observations import Observation, ScopeRef, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,83 @@ class EvaluatesQueries(Protocol):
 
         At most 100 candidates. A query that the tracker refuses gives no answers and must not affect the answers for
         the other queries.
+        """
+        ...
+
+
+ASKED_FIRST = 50
+"""How many matches of a query a tracker is asked for before the query is saved."""
+
+ASKING_SECONDS = 6.0
+"""How long all calls together take, at most, that ask a tracker about a query while a person waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundIssue:
+    """An issue that a tracker finds, whether we know it or not; `state` is None where the answer does not say it."""
+
+    identity: str
+    key: str
+    title: str
+    url: str
+    state: State | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryAnswer:
+    """What a tracker answers about a query, newest issues first.
+
+    `count` is how many issues it finds, None when the tracker does not say; not `exact` where that is about right, or
+    where it counts issues outside the watched scopes, too. `first` are the first of those in watched scopes, and
+    `whole` says that these are all. `outside` counts matches in scopes that are not watched, as far as is known.
+    `incomplete_reason` says why matches may be missing, `warnings` are the tracker's own words.
+    """
+
+    count: int | None
+    exact: bool
+    first: tuple[FoundIssue, ...]
+    whole: bool
+    outside: int = 0
+    incomplete_reason: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Asked(StrEnum):
+    """What became of asking a tracker about a query."""
+
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    """The query can't be used, as it is written."""
+    NOT_NOW = "not_now"
+    """The tracker can't answer at the moment, or its rate limit is used up."""
+    REFUSED = "refused"
+    """The tracker does not accept our credentials, or does not permit the question."""
+    IMPOSSIBLE = "impossible"
+    """There are no credentials to ask with, or the tracker can't be asked at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryReply:
+    """What became of asking, with the reason in words; `answer` only where the tracker answered.
+
+    `retry_at` is when the tracker wants to be asked again, if it says so.
+    """
+
+    outcome: Asked
+    words: str = ""
+    retry_at: datetime | None = None
+    answer: QueryAnswer | None = None
+
+
+@runtime_checkable
+class AnswersQueries(Protocol):
+    """Asks the tracker what a query finds, without saving anything, while a person waits."""
+
+    def ask_query(self, connection: Connection, *, query: str, scopes: Sequence[ScopeRef]) -> QueryAnswer:
+        """Ask about a query, within about `ASKING_SECONDS`.
+
+        Raise `Rejected` only for a query that can't be used, in the tracker's own words; `Unavailable` for an answer
+        that is not about the query, so that no such answer looks like "no matches".
         """
         ...
 
