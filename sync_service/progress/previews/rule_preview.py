@@ -145,7 +145,7 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
         shown=_shown(named, changes, matching),
         lost=named.first(changes.unlinked),
         withdrawn=named.first(changes.withdrawn),
-        effects=[_effect(one, computed.get(one.id)) for one in effects.touched],
+        effects=[effect_of(one, computed.get(one.id)) for one in effects.touched],
         misses=misses,
         near=named.first(
             [one.issue_id for one in misses.found],
@@ -258,7 +258,7 @@ class _Effects:
         return replayed_lines(self.tx, self.ruleset, self.touched, self.supposed, now=now, values=values)
 
 
-def _effect(one: KeyResult, computed: Computed | None) -> Effect:
+def effect_of(one: KeyResult, computed: Computed | None) -> Effect:
     """Return the change of a key result; one in a frozen cycle stays as it is."""
     differs = computed is not None and computed.value != computed.state.value
     return Effect(

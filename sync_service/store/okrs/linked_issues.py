@@ -89,6 +89,12 @@ def linked(
     return _each_issue_once(tx, kept.where(sa.not_(taken_out)).union_all(put_in).subquery())
 
 
+def counting(tx: Transaction, key_result_id: int, issue_ids: Collection[int]) -> set[int]:
+    """Return which of some issues are linked to a key result by a link that counts."""
+    among_them = linked(tx, [key_result_id], issue_ids=issue_ids)
+    return set(tx.scalars(sa.select(among_them.c.issue_id)))
+
+
 def _each_issue_once(tx: Transaction, linked: sa.Subquery) -> sa.Subquery:
     """Return links in which an issue that siblings have several rows of is only its first row."""
     groups = siblings.groups(tx)
