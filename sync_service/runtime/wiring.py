@@ -30,6 +30,7 @@ from sync_service.store.engine.encryption import Sealer
 from sync_service.store.engine.sqlite import BUSY_SECONDS
 from sync_service.store.okrs.ruleset import RulesetCache
 from sync_service.store.trackers.connections import Connections
+from sync_service.tracker_sync.ask_queries import QueryAsker
 from sync_service.tracker_sync.fetch_issues import IssueFetcher
 from sync_service.tracker_sync.list_query_members import QueryLister
 from sync_service.tracker_sync.match_queries import QueryMatcher
@@ -60,6 +61,7 @@ class Services:
     connections: Connections
     wakeup: Wakeup
     receive: WebhookReceiver
+    queries: QueryAsker
     outbox: Outbox
     drains: Drains
 
@@ -106,6 +108,7 @@ def build(settings: Settings, *, now: Now = utc_now, write_wait: float = BUSY_SE
         connections=connections,
         wakeup=Wakeup(redis),
         receive=WebhookReceiver(**common),
+        queries=QueryAsker(**common),
         outbox=outbox,
         drains=Drains(engine=engine, by_table=by_table),
     )

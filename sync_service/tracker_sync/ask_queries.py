@@ -18,21 +18,13 @@ from sync_service.domain.trackers.connector import (
     Unavailable,
 )
 from sync_service.domain.trackers.queries import AnswersQueries, Asked, EvaluatesQueries, QueryReply
-from sync_service.progress.previews.query_preview import QueryEdit, QueryPreview, preview_query
+from sync_service.progress.previews.query_preview import QueryEdit, TriedQuery, preview_query
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import scheduled_tasks
 from sync_service.store.tables import query_listing
 from sync_service.store.trackers import connections
 from sync_service.store.trackers.connections import Configured, Connections
 from sync_service.tracker_sync.call_policy import CallPolicy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TriedQuery:
-    """What became of asking about a query, and what saving it would do where the tracker answered."""
-
-    reply: QueryReply
-    preview: QueryPreview | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ from sync_service.web.request import errors, guards, same_origin, security_heade
 from sync_service.web.request.base_path import BasePath
 from sync_service.web.request.body_reader import BodyReader
 from sync_service.web.request.context import attach_services
-from sync_service.web.rules import editing, views
+from sync_service.web.rules import editing, query_trials, views
 from sync_service.web.server.change_answers import ChangeAnswers
 from sync_service.web.server.site import Site
 
@@ -65,6 +65,7 @@ PAGES = (
     proposed_links.blueprint,
     views.blueprint,
     editing.blueprint,
+    query_trials.blueprint,
     *connections.BLUEPRINTS,
     deliveries.blueprint,
     mailbox.blueprint,

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from pydantic import SecretStr
 
 from simulator import GitHub, Jira
+from sync_service.domain.trackers.observations import State
 from sync_service.progress.applying.proposals import Decider
 from sync_service.runtime.wiring import Services, utc_now
 from sync_service.store import tables
@@ -29,6 +30,7 @@ from tests.support.example_okrs import Example, add_many, close_issue, fill_with
 from tests.support.migrated_database import prepare
 from tests.support.servers import SqliteDatabases
 from tests.support.services import NOW, add, add_person, build_services
+from tests.support.tracker_replies import answered, found, reply_with
 from tests.support.wsgi_server import serving
 from tests.web.rules_seed import add_labelled_issues, add_rule
 
@@ -190,6 +192,7 @@ EVERYBODY = (
 ADMINS = (
     *("/edit/objective", "/edit/objective/fast-checkout", "/edit/key-result/KR-2"),
     *("/rules/new", "/connections/new", "/connections/acme-github/remove", "/connections/acme-github/scopes"),
+    "/rules/query/preview",
     *("/deliveries", "/deliveries?outcome=buried", "/deliveries?q=nothing", "/deliveries/1", "/deliveries/2"),
     *("/deliveries/3", "/audit", "/mailbox", "/mailbox?to=ana@example.com", "/mailbox?to=nobody@example.com"),
     *("/mailbox/1", "/connections/new/github/app", "/connections/new/jira/consent"),
@@ -282,6 +285,15 @@ def check_refused_forms(audit: Audit, services: Services, example: Example) -> N
     audit.check("rule, errors")
     audit.submit("#rule-form", mode="text", text="any: [{field: colour, is: red}]")
     audit.check("rule as text, error")
+    audit.page.goto(f"{audit.url}/rules/query/preview")
+    audit.submit("main form", connection="acme-github", key_result="KR-6", query="label:network")
+    audit.check("query, rejected")
+    listed = [found("acme/checkout#42", "acme/checkout#42"), found("501#9", "acme/checkout#9", state=State.DONE)]
+    for whole in (listed[:1], listed):
+        with pytest.MonkeyPatch.context() as patch:
+            reply_with(patch, answered(*whole, warnings=("the label is deprecated",)))
+            audit.submit("main form", connection="acme-github", key_result="KR-6", query="label:network")
+        audit.check(f"query, {len(whole)} answered")
     audit.page.goto(f"{audit.url}/rules/network-label")
     add_rule(services, example, "network-label", condition={"field": "labels", "has": "payments"})
     audit.submit("#rule-form")

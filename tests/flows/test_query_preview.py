@@ -11,12 +11,12 @@ from simulator import GitHub, SteppedClock
 from simulator.github.limits import Rules as GitHubLimits
 from sync_service.domain.rules.rights import Writer
 from sync_service.domain.trackers.queries import ASKED_FIRST, Asked
+from sync_service.progress.previews.query_preview import TriedQuery
 from sync_service.progress.rules.editor import NotAllowed, Refused, Unknown
 from sync_service.progress.rules.query_edits import QueryToTry, read_edit
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
-from sync_service.tracker_sync.ask_queries import QueryAsker, TriedQuery
 from tests.flows.harness import GitHubHarness, ServicesHarness
 from tests.flows.jql_harness import JqlHarness, open_jql_harness
 from tests.support.config_file import github, okrs
@@ -54,14 +54,11 @@ def searches(services: Services, hub: GitHub, clock: SteppedClock) -> GitHubHarn
 def tried(harness: ServicesHarness, query: str, *, rule: str | None = None, connection: str = "jira") -> TriedQuery:
     """Try a query for KR-1; check that nothing is saved by it."""
     services = harness.services
-    asker = QueryAsker(
-        engine=services.engine, connectors=services.connectors, connections=services.connections, now=services.now
-    )
     written = QueryToTry(rule=rule, connection=connection, key_result="KR-1", query=query)
     before = content(harness)
     with reading(services.engine) as tx:
         edit = read_edit(tx, written, writer=ADMIN, now=services.now())
-    found = asker.preview(edit)
+    found = services.queries.preview(edit)
     if found.reply.outcome in (Asked.ANSWERED, Asked.REJECTED):
         assert content(harness) == before
     return found

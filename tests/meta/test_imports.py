@@ -102,7 +102,7 @@ CLI: Mapping[str, str] = {
 
 SHARED = (
     "connectors.http connectors.responses connectors.webhook connectors.json_fields connectors.markdown"
-    " connectors.paging connectors.number_values"
+    " connectors.paging connectors.number_values connectors.time_limit"
 )
 
 
@@ -139,6 +139,7 @@ CONNECTORS: Mapping[str, str] = {
     "connectors.responses": "connectors.webhook connectors.json_fields domain",
     "connectors.proxies": "connectors.responses domain",
     "connectors.http": "connectors.proxies connectors.responses connectors.webhook connectors.json_fields domain",
+    "connectors.time_limit": "connectors.http connectors.responses domain",
     **connector("github"),
     # Jira keeps no list of failed deliveries.
     **connector("jira", without=["redelivery"]),

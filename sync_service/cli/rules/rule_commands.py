@@ -7,6 +7,7 @@ import click
 
 from sync_service.cli.people.account import actor
 from sync_service.cli.rules.preview_command import preview
+from sync_service.cli.rules.query_preview import preview_query
 from sync_service.cli.startup import open_services
 from sync_service.cli.status_commands import find_key_result
 from sync_service.domain.rules.rights import Writer
@@ -135,4 +136,6 @@ def proposed_links(slug: str, decision: str | None, issues: tuple[str, ...]) -> 
 
 
 rule.add_command(preview)
+rule.add_command(preview_query)
+
 COMMANDS = (rule, proposed_links)

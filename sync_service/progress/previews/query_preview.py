@@ -14,7 +14,7 @@ from sync_service.domain.rules.conditions import compile_condition
 from sync_service.domain.rules.rule_index import CompiledRule, necessary_terms
 from sync_service.domain.text import counted
 from sync_service.domain.trackers.observations import State
-from sync_service.domain.trackers.queries import FoundIssue, QueryAnswer
+from sync_service.domain.trackers.queries import FoundIssue, QueryAnswer, QueryReply
 from sync_service.progress.compute import compute_states
 from sync_service.progress.previews.known_issues import is_there
 from sync_service.progress.previews.rule_preview import Effect, effect_of
@@ -64,6 +64,14 @@ class QueryPreview:
     let_go: int | None = None
     effects: Sequence[Effect] = field(default_factory=tuple)
     unknown_effect: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedQuery:
+    """What became of asking about a query, and what saving it would do where the tracker answered."""
+
+    reply: QueryReply
+    preview: QueryPreview | None = None
 
 
 def preview_query(tx: Connection, edit: QueryEdit, answer: QueryAnswer, *, now: datetime) -> QueryPreview:

@@ -18,6 +18,7 @@ from sync_service.web.api.openapi_docs import SECURITY_SCHEMES
 from sync_service.web.api.pagination import json_response
 from sync_service.web.api.plan import models as plan_models
 from sync_service.web.api.plan.bodies import PlanFiles
+from sync_service.web.api.queries import models as query_models
 from sync_service.web.api.reference import read_reference
 from sync_service.web.api.rules import models as rule_models
 from sync_service.web.api.trials import models as trial_models
@@ -48,6 +49,7 @@ RESPONSE_MODELS = (
     rule_models.ProposedLinkList,
     trial_models.TriedIssueList,
     preview_models.RulePreview,
+    query_models.TriedQuery,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,
@@ -62,6 +64,7 @@ BODY_MODELS = (
     NewCheckIn,
     trial_models.IssueToTry,
     preview_models.PreviewRequest,
+    query_models.QueryToPreview,
     cycle_models.Closing,
     cycle_models.Settlement,
     cycle_models.Refreezing,

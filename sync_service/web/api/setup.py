@@ -15,6 +15,7 @@ from sync_service.web.api.entries import check_ins, steps
 from sync_service.web.api.forecasts import routes as issues
 from sync_service.web.api.line import routes as line
 from sync_service.web.api.plan import routes as plan
+from sync_service.web.api.queries import routes as queries
 from sync_service.web.api.rules import routes as rules
 from sync_service.web.api.trials import routes as trials
 
@@ -50,6 +51,7 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
         steps.blueprint,
         rules.blueprint,
         trials.blueprint,
+        queries.blueprint,
         lists.blueprint,
     ):
         csrf.exempt(blueprint)  # browsers do not send bearer tokens by themselves

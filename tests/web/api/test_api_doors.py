@@ -68,6 +68,7 @@ PAGES_LIKE_ROUTES = {
     "api_rules.decide_proposed_links": "proposed_links.decide",
     "api_trials.try_rules": "rules.try_rules",
     "api_trials.preview_rule": "rules.preview",
+    "api_queries.preview_query": "rule_queries.ask",
     "api_lists.list_objectives": "objectives.index",
     "api_lists.list_cycles": "objectives.index",
     "api_lists.list_rules": "rules.index",
