@@ -17,6 +17,7 @@ from connectors.jira.issues.histories import HistoryCalls, histories_together
 from connectors.jira.issues.list_changes import changes
 from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, account
 from connectors.jira.model.web_address import key_in
+from connectors.jira.query import vocabulary
 from connectors.jira.query.jql_queries import JqlQueries
 from connectors.jira.setup import dynamic_webhooks
 from connectors.jira.setup.admin_webhook import WebhookCreator
@@ -187,14 +188,16 @@ class Jira(JqlQueries):
         return self._oauth.renew(connection, refresh=refresh)
 
     def scheduled_tasks(self, connection: Connection) -> Mapping[str, timedelta]:
-        """Return the scheduled task of an OAuth app: refresh its webhooks, which expire after thirty days."""
-        return {dynamic_webhooks.TASK_NAME: dynamic_webhooks.INTERVAL} if connection.client else {}
+        """Return the scheduled tasks: keep the words of JQL; refresh the webhooks of an OAuth app, which expire."""
+        words = {vocabulary.TASK_NAME: vocabulary.INTERVAL} if connection.has_credentials else {}
+        return {**words, dynamic_webhooks.TASK_NAME: dynamic_webhooks.INTERVAL} if connection.client else words
 
     def run_task(
         self, connection: Connection, *, name: str, scopes: Sequence[ScopeRef], memory: str | None
     ) -> TaskResult:
-        """Register or refresh the dynamic webhook."""
-        del name
+        """Keep the words of JQL, or register or refresh the dynamic webhook."""
+        if name == vocabulary.TASK_NAME:
+            return vocabulary.keep_vocabulary(self._calls(connection), memory=memory)
         return dynamic_webhooks.ensure_webhook(self._calls(connection), scopes=scopes, memory=memory)
 
     def bucket_for_batch(self, connection: Connection, *, about: str) -> str:

@@ -12,11 +12,12 @@ from connectors.github.query.ask import ask
 from connectors.github.query.evaluate import check_times, evaluate, not_evaluable
 from connectors.github.query.parse import read_query
 from connectors.github.query.search import members, reachable_repositories
+from connectors.github.query.vocabulary import VALUE_FIELDS, VOCABULARY
 from connectors.http import HttpClient
 from connectors.time_limit import HttpWithin
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.domain.trackers.queries import ASKING_SECONDS, Candidate, MemberPage, QueryAnswer
+from sync_service.domain.trackers.queries import ASKING_SECONDS, Candidate, MemberPage, QueryAnswer, Vocabulary
 
 
 class GitHubQueries:
@@ -30,6 +31,13 @@ class GitHubQueries:
         """Return the client of a connection."""
 
     evaluates_locally = True
+    vocabulary_task: str | None = None
+    value_fields: Mapping[str, str] = VALUE_FIELDS
+
+    def vocabulary(self, memory: str | None) -> Vocabulary | None:
+        """Return the words of GitHub's search, which are fixed."""
+        del memory
+        return VOCABULARY
 
     def check_query(self, connection: Connection, *, query: str) -> None:
         """Raise `Rejected` when a rule can't have this search. Makes no call."""

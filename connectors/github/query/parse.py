@@ -40,7 +40,8 @@ _TRAITS = (
     *KINDS, *STATES, "merged", "unmerged", "draft", "public", "private", "locked", "unlocked", "queued", "blocked",
     "blocking",
 )  # fmt: skip
-_VALUES = {"is": _TRAITS, "state": STATES, "in": ("title", "body", "comments")}
+VALUES = {"is": _TRAITS, "state": STATES, "in": ("title", "body", "comments")}
+"""Qualifiers that take one of a few values."""
 _FIELD = "field."
 
 _TOKEN = re.compile(
@@ -156,8 +157,8 @@ def _check(term: Term) -> None:
         near = difflib.get_close_matches(name, known, n=1)
         raise Rejected(f"GitHub has no qualifier {name}:" + (f"; did you mean {near[0]}:?" if near else ""))
     for value in term.values:
-        if name in _VALUES and value not in _VALUES[name]:
-            raise Rejected(f"{name}: takes one of {', '.join(_VALUES[name])}, not {value!r}")
+        if name in VALUES and value not in VALUES[name]:
+            raise Rejected(f"{name}: takes one of {', '.join(VALUES[name])}, not {value!r}")
         if name == "repo" and not re.fullmatch(r"[^/\s]+/[^/\s]+", value):
             raise Rejected(f"repo: takes OWNER/NAME, not {value!r}")
 

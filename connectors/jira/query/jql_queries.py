@@ -13,10 +13,11 @@ from connectors.jira.query.match import match
 from connectors.jira.query.order_by import restriction
 from connectors.jira.query.search import members
 from connectors.jira.query.validate import check
+from connectors.jira.query.vocabulary import TASK_NAME, VALUE_FIELDS, read_vocabulary
 from connectors.time_limit import HttpWithin
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.domain.trackers.queries import ASKING_SECONDS, Candidate, MemberPage, QueryAnswer
+from sync_service.domain.trackers.queries import ASKING_SECONDS, Candidate, MemberPage, QueryAnswer, Vocabulary
 
 
 class JqlQueries:
@@ -29,6 +30,12 @@ class JqlQueries:
         """Return the client of a connection."""
 
     evaluates_locally = False
+    vocabulary_task: str | None = TASK_NAME
+    value_fields: Mapping[str, str] = VALUE_FIELDS
+
+    def vocabulary(self, memory: str | None) -> Vocabulary | None:
+        """Return the words of JQL that the daily task kept."""
+        return read_vocabulary(memory)
 
     def check_query(self, connection: Connection, *, query: str) -> None:
         """Raise `Rejected` when JQL can't be a rule's query; with credentials, ask Jira and give its error text."""

@@ -1,4 +1,4 @@
-"""Calls about JQL: parse queries, and match issues against queries. Cloud only.
+"""Calls about JQL: its words for editors; on Cloud also parse queries, and match issues against queries.
 
 https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-jql/
 """
@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request, Response
 
 from simulator.jira.json import Json
 from simulator.jira.query.evaluate import Matcher
+from simulator.jira.query.fields import field_descriptions
 from simulator.jira.query.jql import Clause, Compound, Condition, Empty, Function, JqlError, Operand, Query, parse
 from simulator.jira.rest.problems import problem
 from simulator.jira.site import JiraSite
@@ -21,15 +22,30 @@ from simulator.rest_server import View, json_response
 _OPERATORS = {"!~": "~="}
 """Operators that Atlassian's API description names differently."""
 
+_FUNCTIONS = (
+    ("currentUser", "false", "com.atlassian.jira.user.ApplicationUser"),
+    ("now", "false", "java.util.Date"),
+    ("openSprints", "true", "com.atlassian.greenhopper.service.sprint.Sprint"),
+    ("releasedVersions", "true", "com.atlassian.jira.project.version.Version"),
+)
+
 MOST_ISSUES = 50
 """How many issues one call of `match` may be about."""
 
 
 def views(site: JiraSite) -> Mapping[tuple[str, str], View]:
     """Return the calls."""
+    words: dict[tuple[str, str], View] = {
+        ("GET", f"/rest/api/{version}/jql/autocompletedata"): _words_view(site)
+        for version in ((2,) if site.data_center else (2, 3))
+    }
     if site.data_center:
-        return {}
-    return {("POST", "/rest/api/3/jql/parse"): _parse_view(site), ("POST", "/rest/api/3/jql/match"): _match_view(site)}
+        return words
+    return {
+        **words,
+        ("POST", "/rest/api/3/jql/parse"): _parse_view(site),
+        ("POST", "/rest/api/3/jql/match"): _match_view(site),
+    }
 
 
 def structure(query: Query) -> Json:
@@ -38,6 +54,37 @@ def structure(query: Query) -> Json:
     if query.order:
         found["orderBy"] = {"fields": [_ordering(each.field, each.descending) for each in query.order]}
     return found
+
+
+def _words_view(site: JiraSite) -> View:
+    def view(request: Request) -> Response:
+        del request
+        with site.reading():
+            return json_response(words_of_jql(field_descriptions(site)))
+
+    return view
+
+
+def words_of_jql(fields: list[Json]) -> Json:
+    """Return the words of JQL with these fields; a custom one is known by its quoted name and its number."""
+    return {
+        "visibleFieldNames": [_field_words(field) for field in fields],
+        "visibleFunctionNames": [
+            {"value": f"{name}()", "displayName": f"{name}()", "isList": is_list, "types": [kind]}
+            for name, is_list, kind in _FUNCTIONS
+        ],
+        "jqlReservedWords": ["and", "or", "not", "empty", "null", "order", "by", "was", "changed"],
+    }
+
+
+def _field_words(field: Json) -> Json:
+    kind = field["schema"]["type"]
+    name = f'"{field["name"]}"' if field["custom"] else field["id"]
+    label = f"{field['name']} - {field['clauseNames'][0]}" if field["custom"] else field["name"]
+    operators = ["~", "!~"] if kind == "string" else ["=", "!=", "in", "not in", "is", "is not"]
+    words = {"value": name, "displayName": label, "orderable": "true", "searchable": "true", "operators": operators}
+    cfid = {"cfid": field["clauseNames"][0]} if field["custom"] else {}
+    return {**words, **cfid, "types": [f"com.atlassian.jira.{kind}"]}
 
 
 def _parse_view(site: JiraSite) -> View:

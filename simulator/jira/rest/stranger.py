@@ -7,6 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from simulator.jira.query.fields import field_descriptions
+from simulator.jira.rest.jql import words_of_jql
 from simulator.jira.rest.problems import problem
 from simulator.jira.site import JiraSite
 from simulator.rest_server import json_response
@@ -30,6 +31,8 @@ def answer_to_stranger(site: JiraSite, request: Request) -> Response:
 def _answer(site: JiraSite, request: Request, path: str) -> Response:
     if path == "field":
         return json_response([field for field in field_descriptions(site) if not field["custom"]])
+    if path == "jql/autocompletedata":
+        return json_response(words_of_jql([field for field in field_descriptions(site) if not field["custom"]]))
     if path in _EMPTY:
         return json_response(_EMPTY[path])
     if path == "jql/match":

@@ -173,6 +173,55 @@ class AnswersQueries(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryField:
+    """A field that queries may name. `label` is its name for people; `kinds` are the tracker's names of its types."""
+
+    name: str
+    label: str
+    operators: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryFunction:
+    """A function that queries may call. `is_list`: it returns several values."""
+
+    name: str
+    is_list: bool
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """The words of a query language at one connection, for an editor. `kept_at` None: it is fixed.
+
+    `help_url` is the address of the tracker's documentation.
+    """
+
+    help_url: str
+    fields: tuple[QueryField, ...]
+    functions: tuple[QueryFunction, ...] = ()
+    reserved: tuple[str, ...] = ()
+    kept_at: datetime | None = None
+
+
+@runtime_checkable
+class HasVocabulary(Protocol):
+    """Knows the words of its query language. Makes no call: a scheduled task may keep them."""
+
+    vocabulary_task: str | None
+    """The scheduled task whose memory has the words; None when they are fixed."""
+
+    value_fields: Mapping[str, str]
+    """Fields of conditions whose known values a query may name, and what a query calls the field."""
+
+    def vocabulary(self, memory: str | None) -> Vocabulary | None:
+        """Return the words, from what the task remembers; None before its first success."""
+        ...
+
+
 def evaluated_by_tracker(connectors: Mapping[str, Connector]) -> frozenset[str]:
     """Return the kinds of trackers that evaluate queries themselves: we match no issue, listings find the members."""
     return frozenset(

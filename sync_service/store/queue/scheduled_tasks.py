@@ -58,6 +58,12 @@ def hurry_one(tx: Transaction, connection_id: int, name: str) -> None:
     tx.execute(waiting.values(due_at=DatabaseNow()))
 
 
+def find(tx: Transaction, connection_id: int, name: str) -> Row[Any] | None:
+    """Return one scheduled task of a connection; None when there is none."""
+    mine = sa.and_(scheduled_task.c.connection_id == connection_id, scheduled_task.c.name == name)
+    return tx.execute(sa.select(scheduled_task).where(mine)).one_or_none()
+
+
 def watched_scopes(tx: Transaction, connection_id: int) -> list[ScopeRef]:
     """Return the scopes of a connection with their current names; an unknown id is an empty string."""
     mine = sa.select(live_scope).where(live_scope.c.connection_id == connection_id).order_by(live_scope.c.name)

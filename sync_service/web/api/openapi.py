@@ -50,6 +50,7 @@ RESPONSE_MODELS = (
     trial_models.TriedIssueList,
     preview_models.RulePreview,
     query_models.TriedQuery,
+    query_models.QueryWords,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,

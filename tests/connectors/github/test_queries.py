@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.github import GitHub
+from connectors.github.query.parse import EVALUATED_LOCALLY, GITHUB_ONLY
 from sync_service.domain.trackers.connector import Connection, Rejected
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Account, Kind, ScopeRef, State
-from sync_service.domain.trackers.queries import Candidate
+from sync_service.domain.trackers.queries import Candidate, HasVocabulary
 
 AT = datetime(2026, 10, 5, 12, tzinfo=UTC)
 NOWHERE = Connection(slug="quiet", site="https://api.github.com")
@@ -212,3 +213,17 @@ def test_terms_that_only_github_can_evaluate_are_named() -> None:
         "the word pay",
     ]
     assert GitHub().not_evaluable(NOWHERE, query="repo:acme/checkout is:issue label:a -is:open in:title") == []
+
+
+def test_the_words_of_a_search_are_fixed() -> None:
+    """Every qualifier that a query may have is named, with its values where they are few."""
+    hub = GitHub()
+    assert isinstance(hub, HasVocabulary)
+    words = hub.vocabulary(None)
+    assert words is not None
+    assert words.help_url.startswith("https://docs.github.com/")
+    fields = {one.name: one for one in words.fields}
+    assert {*EVALUATED_LOCALLY, *GITHUB_ONLY} == fields.keys()
+    assert "pr" in fields["is"].values
+    assert ":>=" in fields["created"].operators
+    assert set(hub.value_fields.values()) <= fields.keys()

@@ -10,6 +10,7 @@ import responses
 
 from connectors.http import HttpClient
 from connectors.jira import Jira
+from connectors.jira.setup.dynamic_webhooks import TASK_NAME
 from connectors.jira.setup.webhook_filter import project_filter
 from sync_service.domain.trackers.capabilities import TaskResult
 from sync_service.domain.trackers.connector import Connection, OAuthClient, Unavailable
@@ -63,13 +64,14 @@ def jira() -> Iterator[Registered]:
 def run(*scopes: ScopeRef, memory: str | None = None) -> TaskResult:
     """Run the scheduled task."""
     connector = Jira(HttpClient(now=lambda: NOW))
-    (name,) = connector.scheduled_tasks(CONNECTION)
-    return connector.run_task(CONNECTION, name=name, scopes=scopes, memory=memory)
+    assert TASK_NAME in connector.scheduled_tasks(CONNECTION)
+    return connector.run_task(CONNECTION, name=TASK_NAME, scopes=scopes, memory=memory)
 
 
 def test_only_a_connection_with_an_oauth_app_has_the_task() -> None:
     """An administrator's webhooks never expire."""
-    assert Jira().scheduled_tasks(Connection(slug="j", site="https://acme.atlassian.net", token="t")) == {}
+    by_token = Connection(slug="j", site="https://acme.atlassian.net", token="t")
+    assert TASK_NAME not in Jira().scheduled_tasks(by_token)
 
 
 def test_one_webhook_covers_all_watched_projects(jira: Registered) -> None:

@@ -69,6 +69,8 @@ PAGES_LIKE_ROUTES = {
     "api_trials.try_rules": "rules.try_rules",
     "api_trials.preview_rule": "rules.preview",
     "api_queries.preview_query": "rule_queries.ask",
+    "api_queries.show_query_words": "rule_queries.show",
+    "api_queries.refresh_query_words": "rule_queries.show",
     "api_lists.list_objectives": "objectives.index",
     "api_lists.list_cycles": "objectives.index",
     "api_lists.list_rules": "rules.index",

@@ -58,3 +58,20 @@ def test_what_is_missing_or_not_allowed_is_refused_before_asking(
         busy = api.call(PATH, token=admin_token, method="POST", body=BODY)
     assert (busy.status_code, busy.headers["Retry-After"]) == (503, "5")
     assert asked == []
+
+
+AUTOCOMPLETE = "/api/v1/connections/acme-github/autocomplete"
+
+
+def test_the_words_of_a_search_come_with_known_values(api: ApiHarness) -> None:
+    """For whoever may edit rules."""
+    api.issue("acme/checkout#1", api.ids["KR-1"], type="Bug", updated_at=NOW)
+    words = api.call(AUTOCOMPLETE, token=api.token("member")).get_json()
+    fields = {one["name"]: one for one in words["vocabulary"]["fields"]}
+    assert (fields["is"]["values"][0], words["vocabulary"]["kept_at"]) == ("issue", None)
+    assert (words["values"]["type"], words["values"]["assignee"]) == (["Bug"], ["7"])
+    assert words["values"]["repo"] == ["acme/checkout"]
+    again = api.call(AUTOCOMPLETE, token=api.token("member"), method="POST").get_json()
+    assert again == words
+    assert api.call(AUTOCOMPLETE, token=api.token("viewer")).status_code == 403
+    assert api.call("/api/v1/connections/none/autocomplete", token=api.token("member")).status_code == 404

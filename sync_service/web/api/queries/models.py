@@ -91,3 +91,41 @@ class TriedQuery(FromView):
         validation_alias=AliasPath("reply", "retry_at"), description="when it can be asked again, if known"
     )
     preview: QueryPreview | None = Field(description="null: it was not answered")
+
+
+class QueryField(FromView):
+    """A field that queries may name."""
+
+    name: str = Field(description="as a query has it", examples=["labels"])
+    label: str = Field(description="for people", examples=["Labels"])
+    operators: list[str] = Field(examples=[["=", "in"]])
+    values: list[str] = Field(description="where only a few are allowed", examples=[[]])
+    kinds: list[str] = Field(description="the tracker's names of its types")
+
+
+class QueryFunction(FromView):
+    """A function that queries may call."""
+
+    name: str = Field(examples=["openSprints()"])
+    is_list: bool = Field(description="whether it returns several values")
+    kinds: list[str] = Field(description="the tracker's names of its types")
+
+
+class Vocabulary(FromView):
+    """The words of a query language at one connection."""
+
+    help_url: str = Field(description="the tracker's documentation")
+    fields: list[QueryField]
+    functions: list[QueryFunction]
+    reserved: list[str] = Field(examples=[["and", "or"]])
+    kept_at: Moment | None = Field(description="when the tracker was asked; null: they are fixed")
+
+
+class QueryWords(FromView):
+    """What an editor of queries may offer."""
+
+    vocabulary: Vocabulary | None = Field(description="null: the tracker was not asked yet, or did not say")
+    values: dict[str, list[str]] = Field(
+        description="values that known issues have, by what a query calls their field", examples=[{"label": ["bug"]}]
+    )
+    outcome: str = Field(description="what came of the last time the tracker was asked", examples=["61 fields of JQL"])

@@ -2,18 +2,21 @@
 
 from flask import Response, abort
 from flask_openapi3 import Tag
+from pydantic import BaseModel, Field
 
 from sync_service.domain.text import sentence
+from sync_service.progress.previews.query_words import query_words, refresh_words
 from sync_service.progress.rules.editor import NotAllowed, Refused, Unknown
 from sync_service.progress.rules.query_edits import QueryToTry, read_edit
-from sync_service.store.engine.database import reading
+from sync_service.store.engine.database import reading, writing
+from sync_service.store.trackers.connections import Configured
 from sync_service.store.views.rule_details import rights
 from sync_service.web.api.openapi_docs import api_blueprint, responses
 from sync_service.web.api.pagination import json_response
 from sync_service.web.api.problems import RETRY_SECONDS, not_found, problem
-from sync_service.web.api.queries.models import QueryToPreview, TriedQuery
+from sync_service.web.api.queries.models import QueryToPreview, QueryWords, TriedQuery
 from sync_service.web.request import tracker_questions
-from sync_service.web.request.context import services
+from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded
 
 blueprint = api_blueprint(
@@ -50,3 +53,46 @@ def preview_query(body: QueryToPreview) -> Response:
         busy.headers["Retry-After"] = str(RETRY_SECONDS)
         abort(busy)
     return json_response(TriedQuery.json_of(found))
+
+
+class ConnectionPath(BaseModel):
+    """The path parameter of one connection."""
+
+    slug: str = Field(
+        description="the connection's slug",
+        max_length=100,
+        pattern="^[^\\x00]*$",
+        json_schema_extra={"example": "acme-jira"},
+    )
+
+
+@blueprint.get("/connections/<slug>/autocomplete", responses=responses(QueryWords, missing=True))
+@guarded(Guard.MEMBER)
+def show_query_words(path: ConnectionPath) -> Response:
+    """List the words that a query of a connection may have: fields, operators, functions, and known values."""
+    connection = _connection(path.slug)
+    with reading(services().engine) as tx:
+        found = query_words(tx, services().connectors[connection.kind], connection)
+    return json_response(QueryWords.json_of(found))
+
+
+@blueprint.post("/connections/<slug>/autocomplete", responses=responses(QueryWords, missing=True))
+@guarded(Guard.MEMBER)
+@tracker_questions.limited
+def refresh_query_words(path: ConnectionPath) -> Response:
+    """Have the tracker asked for the words again, within seconds and once a minute at most; return those of before."""
+    connection = _connection(path.slug)
+    connector = services().connectors[connection.kind]
+    with writing(services().engine) as tx:
+        found = query_words(tx, connector, connection)
+        is_due = refresh_words(tx, connector, connection, now=services().now())
+    if is_due:
+        wake("scheduled_task")
+    return json_response(QueryWords.json_of(found))
+
+
+def _connection(slug: str) -> Configured:
+    found = services().connections.named(slug)
+    if found is None:
+        not_found(f"There is no connection {slug!r}. GET /api/v1/connections lists all.")
+    return found
