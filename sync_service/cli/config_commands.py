@@ -10,6 +10,7 @@ from sync_service.cli.people.account import actor
 from sync_service.cli.startup import open_services
 from sync_service.config_file.plan.apply import ConfigApplier, Files, Plan, RevertsPageEdits
 from sync_service.config_file.plan.export import as_json, as_yaml, export_state
+from sync_service.config_file.preview.asked_queries import ask_before
 from sync_service.config_file.read.json_schema import schema as make_schema
 from sync_service.config_file.read.state import read_state
 from sync_service.config_file.read.yaml_lines import MAX_FILE_BYTES
@@ -32,6 +33,9 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool, overwrite:
     written env:NAME (a setting), file:PATH (a file beside this one), kept (what is already stored), or in full; they
     are stored encrypted. '-' reads standard input; okr-sync schema prints everything that may be written.
 
+    Trackers are asked about new and changed queries of rules that are not drafts. A query that a tracker rejects is an
+    error of the file; where a tracker can't answer now, a warning says so.
+
     What people wrote on pages stays: files that would undo it are refused, with a line for each field, unless you add
     --overwrite. --prune leaves what was made on a page.
 
@@ -40,6 +44,7 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool, overwrite:
     services = open_services()
     contents = [(file.name, file.read(MAX_FILE_BYTES + 1)) for file in files]
     applying = _applying(services)
+    asked = ask_before(applying, contents, prune=prune, ask=services.queries.ask_named)
     if dry_run:
         plan = applying.plan(contents, prune=prune)
     else:
@@ -52,7 +57,7 @@ def apply(files: tuple[BinaryIO, ...], *, dry_run: bool, prune: bool, overwrite:
         click.echo("applying needs --overwrite: it would undo what people wrote on pages")
     if dry_run and plan.changes:
         click.echo("dry run: nothing was changed")
-    for warning in plan.warnings:
+    for warning in (*plan.warnings, *asked):
         click.echo(f"warning: {warning}", err=True)
     _finish_removals(services)
 

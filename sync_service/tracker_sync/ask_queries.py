@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Engine
 
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.connector import (
     Connection,
     Connector,
@@ -19,11 +20,13 @@ from sync_service.domain.trackers.connector import (
 )
 from sync_service.domain.trackers.queries import AnswersQueries, Asked, EvaluatesQueries, QueryReply
 from sync_service.progress.previews.query_preview import QueryEdit, TriedQuery, preview_query
+from sync_service.progress.rules.query_edits import QueryRejected, query_of_version, query_to_begin
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.queue import scheduled_tasks
 from sync_service.store.tables import query_listing
 from sync_service.store.trackers import connections
 from sync_service.store.trackers.connections import Configured, Connections
+from sync_service.store.views.rule_details import rights
 from sync_service.tracker_sync.call_policy import CallPolicy
 
 
@@ -43,6 +46,37 @@ class QueryAsker:
             return TriedQuery(reply=reply)
         with reading(self.engine) as tx:
             return TriedQuery(reply=reply, preview=preview_query(tx, edit, reply.answer, now=self.now()))
+
+    def ask_named(self, slug: str, query: str) -> QueryReply | None:
+        """Ask the tracker of a connection, given by its slug; return None when there is no such connection."""
+        connection = self.connections.named(slug)
+        return self.ask(connection, query) if connection else None
+
+    def check_state(self, slug: str, state: RuleState, *, role: str, person_id: int | None) -> QueryReply | None:
+        """Ask about the query of a rule that begins to link or propose; None where there is no need.
+
+        Raise as `read_edit` does, before any tracker is asked.
+        """
+        with reading(self.engine) as tx:
+            writer = rights.writer(tx, role=role, person_id=person_id)
+            edit = query_to_begin(tx, slug, state, writer=writer, now=self.now())
+        return self._check(edit)
+
+    def check_version(self, slug: str, number: int, *, role: str, person_id: int | None) -> QueryReply | None:
+        """Ask about the query that a rule had in a version, as `check_state` does."""
+        with reading(self.engine) as tx:
+            writer = rights.writer(tx, role=role, person_id=person_id)
+            edit = query_of_version(tx, slug, number, writer=writer, now=self.now())
+        return self._check(edit)
+
+    def _check(self, edit: QueryEdit | None) -> QueryReply | None:
+        """Ask about an edit. Raise `QueryRejected` with the tracker's words when it rejects the query."""
+        if edit is None:
+            return None
+        reply = self.ask(self.connections.of(edit.connection_id), edit.query)
+        if reply.outcome is Asked.REJECTED:
+            raise QueryRejected(reply.words)
+        return reply
 
     def ask(self, connection: Configured, query: str) -> QueryReply:
         """Ask the tracker of a connection about a query; return what became of it."""

@@ -122,3 +122,37 @@ def test_questions_are_limited(ana: SessionClient, monkeypatch: pytest.MonkeyPat
     token = ana.token(PATH)
     statuses = [ana.client.post(PATH, data={"csrf_token": token, **FORM}).status_code for _ in range(31)]
     assert (set(statuses[:30]), statuses[30]) == ({200}, 429)
+
+
+def test_a_query_that_the_tracker_rejects_does_not_begin_to_count(
+    ana: SessionClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that it can't be asked about does, with a note."""
+
+    def set_state(state: str) -> TestResponse:
+        return ana.submit("/rules/asked/state", on="/rules", state=state)
+
+    asked = reply_with(monkeypatch, unanswered(Asked.REJECTED, "GitHub refuses the query: no such repository"))
+    assert set_state("draft").status_code == 302
+    assert asked == []
+    for refused in (set_state("active"), ana.submit("/rules/asked/versions", on="/rules/asked/versions", version="1")):
+        assert (refused.status_code, "no such repository" in refused.text) == (409, True)
+    assert len(asked) == 2
+    rule = stored_rule(services, "asked")
+    assert rule is not None
+    assert rule.state == "draft"
+    reply_with(monkeypatch, unanswered(Asked.NOT_NOW, "the tracker is away"))
+    assert set_state("active").status_code == 302
+    assert "could not be asked about its query now (the tracker is away)" in seen_words(ana.read("/rules"))
+
+
+def test_who_may_not_change_a_rule_makes_nobody_ask(
+    ben: SessionClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The right is checked first."""
+    asked = reply_with(monkeypatch, answered())
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.rule).values(state="draft", key_result_id=1))
+        tx.execute(sa.update(tables.person).values(team_id=None))
+    refused = ben.submit("/rules/asked/state", on=PATH, state="active")
+    assert (refused.status_code, asked) == (403, [])

@@ -13,8 +13,11 @@ from sync_service.cli.status_commands import find_key_result
 from sync_service.domain.rules.rights import Writer
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.text import counted, instant
+from sync_service.domain.trackers.queries import QueryReply
 from sync_service.progress.rules.editor import Refused, RuleEditor
 from sync_service.progress.rules.proposed_links import LinkDecider
+from sync_service.progress.rules.query_edits import note_of
+from sync_service.runtime.wiring import Services
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import link_decisions, rule_versions
 from sync_service.store.views.rule_details.life import RuleLife, rule_life
@@ -70,6 +73,7 @@ def versions(slug: str) -> None:
 @click.argument("wanted", metavar="STATE", type=click.Choice([one.value for one in RuleState]))
 def state(slug: str, wanted: str) -> None:
     """Change the state of a rule: active, proposing, draft or disabled."""
+    _check(lambda services: services.queries.check_state(slug, RuleState(wanted), role="admin", person_id=None))
     changed = _edit("rule state", lambda editor: editor.set_state(slug, RuleState(wanted)))
     click.echo(f"{slug} is {wanted}" + ("" if changed else " already"))
 
@@ -79,6 +83,7 @@ def state(slug: str, wanted: str) -> None:
 @click.argument("number", metavar="VERSION", type=int)
 def undo(slug: str, number: int) -> None:
     """Make an earlier version of a rule the newest; this also brings a removed rule back."""
+    _check(lambda services: services.queries.check_version(slug, number, role="admin", person_id=None))
     changed = _edit("rule undo", lambda editor: editor.undo(slug, number))
     click.echo(f"{slug} is as in version {number}" + ("" if changed else " already"))
 
@@ -97,6 +102,16 @@ def reviewed(slug: str) -> None:
     """Store that a rule was reviewed today."""
     _edit("rule reviewed", lambda editor: editor.review(slug))
     click.echo(f"{slug} is reviewed")
+
+
+def _check(check: Callable[[Services], QueryReply | None]) -> None:
+    """Let the tracker check the query of a rule before it is saved; print a note where it could not be asked."""
+    try:
+        note = note_of(check(open_services()))
+    except Refused as refused:
+        raise click.ClickException(str(refused)) from refused
+    if note:
+        click.echo(f"warning: {note}", err=True)
 
 
 def _edit(command: str, edit: Callable[[RuleEditor], object]) -> object:

@@ -11,8 +11,10 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.rights import Writer, why_not
 from sync_service.domain.rules.rule_state import RuleState
+from sync_service.domain.trackers.queries import Asked, QueryReply
 from sync_service.progress.previews.query_preview import QueryEdit
 from sync_service.progress.rules.editor import NotAllowed, Refused, Unknown
+from sync_service.store.okrs import rule_versions
 from sync_service.store.tables import live_connection, live_key_result, rule
 from sync_service.store.views.rule_details import rights
 
@@ -42,6 +44,42 @@ def read_edit(tx: Transaction, written: QueryToTry, *, writer: Writer, now: date
             f"the numbers of {target.slug} are final: its cycle {target.closed} is closed; choose one of another cycle"
         )
     return edit
+
+
+class QueryRejected(Refused):
+    """The tracker rejects the query. The message is the tracker's."""
+
+
+NOT_ASKED = "The tracker could not be asked about its query now ({words}); it is checked when it is listed."
+"""The note about a rule that is saved although nobody could say whether its query is valid."""
+
+
+def note_of(reply: QueryReply | None) -> str:
+    """Return what to tell a person who saved a rule; empty when there is nothing to say."""
+    if reply is None or reply.outcome in (Asked.ANSWERED, Asked.IMPOSSIBLE):
+        return ""
+    return NOT_ASKED.format(words=reply.words)
+
+
+def query_to_begin(tx: Transaction, slug: str, state: RuleState, *, writer: Writer, now: datetime) -> QueryEdit | None:
+    """Return the query of a rule that would begin to link or propose; None where its tracker needs not be asked.
+
+    Raise as `read_edit` does.
+    """
+    known = tx.execute(sa.select(rule).where(rule.c.slug == slug)).one_or_none()
+    if known is None or not known.query or not state.matches or RuleState(known.state).matches:
+        return None
+    return read_edit(tx, QueryToTry(rule=slug), writer=writer, now=now)
+
+
+def query_of_version(tx: Transaction, slug: str, number: int, *, writer: Writer, now: datetime) -> QueryEdit | None:
+    """Return the query that a rule had in a version, if it linked or proposed then. Raise as `read_edit` does."""
+    found = next((one for one in rule_versions.read(tx, slug) if one.number == number), None)
+    written = found.definition if found else None
+    if not written or not written["query"] or not RuleState(written["state"]).matches:
+        return None
+    named = {name: written[name] for name in ("connection", "key_result", "query")}
+    return read_edit(tx, QueryToTry(**named), writer=writer, now=now)
 
 
 def _edit(tx: Transaction, written: QueryToTry) -> QueryEdit:

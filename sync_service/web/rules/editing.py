@@ -1,6 +1,6 @@
 """Edits of rules by the caller of a request, and the routes around the life of a rule: versions, review, removal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -9,11 +9,14 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.text import sentence
+from sync_service.domain.trackers.queries import QueryReply
 from sync_service.progress.rules.editor import NotAllowed, Refused, RuleEditor, Unknown
+from sync_service.progress.rules.query_edits import note_of
 from sync_service.store.engine.database import reading, writing
 from sync_service.store.okrs import rule_versions
 from sync_service.store.views import rules
 from sync_service.store.views.rule_details import rights as rule_rights
+from sync_service.web.request import tracker_questions
 from sync_service.web.request.audit_log import actor
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded
@@ -44,9 +47,29 @@ def editor_in(tx: Connection) -> RuleEditor:
 @contextmanager
 def editing() -> Iterator[RuleEditor]:
     """Yield the editor of the caller in a transaction; what it refuses becomes an error page."""
+    with _refusals_as_pages(), writing(services().engine) as tx:
+        yield editor_in(tx)
+
+
+def check_query(check: Callable[..., QueryReply | None], *about: object) -> str:
+    """Let the tracker check the query of a rule before it is saved; return a note for the person, or "".
+
+    What is refused becomes an error page. While another question waits for its answer, nobody is asked.
+    """
+    caller = current_caller()
+    role, person_id = (caller.role, caller.person_id) if caller else (Guard.OPEN, None)
+    with _refusals_as_pages():
+        try:
+            with tracker_questions.asking():
+                return note_of(check(*about, role=role.value, person_id=person_id))
+        except tracker_questions.Busy:
+            return ""
+
+
+@contextmanager
+def _refusals_as_pages() -> Iterator[None]:
     try:
-        with writing(services().engine) as tx:
-            yield editor_in(tx)
+        yield
     except Unknown as error:
         abort(404, sentence(str(error)))
     except NotAllowed as error:
@@ -74,10 +97,11 @@ def undo(slug: str) -> ResponseReturnValue:
     number = request.form.get("version", type=int)
     if number is None:
         abort(400, "The form lacks the version.")
+    note = check_query(services().queries.check_version, slug, number)
     with editing() as editor:
         changed = editor.undo(slug, number)
     wake("rule_revision")
-    flash(f"{slug} is as in version {number}." if changed else "Nothing to change.", "success")
+    flash(f"{slug} is as in version {number}. {note}".rstrip() if changed else "Nothing to change.", "success")
     return redirect(url_for("rules.show", slug=slug))
 
 

@@ -25,7 +25,7 @@ from sync_service.web.rules.draft import (
     read_draft,
     reshape,
 )
-from sync_service.web.rules.editing import STATE_NAMES, editing, editor_in
+from sync_service.web.rules.editing import STATE_NAMES, check_query, editing, editor_in
 from sync_service.web.rules.form import builder, preview_draft, show_form
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules")
@@ -115,10 +115,11 @@ def set_state(slug: str) -> ResponseReturnValue:
     if request.form.get("state") not in list(RuleState):
         abort(400, "The form lacks the state.")
     state = RuleState(request.form["state"])
+    note = check_query(services().queries.check_state, slug, state)
     with editing() as editor:
         editor.set_state(slug, state)
     wake("rule_revision")
-    flash(f"{slug} is {STATE_NAMES[state]}. Its links change in a moment.", "success")
+    flash(f"{slug} is {STATE_NAMES[state]}. Its links change in a moment. {note}".rstrip(), "success")
     return redirect(url_for("rules.index", q=request.form.get("q") or None))
 
 

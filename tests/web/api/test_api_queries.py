@@ -1,8 +1,10 @@
 """Queries tried through the API: the tracker is asked, and nothing is saved."""
 
 import pytest
+from werkzeug.test import TestResponse
 
 from sync_service.domain.trackers.queries import Asked
+from sync_service.store import tables
 from sync_service.web.request import tracker_questions
 from tests.support.tracker_replies import answered, found, reply_with, unanswered
 from tests.web.api.fixture import NOW, ApiHarness
@@ -75,3 +77,21 @@ def test_the_words_of_a_search_come_with_known_values(api: ApiHarness) -> None:
     assert again == words
     assert api.call(AUTOCOMPLETE, token=api.token("viewer")).status_code == 403
     assert api.call("/api/v1/connections/none/autocomplete", token=api.token("member")).status_code == 404
+
+
+def test_a_rejected_query_does_not_begin_to_count(
+    api: ApiHarness, admin_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tracker's words are the detail."""
+    common = {"connection_id": api.ids["connection"], "key_result_id": api.ids["KR-1"], "condition": {}}
+    api.add(tables.rule, slug="asked", query=BODY["query"], state="draft", **common)
+    asked = reply_with(monkeypatch, unanswered(Asked.REJECTED, "no such repository"))
+
+    def set_state(token: str) -> TestResponse:
+        return api.call("/api/v1/rules/asked/state", token=token, method="PUT", body={"state": "active"})
+
+    assert (set_state(api.token("member")).status_code, asked) == (403, [])
+    refused = set_state(admin_token)
+    assert (refused.status_code, refused.get_json()["detail"]) == (409, "No such repository.")
+    reply_with(monkeypatch, unanswered(Asked.NOT_NOW, "away"))
+    assert set_state(admin_token).status_code == 200

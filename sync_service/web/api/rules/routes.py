@@ -1,7 +1,9 @@
 """API routes of one rule and of proposed links. Only tokens of admins change them: a token has no person."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 from flask import Response, abort
 from flask_openapi3 import Tag
@@ -26,6 +28,7 @@ from sync_service.web.api.rules.models import (
     RuleVersionList,
     Undo,
 )
+from sync_service.web.request import tracker_questions
 from sync_service.web.request.audit_log import actor
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded, may
@@ -64,7 +67,8 @@ def list_rule_versions(path: RulePath) -> Response:
 @guarded(Guard.MEMBER)
 def set_rule_state(path: RulePath, body: RuleStateChange) -> Response:
     """Change the state of a rule."""
-    _edit(lambda editor: editor.set_state(path.slug, body.state))
+    check = partial(services().queries.check_state, path.slug, body.state)
+    _edit(lambda editor: editor.set_state(path.slug, body.state), check=check)
     return _rule(path.slug)
 
 
@@ -72,7 +76,8 @@ def set_rule_state(path: RulePath, body: RuleStateChange) -> Response:
 @guarded(Guard.MEMBER)
 def undo_rule(path: RulePath, body: Undo) -> Response:
     """Make an earlier version of a rule the newest; it may have been removed."""
-    _edit(lambda editor: editor.undo(path.slug, body.version))
+    check = partial(services().queries.check_version, path.slug, body.version)
+    _edit(lambda editor: editor.undo(path.slug, body.version), check=check)
     return _rule(path.slug)
 
 
@@ -142,11 +147,17 @@ def _versions(slug: str) -> Response:
     return json_response(RuleVersionList.json_of({"items": found}))
 
 
-def _edit(edit: Callable[[RuleEditor], object]) -> None:
-    """Let the caller edit a rule; what is refused becomes a problem."""
+def _edit(edit: Callable[[RuleEditor], object], *, check: Callable[..., object] | None = None) -> None:
+    """Let the caller edit a rule; what is refused becomes a problem.
+
+    `check` asks the tracker about its query before; not while another question waits for its answer.
+    """
     caller, now = current_caller(), services().now()
     assert caller is not None  # the route requires a role
     try:
+        if check is not None:
+            with suppress(tracker_questions.Busy), tracker_questions.asking():
+                check(role=caller.role.value, person_id=caller.person_id)
         with writing(services().engine) as tx:
             writer = rule_rights.writer(tx, role=caller.role.value, person_id=caller.person_id)
             edit(RuleEditor(tx=tx, writer=writer, by=caller.name, actor=actor(), now=now))
