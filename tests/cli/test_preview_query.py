@@ -21,7 +21,7 @@ def test_a_query_is_previewed_as_text_and_json(run: Run, monkeypatch: pytest.Mon
         "1 issue, 2 more outside the watched scopes, 1 of those shown do not count yet",
         "  warning: take care",
         "  + acme/checkout#77  todo  Pay by card  (unknown before listing)",
-        "the values are unknown before listing: 1 issue is unknown before listing",
+        "the new values are not known yet: 1 issue is unknown before listing",
     ]
     printed = json.loads(run(*WORDS, "--json").stdout)
     assert (printed["outcome"], printed["preview"]["count"]) == ("answered", 1)

@@ -56,7 +56,7 @@ def test_unknown_issues_leave_the_value_open(ana: SessionClient, monkeypatch: py
     words = seen_words(ask(ana).text)
     assert "More than 1 issue" in words
     assert "unknown before listing" in words
-    assert "The new values are unknown before listing: Only the first 1 matches were read" in words
+    assert "The new values are not known yet: Only the first 1 matches were read" in words
 
 
 @pytest.mark.parametrize(

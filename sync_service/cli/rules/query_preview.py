@@ -73,7 +73,7 @@ def _lines(seen: QueryPreview) -> Iterator[str]:
         before, after = amount(effect.before.value), amount(effect.after.value)
         yield f"{effect.slug}  {before} → {after}" if before != after else f"{effect.slug}  {after}, unchanged"
     if seen.unknown_effect:
-        yield f"the values are unknown before listing: {seen.unknown_effect}"
+        yield f"the new values are not known yet: {seen.unknown_effect}"
 
 
 def count_text(seen: QueryPreview) -> str:
