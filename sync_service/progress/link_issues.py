@@ -17,7 +17,7 @@ from sync_service.domain.trackers.issue import Issue
 from sync_service.progress.comment_links import comment_that_counts, describe_comment
 from sync_service.progress.comment_links import requested_key_results as asked_key_results
 from sync_service.progress.link_changes.change_text import Rules, SourceNames, is_pending, link_change
-from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
+from sync_service.progress.rule_subjects import NO_PARENTS, Parents, accounts_at, subject_of
 from sync_service.progress.term_names import TermNames
 from sync_service.store.jobs import write_backs
 from sync_service.store.okrs import link_decisions, links, query_members
@@ -25,7 +25,6 @@ from sync_service.store.okrs.link_decisions import Decided
 from sync_service.store.okrs.links import Links
 from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import known_keys, link_comments
-from sync_service.store.trackers.known_keys import ParentRef
 
 LABEL = "okr:"
 """A label with this prefix names the key result its issue counts toward."""
@@ -79,12 +78,12 @@ def known_entries(
 
 @dataclass(frozen=True, slots=True)
 class LinkSources:
-    """What links of issues follow from beside the rules: manual links, queries, comments, parents' keys, decisions."""
+    """What links of issues follow from beside the rules: manual links, queries, comments, parents, decisions."""
 
     manual: Mapping[int, Sequence[Row[Any]]]
     found_by: Mapping[int, Collection[int]]
     requested: Mapping[int, Sequence[Row[Any]]]
-    parents: Mapping[int, Mapping[ParentRef, frozenset[str]]]
+    parents: Mapping[int, Parents]
     decided: Mapping[int, Decided]
 
     @classmethod
@@ -106,11 +105,9 @@ class LinkSources:
         issue, scope, row_id = entry.issue, entry.scope, entry.row_id
         if scope is None or issue.gone_reason is not None or issue.state is None:
             return {}
-        others = self.parents.get(entry.connection_id, {}).get(
-            (issue.parent_identity, issue.parent_key or ""), frozenset()
-        )
+        parents = self.parents.get(entry.connection_id, NO_PARENTS)
         people = accounts_at(ruleset, entry.connection_id)
-        subject = subject_of(issue, scope, entry.connection_id, names, people, other_parents=others)
+        subject = subject_of(issue, scope, entry.connection_id, names, people, parents=parents)
         queries = [ruleset.rules.queries[one] for one in self.found_by.get(row_id, ()) if one in ruleset.rules.queries]
         decided = self.decided.get(row_id, {})
         wanted: Links = {
@@ -169,12 +166,21 @@ def _every_change_counts(entry: LinkInput) -> LinkInput:
     return replace(entry, changes=tuple(replace(one, counts=True) for one in entry.changes))
 
 
-def _parents(
-    tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]
-) -> Mapping[int, Mapping[ParentRef, frozenset[str]]]:
-    """Return other keys of the parents, by connection, where rules are about parents."""
-    asked = {one.connection_id for one in entries} & ruleset.rules.connections_with_parents
-    return {id_: other_parents(tx, id_, (one.issue for one in entries if one.connection_id == id_)) for id_ in asked}
+def _parents(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) -> Mapping[int, Parents]:
+    """Return what rules ask of the parents and ancestors of the issues, by connection."""
+    rules = ruleset.rules
+    return {
+        id_: Parents.read(
+            tx,
+            ruleset,
+            id_,
+            (one.issue for one in entries if one.connection_id == id_),
+            others=id_ in rules.connections_with_parents,
+            under=id_ in rules.connections_with_ancestors,
+        )
+        for id_ in {one.connection_id for one in entries}
+        & (rules.connections_with_parents | rules.connections_with_ancestors)
+    }
 
 
 def _decided(tx: Connection, ruleset: Ruleset, entries: Sequence[LinkInput]) -> Mapping[int, Decided]:

@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.measures.settings import Measure
+from sync_service.domain.rules.conditions import mentions
 from sync_service.domain.trackers.issue import with_fields
 from sync_service.domain.trackers.observations import State
-from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
+from sync_service.progress.rule_subjects import Parents, accounts_at, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.okrs import linked_issues
 from sync_service.store.okrs.ruleset import Ruleset
@@ -25,16 +26,16 @@ def met(
     if meets is None or meets.other is None:
         return {}
     found: dict[int, bool | None] = {}
+    under = mentions(meets.condition, "under")
     for connection_id, ids in linked_issues.by_connection(tx, issue_ids).items():
         known = [(row.id, row.issue) for row in issues.read(tx, ids) if row.issue]
         names = TermNames.read(tx, {key for _, one in known for key in keys_of(connection_id, one)})
-        parents = other_parents(tx, connection_id, (one for _, one in known))
+        parents = Parents.read(tx, ruleset, connection_id, (one for _, one in known), under=under)
         people = accounts_at(ruleset, connection_id)
         for row_id, one in known:
             scope = ruleset.scope_of(connection_id, one.scope) if one.scope else None
             if scope is not None:
-                others = parents.get((one.parent_identity, one.parent_key or ""), frozenset())
                 seen = with_fields(one, state=State.DONE) if if_done else one
-                subject = subject_of(seen, scope, connection_id, names, people, other_parents=others)
+                subject = subject_of(seen, scope, connection_id, names, people, parents=parents)
                 found[row_id] = meets.other(subject)
     return found

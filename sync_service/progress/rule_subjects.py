@@ -1,6 +1,7 @@
 """Issues as rules see them: names in place of ids, in one letter case and Unicode form."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy.engine import Connection
@@ -9,6 +10,7 @@ from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Account, TermKind
+from sync_service.progress.ancestors.chains import Ancestors
 from sync_service.progress.term_names import TermNames
 from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import known_keys
@@ -23,6 +25,47 @@ def accounts_at(ruleset: Ruleset, connection_id: int) -> Accounts:
     return partial(ruleset.people.names, ruleset.trackers[connection_id].site)
 
 
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Parents:
+    """The other keys of the parents of some issues, and their ancestors where a condition asks for these."""
+
+    others: Mapping[ParentRef, frozenset[str]] = field(default_factory=dict)
+    ancestors: Ancestors | None = None
+
+    @classmethod
+    def read(
+        cls,
+        tx: Connection,
+        ruleset: Ruleset,
+        connection_id: int,
+        known: Iterable[Issue],
+        *,
+        others: bool = True,
+        under: bool = True,
+    ) -> "Parents":
+        """Read them for issues of one connection: the other keys of their parents, all `under` which they are."""
+        issues = list(known)
+        named = {(one.parent_identity, one.parent_key) for one in issues if one.parent_key} if others else ()
+        ancestors = Ancestors(tx, ruleset.same_site(connection_id)) if under else None
+        if ancestors:
+            ancestors.read(issues)
+        return cls(known_keys.other_keys(tx, connection_id, named) if named else {}, ancestors)
+
+    def other_keys(self, issue: Issue) -> frozenset[str]:
+        """Return the other keys of an issue's parent."""
+        return self.others.get((issue.parent_identity, issue.parent_key or ""), _NONE)
+
+    def under(self, issue: Issue) -> frozenset[str]:
+        """Return all keys of an issue's ancestors, where they were read."""
+        return self.ancestors.keys(issue) if self.ancestors else _NONE
+
+
+NO_PARENTS = Parents()
+
+
 def subject_of(
     issue: Issue,
     scope: Scope,
@@ -30,7 +73,7 @@ def subject_of(
     names: TermNames,
     people: Accounts,
     *,
-    other_parents: frozenset[str] = frozenset(),
+    parents: Parents = NO_PARENTS,
 ) -> Subject:
     """Return an issue as rules see it."""
     author = people(issue.author) if issue.author else ("",)
@@ -52,18 +95,10 @@ def subject_of(
         versions=named(TermKind.VERSION, issue.versions),
         sprint=named(TermKind.SPRINT, issue.sprints),
         assignee=frozenset(login for account in issue.assignees for login in people(account)),
-        other_parents=other_parents,
+        under=parents.under(issue),
+        other_parents=parents.other_keys(issue),
         other_authors=frozenset(author[1:]),
     )
-
-
-def other_parents(tx: Connection, connection_id: int, known: Iterable[Issue]) -> Mapping[ParentRef, frozenset[str]]:
-    """Return the other keys of the parents of issues of one connection."""
-    parents = {(one.parent_identity, one.parent_key) for one in known if one.parent_key}
-    return known_keys.other_keys(tx, connection_id, parents) if parents else {}
-
-
-_NONE: frozenset[str] = frozenset()
 
 
 def _folded_names(names: TermNames, connection_id: int, kind: TermKind, ids: Sequence[str]) -> frozenset[str]:

@@ -25,6 +25,7 @@ ISSUE = Subject(
     title="pay by card fails in málaga",
     milestone="v1.0",
     parent="acme/checkout#7",
+    under=frozenset({"acme/checkout#7", "acme/plans#1"}),
     priority="high",
     resolution="",
     author="anaruiz",
@@ -60,6 +61,13 @@ BARE = Subject(scope="acme/checkout", kind="issue", state="todo")
         ({"field": "milestone", "is": "v1.0"}, True),
         ({"field": "milestone", "is": None}, False),
         ({"field": "parent", "is": "acme/checkout#7"}, True),
+        ({"field": "under", "is": "Acme/Plans#1"}, True),
+        ({"field": "under", "is": "acme/checkout#7"}, True),
+        ({"field": "under", "in": ["acme/plans#2", "acme/plans#1"]}, True),
+        ({"field": "under", "in": ["acme/plans#2", "acme/plans#3"]}, False),
+        ({"field": "under", "matches": "acme/plans#*"}, True),
+        ({"field": "under", "matches": "*#2"}, False),
+        ({"field": "under", "is": None}, False),
         ({"field": "assignee", "is": "AnaRuiz"}, True),
         ({"field": "assignee", "is": None}, False),
         ({"field": "components", "has": "Ledger"}, True),
@@ -90,7 +98,7 @@ def test_condition_holds(condition: dict[str, Any], *, expected: bool) -> None:
     assert compile_condition(condition)(ISSUE) is expected
 
 
-@pytest.mark.parametrize("field", ["milestone", "parent", "assignee", "type"])
+@pytest.mark.parametrize("field", ["milestone", "parent", "under", "assignee", "type"])
 def test_a_condition_can_require_an_empty_field(field: str) -> None:
     """`is: null` holds if the issue has no value."""
     assert compile_condition({"field": field, "is": None})(BARE)

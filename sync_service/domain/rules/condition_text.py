@@ -12,6 +12,7 @@ _WORDS_OF_SEVERAL = {
     "contains": "include one that contains",
     "matches": "include one that matches",
 }
+_UNDER = {"in": "one of ", "matches": "one that matches "}
 
 
 def describe(condition: Mapping[str, Any]) -> str:
@@ -29,8 +30,13 @@ def describe(condition: Mapping[str, Any]) -> str:
 def _describe_test(test: Mapping[str, Any]) -> str:
     field = test["field"]
     operator, value = next((name, value) for name, value in test.items() if name != "field")
+    if field == "under":
+        return f"under {'nothing' if value is None else _UNDER.get(operator, '') + _listed(value)}"
     if value is None:
         return f"{field} {'are' if field in _PLURALS else 'is'} empty"
-    text = ", ".join(value) if isinstance(value, list) else str(value)
     words = (_WORDS_OF_SEVERAL if field in _PLURALS else _WORDS).get(operator, operator)
-    return f"{field} {words} {text}"
+    return f"{field} {words} {_listed(value)}"
+
+
+def _listed(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)

@@ -21,6 +21,7 @@ class Subject:
 
     `other_parents` are other keys of its parent: those it had before, or has and the issue does not know yet.
     `other_authors` are other logins that mean its author; `assignee` has all logins that mean its assignees.
+    `under` has all keys of all its ancestors; it is read only where a rule asks for it.
     """
 
     scope: str
@@ -38,6 +39,7 @@ class Subject:
     versions: frozenset[str] = frozenset()
     sprint: frozenset[str] = frozenset()
     assignee: frozenset[str] = frozenset()
+    under: frozenset[str] = frozenset()
     other_parents: frozenset[str] = frozenset()
     other_authors: frozenset[str] = frozenset()
 
@@ -52,6 +54,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "title": ("is", "in", "contains", "matches"),
     "milestone": ("is", "in", "contains", "matches"),
     "parent": ("is", "in", "matches"),
+    "under": ("is", "in", "matches"),
     "labels": ("has", "in", "contains", "matches"),
     "components": ("has", "is", "in", "contains", "matches"),
     "versions": ("has", "is", "in", "contains", "matches"),
@@ -68,7 +71,7 @@ FIELD_CHOICES: Mapping[str, tuple[str, ...]] = {"kind": tuple(Kind), "state": tu
 MAX_DEPTH = 8
 LONGEST_SHOWN = 1000
 """Most characters of a wrong value in an error."""
-SETS = ("labels", "components", "versions", "sprint", "assignee")
+SETS = ("labels", "components", "versions", "sprint", "assignee", "under")
 """The fields with several values."""
 
 

@@ -28,8 +28,8 @@ class CompiledRule:
     """One revision of a rule, compiled. `pending`: its links are stored but do not count yet.
 
     A rule with a `query` in the tracker's own language has query members; its predicate is not used. `names_parent`:
-    its condition depends on the parent. `scopes` and `terms` are the results of `possible_scopes` and
-    `necessary_terms`. `proposing`: its matches wait for the owner of the key result.
+    its condition depends on the parent; `names_ancestors`: on further ancestors too. `scopes` and `terms` are the
+    results of `possible_scopes` and `necessary_terms`. `proposing`: its matches wait for the owner of the key result.
     """
 
     revision_id: int
@@ -41,6 +41,7 @@ class CompiledRule:
     pending: bool
     query: str | None = None
     names_parent: bool = False
+    names_ancestors: bool = False
     proposing: bool = False
     terms: Sequence[Terms] = ()
 
@@ -91,7 +92,8 @@ class RuleIndex:
 
     `by_revision` holds all of them by revision id, `queries` those with a query; `connections_with_queries` are the ids
     of the connections that have such rules, `connections_with_parents` of those with rules about parents,
-    `connections_with_proposals` of those with proposing rules.
+    `connections_with_ancestors` of those with rules about any ancestor, `connections_with_proposals` of those with
+    proposing rules.
     """
 
     def __init__(self, rules: Iterable[CompiledRule]) -> None:
@@ -100,6 +102,7 @@ class RuleIndex:
         self.queries = {rule.revision_id: rule for rule in self.rules if rule.query is not None}
         self.connections_with_queries = frozenset(rule.connection_id for rule in self.queries.values())
         self.connections_with_parents = frozenset(rule.connection_id for rule in self.rules if rule.names_parent)
+        self.connections_with_ancestors = frozenset(rule.connection_id for rule in self.rules if rule.names_ancestors)
         self.connections_with_proposals = frozenset(rule.connection_id for rule in self.rules if rule.proposing)
         self._by_term: dict[int, dict[Term, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._anywhere: dict[int, list[int]] = defaultdict(list)

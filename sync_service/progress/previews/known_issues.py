@@ -6,7 +6,7 @@ field or an operator that `_COLUMNS` does not name) is tested on whole issues, i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial, reduce
 from itertools import compress
@@ -20,7 +20,7 @@ from sync_service.domain.rules.requirements import Leaf, Requirements
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.progress.previews.plain_fields import PLAIN_FIELDS, PlainFields
-from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
+from sync_service.progress.rule_subjects import Parents, accounts_at, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import issue_columns, issues
@@ -37,6 +37,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "title": ("title",),
     "milestone": ("milestone",),
     "parent": ("parent_key", "parent_identity"),
+    "under": ("parent_key", "parent_identity"),
     "priority": ("priority",),
     "resolution": ("resolution",),
     "author": ("author",),
@@ -118,51 +119,52 @@ class _Matching:
         if columns == ("title",):  # most issues have one of their own
             return PlainFields(self.tx, self.connection_id).held(columns[0], tests, values)
         distinct = list(set(values))
-        if {one.condition["field"] for _, one in tests} <= PLAIN_FIELDS:
+        fields = _fields_of(tests)
+        if fields <= PLAIN_FIELDS:
             found = PlainFields(self.tx, self.connection_id).held(columns[0], tests, distinct)
         else:
-            found = (_holding(tests, subject) for subject in self._subjects_of(columns, distinct))
+            found = (_holding(tests, subject) for subject in self._subjects_of(columns, distinct, fields))
         return map(dict(zip(distinct, found, strict=True)).__getitem__, values)
 
     def whole(self, wanted: Requirements) -> KnownIssues:
         """Return which tests hold, from whole issues."""
         tests = [(1 << number, one) for number, one in enumerate(wanted.leaves)]
+        fields = _fields_of(tests)
         known, ids, holding, after = 0, list[int](), list[int](), 0
         while held := issues.read_chunk(self.tx, connection_id=self.connection_id, after=after, limit=CHUNK):
             after = held[-1].id
             there = [(one.id, one.issue) for one in held if one.issue and is_there(one.issue)]
             scopes = [self._scope(one.scope) for _, one in there]
             watched = [(id_, one, scope) for (id_, one), scope in zip(there, scopes, strict=True) if scope]
-            subjects = self._subjects([(one, scope) for _, one, scope in watched])
+            subjects = self._subjects([(one, scope) for _, one, scope in watched], fields)
             known += len(there)
             ids += [id_ for id_, _, _ in watched]
             holding += [_holding(tests, subject) for subject in subjects]
         return KnownIssues(known, ids[::-1], holding[::-1])
 
-    def _subjects_of(self, columns: Sequence[str], values: Sequence[Any]) -> list[Subject]:
+    def _subjects_of(
+        self, columns: Sequence[str], values: Sequence[Any], fields: Collection[str]
+    ) -> list[Subject]:
         """Return combinations of values of columns as rules see them."""
         each = [(value,) for value in values] if len(columns) == 1 else values
         named = [dict(zip(columns, value, strict=True)) for value in each]
         scopes = [self._scope_of(one) for one in named]
-        return self._subjects(zip(map(issue_columns.as_issue, named), scopes, strict=True))
+        return self._subjects(zip(map(issue_columns.as_issue, named), scopes, strict=True), fields)
 
-    def _subjects(self, found: Iterable[tuple[Issue, Scope]]) -> list[Subject]:
-        """Return issues as rules see them."""
+    def _subjects(self, found: Iterable[tuple[Issue, Scope]], fields: Collection[str]) -> list[Subject]:
+        """Return issues as rules see them in these fields."""
         held = list(found)
         names = TermNames.read(self.tx, {key for one, _ in held for key in keys_of(self.connection_id, one)})
-        parents = other_parents(self.tx, self.connection_id, (one for one, _ in held))
+        parents = Parents.read(
+            self.tx,
+            self.ruleset,
+            self.connection_id,
+            (one for one, _ in held),
+            others="parent" in fields,
+            under="under" in fields,
+        )
         people = accounts_at(self.ruleset, self.connection_id)
-        return [
-            subject_of(
-                one,
-                scope,
-                self.connection_id,
-                names,
-                people,
-                other_parents=parents.get((one.parent_identity, one.parent_key or ""), frozenset()),
-            )
-            for one, scope in held
-        ]
+        return [subject_of(one, scope, self.connection_id, names, people, parents=parents) for one, scope in held]
 
     def _scope(self, ref: ScopeRef | None) -> Scope | None:
         return self.ruleset.scope_of(self.connection_id, ref) if ref else None
@@ -179,6 +181,11 @@ _ANY_SCOPE = Scope(id=0, connection_id=0, name="", external_id=None, covered=Tru
 def is_there(one: Issue) -> bool:
     """Return whether rules match an issue at all: it is not gone, and its state is known."""
     return one.gone_reason is None and one.state is not None
+
+
+def _fields_of(tests: _Tests) -> set[str]:
+    """Return the fields that the conditions of tests name."""
+    return {one.condition["field"] for _, one in tests}
 
 
 def _holding(tests: _Tests, subject: Subject) -> int:

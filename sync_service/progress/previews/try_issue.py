@@ -12,7 +12,7 @@ from sync_service.domain.rules.requirements import Reason, reason
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.issue import Issue
-from sync_service.progress.rule_subjects import accounts_at, other_parents, subject_of
+from sync_service.progress.rule_subjects import Parents, accounts_at, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
 from sync_service.store.okrs import links, query_members
@@ -185,10 +185,9 @@ class _Trial:
         if scope is None:
             return None
         names = TermNames.read(self.tx, set(keys_of(self.tracker.id, one)))
-        parents = other_parents(self.tx, self.tracker.id, [one])
-        others = parents.get((one.parent_identity, one.parent_key or ""), frozenset())
+        parents = Parents.read(self.tx, self.ruleset, self.tracker.id, [one])
         people = accounts_at(self.ruleset, self.tracker.id)
-        return subject_of(one, scope, self.tracker.id, names, people, other_parents=others)
+        return subject_of(one, scope, self.tracker.id, names, people, parents=parents)
 
 
 def _holds(view: RuleView, subject: Subject | None, members: Mapping[int, str]) -> bool | None:

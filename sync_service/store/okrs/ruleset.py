@@ -130,6 +130,10 @@ class Ruleset:
         first = self.sibling_groups.get(connection_id)
         return [one for one, group in self.sibling_groups.items() if group == first and one != connection_id]
 
+    def same_site(self, connection_id: int) -> tuple[int, ...]:
+        """Return all connections to the site of a connection, also itself."""
+        return tuple(sorted((connection_id, *self.siblings_of(connection_id))))
+
     def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
         """Return the watched scope of a snapshot: by its stable id, else by name while no id is known."""
         return self.scopes.find(connection_id, ref)
@@ -271,6 +275,7 @@ def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
             pending=row.state == "pending",
             query=row.query,
             names_parent=mentions(row.condition, "parent"),
+            names_ancestors=mentions(row.condition, "under"),
             proposing=row.proposing,
         )
 

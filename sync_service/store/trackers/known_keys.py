@@ -6,6 +6,7 @@ stored once for the scope, not for each of its issues.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 
 import sqlalchemy as sa
@@ -39,9 +40,13 @@ def record_scope_name(tx: Transaction, connection_id: int, *, external_id: str, 
 
 def former_keys(tx: Transaction, connection_id: int, identities: Collection[str]) -> dict[str, set[str]]:
     """Return the stored keys of issues, in lower case, by identity."""
+    return _former_keys(tx, (connection_id,), identities)
+
+
+def _former_keys(tx: Transaction, connection_ids: Collection[int], identities: Collection[str]) -> dict[str, set[str]]:
     k = known_key.c
     found: dict[str, set[str]] = defaultdict(set)
-    wanted = sa.select(k.identity, k.folded_key).where(k.connection_id == connection_id, k.identity.in_(identities))
+    wanted = sa.select(k.identity, k.folded_key).where(k.connection_id.in_(connection_ids), k.identity.in_(identities))
     for row in tx.execute(wanted):
         found[row.identity].add(row.folded_key)
     return found
@@ -49,47 +54,98 @@ def former_keys(tx: Transaction, connection_id: int, identities: Collection[str]
 
 def other_keys(tx: Transaction, connection_id: int, parents: Collection[ParentRef]) -> dict[ParentRef, frozenset[str]]:
     """Return for each parent its other keys, in lower case: those it has or had, also by other names of its scope."""
-    folded = {key.lower() for _, key in parents}
-    by_key = _identities(tx, connection_id, folded)
-    identities = {identity for identity, _ in parents if identity} | set(chain.from_iterable(by_key.values()))
-    by_identity = former_keys(tx, connection_id, identities)
-    i = issue.c
-    present = sa.select(i.identity, i.folded_key).where(i.connection_id == connection_id, i.identity.in_(identities))
-    for row in tx.execute(present):
-        by_identity[row.identity].add(row.folded_key)
-    names = _scope_names(tx, connection_id)
+    found = named(tx, (connection_id,), parents)
+    return {ref: one.keys - {ref[1].lower()} for ref, one in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """All keys of an issue that is named by identity and key, in lower case, and the identities that it may have.
+
+    `by_present` are those of the identities whose present key is the one that names it, by any name of its scope.
+    """
+
+    keys: frozenset[str]
+    identities: frozenset[str]
+    by_present: frozenset[str]
+
+
+def named(
+    tx: Transaction, connection_ids: Collection[int], references: Collection[ParentRef]
+) -> dict[ParentRef, Named]:
+    """Return what some connections to one site know of the keys of issues that are named by identity and key."""
+    names = _scope_names(tx, connection_ids)
+    spelled = {key: _spellings({key.lower()}, names) for _, key in references}
+    every = set(chain.from_iterable(spelled.values()))
+    present, former = _present(tx, connection_ids, every), _former(tx, connection_ids, every)
+    identities = {one for one, _ in references if one}
+    identities |= set(chain.from_iterable((*present.values(), *former.values())))
+    by_identity = _all_keys(tx, connection_ids, identities)
     found = {}
-    for identity, key in parents:
-        mine = {key.lower()}
-        for one in {*by_key.get(key.lower(), ()), *((identity,) if identity else ())}:
-            mine |= by_identity.get(one, set())
-        mine |= {other for one in mine for other in _by_other_names(one, names)}
-        found[identity, key] = frozenset(mine - {key.lower()})
+    for identity, key in references:
+        now = {one for name in spelled[key] for one in present.get(name, ())}
+        meant = {
+            *now,
+            *(one for name in spelled[key] for one in former.get(name, ())),
+            *([identity] if identity else ()),
+        }
+        keys = spelled[key] | _spellings({other for one in meant for other in by_identity.get(one, ())}, names)
+        found[identity, key] = Named(frozenset(keys), frozenset(meant), frozenset(now))
     return found
 
 
-def _identities(tx: Transaction, connection_id: int, folded: Collection[str]) -> dict[str, set[str]]:
-    """Return the issues that have or had these keys."""
+def keys_of(tx: Transaction, connection_ids: Collection[int], identities: Collection[str]) -> dict[str, set[str]]:
+    """Return all keys of issues, in lower case, by identity: present and former ones, by all names of their scopes."""
+    names = _scope_names(tx, connection_ids)
+    found = _all_keys(tx, connection_ids, identities)
+    return {identity: _spellings(keys, names) for identity, keys in found.items()}
+
+
+def _all_keys(tx: Transaction, connection_ids: Collection[int], identities: Collection[str]) -> dict[str, set[str]]:
+    found, i = _former_keys(tx, connection_ids, identities), issue.c
+    present = sa.select(i.identity, i.folded_key).where(i.connection_id.in_(connection_ids), i.identity.in_(identities))
+    for row in tx.execute(present):
+        found[row.identity].add(row.folded_key)
+    return found
+
+
+def _present(tx: Transaction, connection_ids: Collection[int], folded: Collection[str]) -> dict[str, set[str]]:
+    """Return the identities of the issues that have these keys."""
+    return _identities(tx, issue, connection_ids, folded)
+
+
+def _former(tx: Transaction, connection_ids: Collection[int], folded: Collection[str]) -> dict[str, set[str]]:
+    """Return the identities of the issues whose stored keys these are."""
+    return _identities(tx, known_key, connection_ids, folded)
+
+
+def _identities(
+    tx: Transaction, table: sa.Table, connection_ids: Collection[int], folded: Collection[str]
+) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for table in (known_key, issue):
-        mine = sa.and_(table.c.connection_id == connection_id, table.c.folded_key.in_(folded))
-        for row in tx.execute(sa.select(table.c.folded_key, table.c.identity).where(mine)):
-            found[row.folded_key].add(row.identity)
+    mine = sa.and_(table.c.connection_id.in_(connection_ids), table.c.folded_key.in_(folded))
+    for row in tx.execute(sa.select(table.c.folded_key, table.c.identity).where(mine)):
+        found[row.folded_key].add(row.identity)
     return found
 
 
-def _scope_names(tx: Transaction, connection_id: int) -> Mapping[str, Collection[str]]:
+def _scope_names(tx: Transaction, connection_ids: Collection[int]) -> Mapping[str, Collection[str]]:
     """Return all names of each scope that has or had several, by each of them."""
     s, f = live_scope.c, former_scope_name.c
     groups: dict[str, set[str]] = defaultdict(set)
     known = sa.select(s.external_id, s.name, s.current_name).where(
-        s.connection_id == connection_id, s.external_id.isnot(None)
+        s.connection_id.in_(connection_ids), s.external_id.isnot(None)
     )
     for row in tx.execute(known):
         groups[row.external_id] |= {name.lower() for name in (row.name, row.current_name) if name}
-    for former in tx.execute(sa.select(f.external_id, f.folded_name).where(f.connection_id == connection_id)):
+    for former in tx.execute(sa.select(f.external_id, f.folded_name).where(f.connection_id.in_(connection_ids))):
         groups[former.external_id].add(former.folded_name)
     return {name: group for group in groups.values() if len(group) > 1 for name in group}
+
+
+def _spellings(keys: Collection[str], names: Mapping[str, Collection[str]]) -> set[str]:
+    """Return keys, also by the other names of their scopes."""
+    return {*keys, *(other for one in keys for other in _by_other_names(one, names))}
 
 
 def _by_other_names(key: str, names: Mapping[str, Collection[str]]) -> Iterable[str]:
