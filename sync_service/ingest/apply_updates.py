@@ -36,6 +36,7 @@ from sync_service.domain.trackers.observations import (
 )
 from sync_service.domain.trackers.plausible_times import plausible
 from sync_service.ingest import updates as about
+from sync_service.ingest.ancestor_changes import match_below
 from sync_service.ingest.issue_batch import IssueBatch
 from sync_service.ingest.large_deliveries import one_at_a_time
 from sync_service.ingest.new_keys import follow_new_keys, keys_of_children
@@ -159,6 +160,7 @@ class UpdateApplier:
         batch.save(tx, reported=about.reported(updates))
         new_keys = [*batch.new_keys(), *keys_of_children(tx, dict(batch.first_seen()))]
         follow_new_keys(tx, new_keys)
+        match_below(tx, ruleset, batch, new_keys)
         issues.note_seen(tx, _shown(batch, updates))
         entries = batch.entries(names)
         touched = relink(tx, ruleset, entries, names, now=self.now())

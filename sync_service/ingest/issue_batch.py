@@ -215,6 +215,11 @@ class IssueBatch:
         """Return the identities of the changed issues."""
         return self._changes.keys()
 
+    def differences(self) -> Iterable[tuple[Identity, Issue | None, Issue]]:
+        """Yield each changed issue as it was before the batch, if it was known, and as it is now."""
+        for identity, changes in self._changes.items():
+            yield identity, changes[0].before, changes[-1].after
+
     def new_keys(self) -> Iterable[NewKey]:
         """Yield the issues that have another key than before, as they say themselves or as their children say."""
         for (connection_id, identity), changes in self._changes.items():

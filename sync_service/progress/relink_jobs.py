@@ -5,7 +5,7 @@ before, and computes the key results of both again. The links of the retired rev
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -18,11 +18,11 @@ from sqlalchemy.engine import Engine, Row
 from sync_service.domain.rules.named_people import named_people
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause
-from sync_service.domain.trackers.issue import Issue
-from sync_service.domain.trackers.observations import ScopeRef
+from sync_service.progress.ancestors import descendants
 from sync_service.progress.compute import compute_key_results
 from sync_service.progress.link_issues import LinkInput, known_entries, relink
 from sync_service.progress.moves import scope_move_steps
+from sync_service.progress.moves.new_names import ParentMove, Renaming
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store import tables
 from sync_service.store.engine import versions
@@ -136,6 +136,9 @@ class Relinker:
             due.settle(tx, tables.rule_revision, [row], [{"outcome": "retired"}])
 
     def _relink(self, tx: Transaction, row: Row[Any]) -> None:
+        if descendants.is_about(row):
+            self._match_descendants(tx, row)
+            return
         move = scope_moves.of_request(tx, row.id)
         if move is not None and move.stage == "copying":
             scope_move_steps.copy(tx, row, move)
@@ -155,6 +158,13 @@ class Relinker:
                 query_listings.request_soon(tx, query_candidates.asking(tx, row.connection_id))
             self._recompute_conditional(tx, row)
             due.settle(tx, tables.relink_request, [row], [{"outcome": "done"}])
+
+    def _match_descendants(self, tx: Transaction, row: Row[Any]) -> None:
+        if row.cursor == 0:
+            # Until it ends, no other transaction matches issues: none goes on that has not seen what changed.
+            versions.lock_rules(tx)
+        ruleset, now = self.ruleset_cache.current(tx), self.now()
+        self._compute(tx, ruleset, descendants.match_chunk(tx, ruleset, row, limit=CHUNK, now=now))
 
     def _recompute_conditional(self, tx: Transaction, row: Row[Any]) -> None:
         """Compute the key results again whose measures name the logins that a relink request is about."""
@@ -238,47 +248,6 @@ def _save_changed(tx: Transaction, held: Sequence[IssueRow], entries: Sequence[L
         if kept.scope_id != scope_id or kept.issue != entry.issue
     ]
     issues.save(tx, changed)
-
-
-@dataclass(frozen=True, slots=True)
-class Renaming:
-    """A renamed scope: its id at the tracker, its old name, and its current name.
-
-    After two renames in a row, two workers may process the second one first. So a key with any older name gets the
-    current name of the scope.
-    """
-
-    scope: str
-    was: str
-    now: str
-
-    def applied_to(self, one: Issue) -> Issue:
-        """Return an issue with its key, URL and parent key after the rename."""
-        parent_key = self._under(one.parent_key)
-        # The old name may be spelled as in the configuration, and trackers ignore case in it.
-        if one.scope is None or one.scope.id != self.scope or one.scope.name.lower() != self.was.lower():
-            return one if parent_key == one.parent_key else replace(one, parent_key=parent_key)
-        key = self._under(one.key) or one.key
-        url = one.url.removesuffix(one.key) + key if one.url.endswith(one.key) else one.url
-        return replace(one, key=key, url=url, scope=ScopeRef(one.scope.id, self.now), parent_key=parent_key)
-
-    def _under(self, key: str | None) -> str | None:
-        rest = key[len(self.was) :] if key and key.lower().startswith(self.was.lower()) else ""
-        return self.now + rest if rest.startswith(("#", "-")) else key
-
-
-@dataclass(frozen=True, slots=True)
-class ParentMove:
-    """An issue with a new key: its identity, its old key, and its present one."""
-
-    parent: str
-    was: str
-    now: str
-
-    def applied_to(self, one: Issue) -> Issue:
-        """Return a child with the new key of its parent."""
-        is_child = one.parent_identity == self.parent or one.parent_key == self.was
-        return replace(one, parent_key=self.now) if is_child and one.parent_key != self.now else one
 
 
 def _subset_of(row: Row[Any]) -> Subset:

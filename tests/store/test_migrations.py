@@ -14,7 +14,12 @@ from sync_service.store.engine.database import open_database, reading, writing
 from sync_service.store.engine.migrate import UnknownSchema, _config, is_current, migrate, schema_problem
 from sync_service.store.tables import metadata
 
-pytestmark = pytest.mark.both_databases
+pytestmark = [
+    pytest.mark.both_databases,
+    # SQLite does not show its indexes of expressions.
+    pytest.mark.filterwarnings("ignore:Skipped unsupported reflection"),
+    pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified"),
+]
 
 FIRST = "1.0001"
 """The first schema; rows of it must survive every later migration."""

@@ -8,14 +8,13 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.measures.settings import parse_measure
 from sync_service.domain.people.accounts import People, Site
 from sync_service.domain.rules.conditions import compile_condition, mentions, possible_scopes
 from sync_service.domain.rules.rule_index import CompiledRule, RuleIndex, necessary_terms
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
-from sync_service.store.okrs import query_listings
+from sync_service.store.okrs import measure_issues, query_listings
 from sync_service.store.okrs.rules import MATCHES_NOTHING
 from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.tables import (
@@ -106,6 +105,8 @@ class Ruleset:
     sibling_groups: Groups = field(default_factory=dict)
     conditional: frozenset[int] = frozenset()
     """Key results whose measure has a condition on issues: any change of an issue may count."""
+    measures_of_ancestors: frozenset[int] = frozenset()
+    """Key results whose measure has a condition on any ancestor of its issues."""
     successors: Mapping[int, Successor] = field(default_factory=dict)
     """The successors of key results that were carried over."""
     step_issues: Mapping[tuple[int, str], frozenset[int]] = field(default_factory=dict)
@@ -133,6 +134,11 @@ class Ruleset:
     def same_site(self, connection_id: int) -> tuple[int, ...]:
         """Return all connections to the site of a connection, also itself."""
         return tuple(sorted((connection_id, *self.siblings_of(connection_id))))
+
+    def asks_for_ancestors(self, connection_id: int) -> bool:
+        """Return whether anything at the site of a connection depends on any ancestor of an issue."""
+        asking = self.rules.connections_with_ancestors
+        return bool(self.measures_of_ancestors) or not asking.isdisjoint(self.same_site(connection_id))
 
     def scope_of(self, connection_id: int, ref: ScopeRef) -> Scope | None:
         """Return the watched scope of a snapshot: by its stable id, else by name while no id is known."""
@@ -190,6 +196,7 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
     key_results = {
         folded(row.slug): row.id for row in tx.execute(sa.select(live_key_result.c.id, live_key_result.c.slug))
     }
+    conditional = measure_issues.conditional(tx)
     partial = {**_partly_seen(rules.rules, scopes), **query_listings.partly_seen(tx)}
     return Ruleset(
         version=version,
@@ -200,9 +207,10 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         partial=partial,
         people=accounts.people(tx),
         sibling_groups=groups(tx),
-        conditional=_conditional(tx),
+        conditional=frozenset(conditional),
+        measures_of_ancestors=frozenset(id_ for id_, one in conditional.items() if mentions(one.condition, "under")),
         successors=_successors(tx),
-        step_issues=_step_issues(tx, {one.slug.lower(): one.id for one in trackers.values()}),
+        step_issues=measure_issues.step_issues(tx, {one.slug.lower(): one.id for one in trackers.values()}),
     )
 
 
@@ -218,23 +226,6 @@ def _successors(tx: Transaction) -> dict[int, Successor]:
         row.before: Successor(row.id, settings.of(row.team_id).span(row.starts, row.ends).ends_at)
         for row in tx.execute(found)
     }
-
-
-def _conditional(tx: Transaction) -> frozenset[int]:
-    kind = live_key_result.c.measure["kind"].as_string()
-    found = tx.execute(sa.select(live_key_result.c.id, live_key_result.c.measure).where(kind == "share-meeting"))
-    return frozenset(row.id for row in found if "met" in parse_measure(row.measure).reads)
-
-
-def _step_issues(tx: Transaction, connections: Mapping[str, int]) -> dict[tuple[int, str], frozenset[int]]:
-    kind = live_key_result.c.measure["kind"].as_string()
-    found: dict[tuple[int, str], set[int]] = defaultdict(set)
-    for row in tx.execute(sa.select(live_key_result.c.id, live_key_result.c.measure).where(kind == "steps")):
-        for step in parse_measure(row.measure).steps:
-            slug, _, key = (step.issue or "").lower().partition(":")
-            if slug in connections:
-                found[connections[slug], key].add(row.id)
-    return {issue: frozenset(ids) for issue, ids in found.items()}
 
 
 def with_rules(tx: Transaction, ruleset: Ruleset, rules: Iterable[CompiledRule]) -> Ruleset:

@@ -82,6 +82,7 @@ issue = sa.Table(
     _index_of_children("parent_key"),
     _index_of_children("parent_identity"),
 )
+sa.Index("ix_issue_connection_id_lower_parent_key", issue.c.connection_id, sa.func.lower(issue.c.parent_key))
 
 
 # The keys by which an issue is or was known, where it had several: references by any of them mean it.

@@ -128,9 +128,23 @@ relink_request = sa.Table(
     sa.Column("cursor", Id, nullable=False, server_default="0"),
     sa.Column("reasons", sa.JSON, nullable=False, server_default="[]"),  # domain/rules/relink_reasons.py
     # A scope whose issues have new keys, {"scope": its id, "was": …, "now": …}; or a moved parent, {"parent": …, …};
-    # or only the issues of some accounts, {"accounts": [login or id, …]}
+    # or only the issues of some accounts, {"accounts": [login or id, …]}; or those below others, {"below": true}
     sa.Column("renamed", sa.JSON),
     *due_columns("relink_request"),
+)
+
+
+# An issue below which a relink request matches all issues again: first those that changed, then what it finds below.
+relink_parent = sa.Table(
+    "relink_parent",
+    metadata,
+    row_id(),
+    refers("request_id", "relink_request"),
+    sa.Column("identity", sa.String(200), nullable=False),
+    sa.Column("what", sa.Text, nullable=False),  # what changed, in words
+    sa.Column("depth", sa.Integer, nullable=False),  # how far it is below what changed
+    sa.Column("done", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.UniqueConstraint("request_id", "identity"),
 )
 
 

@@ -144,6 +144,12 @@ def lock_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int, s
     return _from_rows(tx, tx.execute(found.order_by(issue.c.id).limit(limit).with_for_update()).all())
 
 
+def lock_by_id(tx: Transaction, row_ids: Sequence[int]) -> list[IssueRow]:
+    """Lock and return issues by row id, in the order of these ids."""
+    found = sa.select(issue).where(issue.c.id.in_(row_ids)).order_by(issue.c.id).with_for_update()
+    return _from_rows(tx, tx.execute(found).all())
+
+
 def read_chunk(tx: Transaction, *, connection_id: int, after: int, limit: int) -> list[IssueRow]:
     """Return the next issues of a connection by row id, without a lock: read only."""
     found = sa.select(issue).where(issue.c.connection_id == connection_id, issue.c.id > after)

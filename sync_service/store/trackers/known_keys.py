@@ -32,6 +32,13 @@ def are_known(tx: Transaction, connection_id: int, identity: str, key: str) -> b
     return tx.scalar(sa.select(sa.exists().where(same))) is True
 
 
+def taken_over(tx: Transaction, connection_ids: Collection[int], keys: Mapping[str, str]) -> set[str]:
+    """Return which issues, given with their keys, have a key that another one had before."""
+    k, by_key = known_key.c, {key.lower(): identity for identity, key in keys.items()}
+    had = sa.select(k.folded_key, k.identity).where(k.connection_id.in_(connection_ids), k.folded_key.in_(by_key))
+    return {by_key[row.folded_key] for row in tx.execute(had) if row.identity != by_key[row.folded_key]}
+
+
 def record_scope_name(tx: Transaction, connection_id: int, *, external_id: str, name: str) -> None:
     """Store a name that a scope had before."""
     row = {"connection_id": connection_id, "external_id": external_id, "folded_name": name.lower()}
