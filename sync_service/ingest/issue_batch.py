@@ -39,6 +39,7 @@ class IssueBatch:
     _issues: dict[Identity, Issue] = field(default_factory=dict)
     _changes: dict[Identity, list[IssueVersion]] = field(default_factory=dict)
     _closes_differ: set[Identity] = field(default_factory=set)
+    _earlier_keys: list[NewKey] = field(default_factory=list)
     _states: SeenStatesOfBatch = field(default_factory=SeenStatesOfBatch)
     _sources: dict[Identity, Source] = field(default_factory=dict)
 
@@ -59,6 +60,8 @@ class IssueBatch:
         after = merge_snapshot(before, snapshot, fetched=fetched, received_at=source.received_at)
         if before is not None and before.closes_fetched and not after.closes_fetched and before.closes != after.closes:
             self._closes_differ.add(identity)
+        if snapshot.key != after.key and after.scope is not None and snapshot.scope.id != after.scope.id:
+            self._earlier_keys.append(NewKey(connection_id, snapshot.identity, snapshot.key, after.key))
         self._states.note(identity, before, after, snapshot, fetched=fetched)
         self._sources[identity] = source
         outcome_text = self._record_change(identity, before, after, source, names)
@@ -221,7 +224,11 @@ class IssueBatch:
             yield identity, changes[0].before, changes[-1].after
 
     def new_keys(self) -> Iterable[NewKey]:
-        """Yield the issues that have another key than before, as they say themselves or as their children say."""
+        """Yield the issues that have another key than before, as they say themselves or as their children say.
+
+        A late snapshot may say an earlier key.
+        """
+        yield from self._earlier_keys
         for (connection_id, identity), changes in self._changes.items():
             versions = [one for one in (changes[0].before, *(change.after for change in changes)) if one is not None]
             last = versions[-1]

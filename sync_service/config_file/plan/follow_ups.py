@@ -19,7 +19,7 @@ from sync_service.store.cycles import spans
 from sync_service.store.okrs import key_results, team_settings
 from sync_service.store.okrs.team_settings import Settings
 from sync_service.store.queue import relink_requests
-from sync_service.store.trackers import accounts, link_comments
+from sync_service.store.trackers import accounts, descendants, link_comments
 
 _OF_OBJECTIVES = ("cycle", "owner", "roll_up")
 _OF_KEY_RESULTS = ("start", "target", "stay", "measure", "apply", "rolls_up", "objective", "owner")
@@ -143,6 +143,8 @@ class FollowUps:
             self._relink(connection, RelinkReason(what=f"{change.key}: {words}", scope=scope))
         for words in change.words("options", "site"):
             self._relink(connection, RelinkReason(what=f"{change.key}: {words}"))
+        for words in change.words("site"):  # other connections may have been to the same site, or now are
+            descendants.match_all(self.tx, self._named(t.live_connection).values(), f"{change.key}: {words}")
         for scope, words in change.scope_words():
             self._recompute(self._key_results_of(str(change.key), scope), f"{change.key}: {words}")
         for words in change.words("earlier"):

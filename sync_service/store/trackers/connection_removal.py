@@ -16,7 +16,7 @@ from sync_service.store import tables as t
 from sync_service.store.engine.database import DatabaseNow, reading, writing
 from sync_service.store.queue import relink_requests
 from sync_service.store.queue.batched_deletes import delete_next
-from sync_service.store.trackers import scope_moves
+from sync_service.store.trackers import descendants, scope_moves
 
 _CONFIGURED = (t.rule, t.manual_link)
 _CALLS = (t.query_listing, t.poll, t.scheduled_task, t.oauth_token, t.connection_alert, t.relink_request)
@@ -65,6 +65,7 @@ def begin(tx: Transaction, slug: str) -> None:
 
 def mark(tx: Transaction, found: int) -> None:
     """Do as `begin` does for a connection by its id."""
+    descendants.match_siblings(tx, found, "another connection to the site was removed")
     for table in (*_CONFIGURED, *_CALLS, t.write_back_round):
         tx.execute(sa.delete(table).where(table.c.connection_id == found))
     r = t.rule_revision

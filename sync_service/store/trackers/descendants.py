@@ -8,9 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.rules.conditions import mentions
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.store.engine.database import database_now, insert_or_skip
-from sync_service.store.tables import issue, relink_parent, relink_request
-from sync_service.store.trackers import known_keys, parents
+from sync_service.store.queue import relink_requests
+from sync_service.store.tables import issue, relink_parent, relink_request, rule_revision
+from sync_service.store.trackers import known_keys, parents, siblings
 
 PARENTS = 100
 """Parents whose children are read together."""
@@ -21,6 +24,23 @@ def request(tx: Transaction, connection_ids: Sequence[int], changed: Mapping[str
     row = {"connection_id": connection_ids[0], "renamed": {"below": True}, "due_at": database_now(tx)}
     added = tx.execute(sa.insert(relink_request).values(row).returning(relink_request.c.id)).scalar_one()
     _add(tx, added, changed, depth=1)
+
+
+def match_siblings(tx: Transaction, connection_id: int, what: str) -> None:
+    """Request to match the issues of a connection's siblings again, where rules ask for any ancestor."""
+    others = set(siblings.all_of(tx, [connection_id])[connection_id]) - {connection_id}
+    match_all(tx, others, what)
+
+
+def match_all(tx: Transaction, connection_ids: Collection[int], what: str) -> None:
+    """Request to match all issues of those of the connections again whose rules ask for any ancestor."""
+    r = rule_revision.c
+    asking = sa.cast(r.condition, sa.Text).contains("under")
+    rules = sa.select(r.connection_id, r.condition).where(
+        r.connection_id.in_(connection_ids), r.state != "retired", asking
+    )
+    found = sorted({row.connection_id for row in tx.execute(rules) if mentions(row.condition, "under")})
+    relink_requests.add(tx, [(one, [RelinkReason(what=what, origin="rule")]) for one in found])
 
 
 def _add(tx: Transaction, request_id: int, changed: Mapping[str, str], *, depth: int) -> None:

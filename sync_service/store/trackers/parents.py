@@ -65,8 +65,8 @@ def _rows(tx: Transaction, connection_ids: Collection[int], identities: Collecti
 
 
 def _one_of(rows: Collection[Row[Any]]) -> Row[Any]:
-    """Return the row with the parent seen last, of those that know the issue as there, else of all."""
-    return max(rows, key=lambda row: (row.gone_reason is None, row.successor is not None, *_parent_time(row)))
+    """Return the row with the parent seen last; of an issue that is gone, one that says so."""
+    return max(rows, key=lambda row: (row.gone_reason is not None, row.successor is not None, *_parent_time(row)))
 
 
 def _parent_time(row: Row[Any]) -> tuple[datetime, datetime, str, str]:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 from sync_service.domain.trackers.observations import AccountSeen, ScopeSeen
 from sync_service.store.queue import relink_requests
 from sync_service.store.tables import live_scope, scope
-from sync_service.store.trackers import connection_alerts, known_keys
+from sync_service.store.trackers import connection_alerts, descendants, known_keys
 from sync_service.store.trackers.outcomes import ignored
 from sync_service.store.trackers.scope_names import current_name
 
@@ -60,6 +60,7 @@ def _save(tx: Transaction, row: Row[Any], seen: _Report, *, name: str, received_
     if renamed and row.external_id is not None:
         known_keys.record_scope_name(tx, row.connection_id, external_id=row.external_id, name=current_name(row))
         relink_requests.rename(tx, row.connection_id, scope=row.external_id, was=current_name(row), now=name)
+        descendants.match_siblings(tx, row.connection_id, f"{current_name(row)} is now called {name}")
     if seen.gone or seen.returned:
         at = seen.at or received_at
         if row.gone_for_good:
