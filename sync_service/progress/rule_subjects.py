@@ -10,7 +10,7 @@ from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Account, TermKind
-from sync_service.progress.ancestors.chains import Ancestors
+from sync_service.progress.ancestors.chains import Ancestors, Chain
 from sync_service.progress.term_names import TermNames
 from sync_service.store.okrs.ruleset import Ruleset, Scope
 from sync_service.store.trackers import known_keys
@@ -61,6 +61,11 @@ class Parents:
     def under(self, issue: Issue) -> frozenset[str]:
         """Return all keys of an issue's ancestors, where they were read."""
         return self.ancestors.keys(issue) if self.ancestors else _NONE
+
+    def chain(self, issue: Issue) -> Chain:
+        """Return the chain of an issue's ancestors, which were read."""
+        assert self.ancestors is not None
+        return self.ancestors.chain(issue)
 
 
 NO_PARENTS = Parents()

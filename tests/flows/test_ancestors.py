@@ -3,7 +3,12 @@
 import pytest
 
 from sync_service.domain.trackers.observations import Parent, ScopeRef, Snapshot, Tombstone
+from sync_service.progress.ancestors import ancestor_text
+from sync_service.progress.rule_subjects import Parents
 from sync_service.store import tables
+from sync_service.store.engine.database import reading
+from sync_service.store.okrs.ruleset import load_ruleset
+from sync_service.store.trackers import issues, known_keys
 from tests.domain.factories import snapshot
 from tests.support.fake_tracker import CoreHarness
 
@@ -97,3 +102,34 @@ def test_without_a_rule_about_ancestors_nobody_asks_for_those_below(core: CoreHa
     core.receive_and_drain(*TREE)
     core.receive_and_drain(one(2, "PAY-2", "PAY-9"))
     assert core.rows(tables.relink_request, tables.relink_request.c.renamed.isnot(None)) == []
+
+
+def why(core: CoreHarness, key: str, **test: object) -> str:
+    """Return in words why an issue is under another one or not."""
+    with reading(core.engine) as tx:
+        ruleset = load_ruleset(tx, 1)
+        (row_id,) = known_keys.issues_with_key(tx, core.connection_id, key)
+        found = issues.read(tx, [row_id])[0].issue
+        assert found is not None
+        chain = Parents.read(tx, ruleset, core.connection_id, [found]).chain(found)
+        return ancestor_text.describe(key, chain, {"field": "under", **test}, ruleset, core.connection_id)
+
+
+def test_the_words_say_through_which_issues_one_is_under_another_and_where_the_chain_ends(core: CoreHarness) -> None:
+    """Whether the test holds or not."""
+    core.receive_and_drain(*TREE, one(1, "SHOP-7", "ATTIC-1"), one(1, "SHOP-8", "PAY-77"), one(2, "SHOP-9", "SHOP-7"))
+    core.receive_and_drain(snapshot(1, identity="SHOP-10", key="SHOP-10", scope=SHOP))
+    top = "; PAY-1 has no parent"
+    assert why(core, "SHOP-4", **{"is": "PAY-1"}) == f"SHOP-4 is under PAY-1 through SHOP-3 and PAY-2{top}"
+    assert why(core, "PAY-2", **{"in": ["X-1", "pay-1"]}) == f"PAY-2 is under PAY-1{top}"
+    assert why(core, "PAY-2", **{"is": "X-1"}) == f"PAY-2 is under PAY-1{top}"
+    assert why(core, "SHOP-3", matches="PAY-*") == f"SHOP-3 is under PAY-2{top}"
+    assert why(core, "PAY-1", **{"is": "PAY-1"}) == "PAY-1 has no parent"
+    unwatched = "ATTIC is not watched, so what ATTIC-1 is under is not followed"
+    assert why(core, "SHOP-9", **{"is": "SHOP-7"}) == f"SHOP-9 is under SHOP-7; {unwatched}"
+    assert why(core, "SHOP-8", **{"is": None}).endswith("PAY-77 is not known yet, so what it is under is not followed")
+    assert why(core, "SHOP-10", **{"is": None}) == "whether SHOP-10 has a parent is not known"
+    core.receive_and_drain(one(3, "SHOP-90", None, id_="PAY-1"))
+    assert why(core, "PAY-2", **{"is": "PAY-1"}) == "PAY-2 is under SHOP-90 (PAY-1); SHOP-90 has no parent"
+    core.receive_and_drain(Tombstone(identity="PAY-2", key="PAY-2"))
+    assert why(core, "SHOP-3", **{"is": "PAY-1"}) == "SHOP-3 is under PAY-2; PAY-2 was deleted, so it is under nothing"

@@ -43,3 +43,5 @@ def _condition_lines(one: TestedCondition, indent: str) -> Iterator[str]:
         return
     has = "" if one.found is None else f" (it has {', '.join(one.found) or 'none'})"
     yield f"{indent}{sign}  {one.words}{has}"
+    if one.why:
+        yield f"{indent}     {one.why}"

@@ -53,9 +53,6 @@ class Chain:
         return frozenset().union(*(one.keys for one in self.ancestors))
 
 
-NO_PARENT = Chain((), End.TOP)
-
-
 def parent_of(issue: Issue) -> ParentRef | None:
     """Return how an issue names its parent; None where it has none, or none is known."""
     return (issue.parent_identity, issue.parent_key) if issue.parent_key else None
@@ -98,9 +95,11 @@ class Ancestors:
     def chain(self, issue: Issue) -> Chain:
         """Return the ancestors of an issue whose ancestors were read."""
         ref = parent_of(issue)
+        if ref is None:
+            return Chain((), End.PARENT_UNKNOWN if issue.parent_at is None else End.TOP)
         found: list[Ancestor] = []
         passed: set[ParentRef | str] = set()
-        while ref is not None:
+        while True:
             if len(found) == DEEPEST:
                 return Chain(found, End.DEEP)
             ancestor, last = self._ancestor(ref)
@@ -112,7 +111,6 @@ class Ancestors:
             if last.above is None:
                 return Chain(found, End(last.end))
             ref = last.above
-        return NO_PARENT
 
     def _ancestor(self, ref: ParentRef) -> tuple[Ancestor, KnownParent]:
         """Return an ancestor with the keys of all that it was transferred to, and the last of these."""

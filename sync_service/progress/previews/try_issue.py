@@ -10,8 +10,11 @@ from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.rules.conditions import Subject, compile_condition
 from sync_service.domain.rules.requirements import Reason, reason
 from sync_service.domain.rules.rule_state import RuleState
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.issue import Issue
+from sync_service.progress.ancestors import ancestor_text
+from sync_service.progress.ancestors.chains import Chain
 from sync_service.progress.rule_subjects import Parents, accounts_at, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
@@ -37,7 +40,8 @@ class UnknownIssueError(ValueError):
 class TestedCondition:
     """Whether a condition holds for an issue. `group` is `all`, `any` or `none`; None: a test of one field.
 
-    `found` is what the issue has in that field, as rules compare it; None where it can't be shown.
+    `found` is what the issue has in that field, as rules compare it; None where it can't be shown. `why` says more: of
+    `under`, by which ancestor it was found, and where the chain of ancestors ends.
     """
 
     holds: bool
@@ -45,6 +49,7 @@ class TestedCondition:
     group: str | None
     found: Sequence[str] | None
     members: Sequence["TestedCondition"]
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,11 +141,11 @@ class _Trial:
         """Return the issue with what rules of its connection say of it."""
         (row,) = issues.read(self.tx, [self.row_id])
         one = row.issue or Issue(identity="", key=self.key)
-        unmatched, subject = self._unmatched(row.issue), self._subject(one)
+        unmatched, seen = self._unmatched(row.issue), self._seen(one)
         mine = links.read(self.tx, [self.row_id]).get(self.row_id, {})
         linking = self._rules(source for _, origin, source in mine if origin == "rule")
         members = self._rules(query_members.of_issues(self.tx, [self.row_id]).get(self.row_id, ()))
-        held = [(view, _holds(view, subject, members)) for view in views if view.connection == self.tracker.slug]
+        held = [(view, _holds(view, seen, members)) for view in views if view.connection == self.tracker.slug]
         held.sort(key=lambda each: (not each[1], each[0].slug))
         return TriedIssue(
             connection=self.tracker.slug,
@@ -152,7 +157,7 @@ class _Trial:
             serves=self._serves(mine, linking),
             total=len(held),
             rules=[
-                _tried(view, subject, holds=holds, linked=view.slug in linking.values(), unmatched=unmatched)
+                _tried(view, seen, holds=holds, linked=view.slug in linking.values(), unmatched=unmatched)
                 for view, holds in held[shown]
             ],
         )
@@ -180,25 +185,52 @@ class _Trial:
             return self.ruleset.why_unwatched(self.tracker.id, one.scope) if one.scope else "its scope is not known"
         return None
 
-    def _subject(self, one: Issue) -> Subject | None:
+    def _seen(self, one: Issue) -> "SeenIssue | None":
         scope = self.ruleset.scope_of(self.tracker.id, one.scope) if one.scope else None
         if scope is None:
             return None
         names = TermNames.read(self.tx, set(keys_of(self.tracker.id, one)))
         parents = Parents.read(self.tx, self.ruleset, self.tracker.id, [one])
         people = accounts_at(self.ruleset, self.tracker.id)
-        return subject_of(one, scope, self.tracker.id, names, people, parents=parents)
+        subject = subject_of(one, scope, self.tracker.id, names, people, parents=parents)
+        return SeenIssue(subject, one.key, parents.chain(one), self.ruleset, self.tracker.id)
 
 
-def _holds(view: RuleView, subject: Subject | None, members: Mapping[int, str]) -> bool | None:
+@dataclass(frozen=True, slots=True)
+class SeenIssue:
+    """An issue as rules see it, with its ancestors."""
+
+    subject: Subject
+    key: str
+    chain: Chain
+    ruleset: Ruleset
+    connection_id: int
+
+    def found(self, field: str) -> list[str] | None:
+        """Return what the issue has in a field; None where it can't be shown."""
+        if field == "under":
+            return [folded(one.key) for one in self.chain.ancestors]
+        value = getattr(self.subject, field, None)
+        if isinstance(value, str):
+            return [value] if value else []
+        return sorted(value) if isinstance(value, frozenset) and all(isinstance(one, str) for one in value) else None
+
+    def why(self, test: Mapping[str, Any]) -> str | None:
+        """Return more about a test of a field, in words."""
+        if test["field"] != "under":
+            return None
+        return ancestor_text.describe(self.key, self.chain, test, self.ruleset, self.connection_id)
+
+
+def _holds(view: RuleView, seen: SeenIssue | None, members: Mapping[int, str]) -> bool | None:
     """Return what a rule's condition or query says of an issue; None: nobody knows."""
     if view.query:
         return view.slug in members.values()
-    return None if subject is None else compile_condition(view.condition)(subject)
+    return None if seen is None else compile_condition(view.condition)(seen.subject)
 
 
 def _tried(
-    view: RuleView, subject: Subject | None, *, holds: bool | None, linked: bool, unmatched: str | None
+    view: RuleView, seen: SeenIssue | None, *, holds: bool | None, linked: bool, unmatched: str | None
 ) -> TriedRule:
     return TriedRule(
         slug=view.slug,
@@ -208,7 +240,7 @@ def _tried(
         holds=holds,
         links=linked,
         why_not=_why_not(view, holds=holds, unmatched=unmatched) if not linked else None,
-        tested=None if view.query or subject is None else tested_condition(view.condition, subject),
+        tested=None if view.query or seen is None else tested_condition(view.condition, seen),
     )
 
 
@@ -230,24 +262,17 @@ def _why_not(view: RuleView, *, holds: bool | None, unmatched: str | None) -> st
     return "its links are made in a moment" if holds else None
 
 
-def tested_condition(condition: Mapping[str, Any], subject: Subject) -> TestedCondition:
+def tested_condition(condition: Mapping[str, Any], seen: SeenIssue) -> TestedCondition:
     """Return why a valid condition holds for an issue or not, in words."""
-    return _in_words(reason(condition, subject), subject)
+    return _in_words(reason(condition, seen.subject), seen)
 
 
-def _in_words(one: Reason, subject: Subject) -> TestedCondition:
+def _in_words(one: Reason, seen: SeenIssue) -> TestedCondition:
     return TestedCondition(
         holds=one.holds,
         words=describe(one.condition),
         group=one.group,
-        found=None if one.group else _found(one.condition["field"], subject),
-        members=[_in_words(each, subject) for each in one.members],
+        found=None if one.group else seen.found(one.condition["field"]),
+        members=[_in_words(each, seen) for each in one.members],
+        why=None if one.group else seen.why(one.condition),
     )
-
-
-def _found(field: str, subject: Subject) -> list[str] | None:
-    """Return what an issue has in a field."""
-    value = getattr(subject, field, None)
-    if isinstance(value, str):
-        return [value] if value else []
-    return sorted(value) if isinstance(value, frozenset) and all(isinstance(one, str) for one in value) else None

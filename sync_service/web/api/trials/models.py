@@ -29,6 +29,10 @@ class TestedCondition(FromView):
         description="what the issue has in the field, as rules compare it: in lower case", examples=[["payments"]]
     )
     members: list["TestedCondition"]
+    why: str | None = Field(
+        description="of under: by which ancestor, and where the chain of ancestors ends; null of other fields",
+        examples=["PAY-7 is under PAY-1 through PAY-3; PAY-1 has no parent"],
+    )
 
 
 class TriedRule(FromView):
