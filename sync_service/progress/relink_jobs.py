@@ -164,7 +164,7 @@ class Relinker:
             # Until it ends, no other transaction matches issues: none goes on that has not seen what changed.
             versions.lock_rules(tx)
         ruleset, now = self.ruleset_cache.current(tx), self.now()
-        self._compute(tx, ruleset, descendants.match_chunk(tx, ruleset, row, limit=CHUNK, now=now))
+        self._compute(tx, ruleset, descendants.match_chunk(tx, ruleset, row, limit=CHUNK // 2, now=now))
 
     def _recompute_conditional(self, tx: Transaction, row: Row[Any]) -> None:
         """Compute the key results again whose measures name the logins that a relink request is about."""

@@ -1,16 +1,19 @@
 """Rules with `under`: any ancestor of an issue, followed when an ancestor in the middle changes."""
 
+from typing import Any
+
 import pytest
 
 from sync_service.domain.trackers.observations import Parent, ScopeRef, Snapshot, Tombstone
 from sync_service.progress.ancestors import ancestor_text
+from sync_service.progress.previews.rule_preview import Edit, Preview, preview
 from sync_service.progress.rule_subjects import Parents
 from sync_service.store import tables
 from sync_service.store.engine.database import reading
 from sync_service.store.okrs.ruleset import load_ruleset
 from sync_service.store.trackers import issues, known_keys
 from tests.domain.factories import snapshot
-from tests.support.fake_tracker import CoreHarness
+from tests.support.fake_tracker import CoreHarness, bump_rules
 
 SHOP, PAY = ScopeRef("501", "SHOP"), ScopeRef("502", "PAY")
 
@@ -133,3 +136,51 @@ def test_the_words_say_through_which_issues_one_is_under_another_and_where_the_c
     assert why(core, "PAY-2", **{"is": "PAY-1"}) == "PAY-2 is under SHOP-90 (PAY-1); SHOP-90 has no parent"
     core.receive_and_drain(Tombstone(identity="PAY-2", key="PAY-2"))
     assert why(core, "SHOP-3", **{"is": "PAY-1"}) == "SHOP-3 is under PAY-2; PAY-2 was deleted, so it is under nothing"
+
+
+def previewed(core: CoreHarness, condition: dict[str, Any]) -> Preview:
+    """Return the preview of a new rule."""
+    with reading(core.engine) as tx:
+        edit = Edit(
+            slug=None,
+            connection_id=core.connection_id,
+            key_result_id=core.key_result_row().id,
+            condition=condition,
+            enabled=True,
+        )
+        return preview(tx, edit, now=core.now)
+
+
+def test_a_preview_matches_what_is_under_an_ancestor_as_the_saved_rule_does(core: CoreHarness) -> None:
+    """From columns alone, and from whole issues where another field needs them."""
+    core.receive_and_drain(*TREE)
+    under = {"field": "under", "is": "PAY-1"}
+    found = previewed(core, {"all": [under, {"field": "scope", "is": "SHOP"}]})
+    assert (found.matching, [one.key for one in found.near]) == (2, ["PAY-2"])
+    assert found.near[0].missing == "scope is SHOP"
+    nothing = previewed(core, {"all": [{"field": "under", "is": "PAY-11"}, {"field": "scope", "is": "SHOP"}]})
+    assert [one.words for one in nothing.misses.removing] == ["under PAY-11"]
+
+
+def test_a_key_that_nothing_is_under_gets_the_nearest_ancestors_with_counts(core: CoreHarness) -> None:
+    """A typo is not a zero; a known issue without children is one, and an old key is right."""
+    core.receive_and_drain(*TREE)
+    (typo,) = previewed(core, {"field": "under", "is": "PAY-11"}).unknown
+    assert (typo.value, typo.known) == ("PAY-11", False)
+    assert [(one.value, one.issues) for one in typo.nearest] == [("PAY-1", 3), ("PAY-2", 2)]
+    (leaf,) = previewed(core, {"field": "under", "in": ["shop-4", "pay-2"]}).unknown
+    assert (leaf.value, leaf.known) == ("shop-4", True)
+    core.receive_and_drain(one(3, "SHOP-90", None, id_="PAY-1"))
+    assert previewed(core, {"field": "under", "in": ["PAY-1", "SHOP-90"]}).unknown == []
+
+
+def test_a_rule_about_ancestors_is_partly_seen_until_all_scopes_are_imported(core: CoreHarness) -> None:
+    """Any of them may have an ancestor, also where the rule itself is about one scope."""
+    core.rule(
+        "under", core.key_result("KR-2"), {"all": [{"field": "under", "is": "PAY-1"}, {"field": "scope", "is": "SHOP"}]}
+    )
+    with core.engine.begin() as tx:
+        core.add_scope(tx, "OPS", covered=False)
+        bump_rules(tx)
+    with reading(core.engine) as tx:
+        assert load_ruleset(tx, 1).partial == {core.key_result_row("KR-2").id: "not imported yet: OPS"}

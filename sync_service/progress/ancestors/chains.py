@@ -69,7 +69,11 @@ class Ancestors:
 
     def read(self, issues: Iterable[Issue]) -> None:
         """Read the ancestors of issues."""
-        wanted = {ref for one in issues if (ref := parent_of(one))}
+        self.read_parents(ref for one in issues if (ref := parent_of(one)))
+
+    def read_parents(self, parents: Iterable[ParentRef]) -> None:
+        """Read parents with their ancestors."""
+        wanted = set(parents)
         for _ in range(2 * DEEPEST):  # a transfer is a step too
             if not (new := wanted - self._known.keys()):
                 break
@@ -89,7 +93,7 @@ class Ancestors:
         if ref is None:
             return frozenset()
         if ref not in self._keys:
-            self._keys[ref] = self.chain(issue).keys
+            self._keys[ref] = self.above(ref).keys
         return self._keys[ref]
 
     def chain(self, issue: Issue) -> Chain:
@@ -97,6 +101,10 @@ class Ancestors:
         ref = parent_of(issue)
         if ref is None:
             return Chain((), End.PARENT_UNKNOWN if issue.parent_at is None else End.TOP)
+        return self.above(ref)
+
+    def above(self, ref: ParentRef) -> Chain:
+        """Return a parent that was read, with its ancestors."""
         found: list[Ancestor] = []
         passed: set[ParentRef | str] = set()
         while True:

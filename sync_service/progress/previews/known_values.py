@@ -1,7 +1,7 @@
 """Values in a condition that no issue has, each with the nearest known values: a typo is not a zero."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -11,6 +11,8 @@ from sync_service.domain.rules.conditions import FIELD_CHOICES
 from sync_service.domain.rules.requirements import Path, leaves
 from sync_service.domain.rules.rule_index import EQUALITIES
 from sync_service.domain.text import folded
+from sync_service.progress.ancestors.ancestor_counts import AncestorCounts
+from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers import value_counts
 
 NEAREST = 3
@@ -40,29 +42,53 @@ class UnknownValue:
 
 
 def unknown_values(
-    tx: Connection, connection_id: int, condition: Mapping[str, Any], read: Mapping[str, Sequence[Any]] | None = None
+    tx: Connection,
+    ruleset: Ruleset,
+    connection_id: int,
+    condition: Mapping[str, Any],
+    read: Mapping[str, Sequence[Any]] | None = None,
 ) -> list[UnknownValue]:
     """Return the values of a valid condition that no issue of a connection has, in its order.
 
     `read` are columns of its issues that were read already.
     """
-    counted: dict[str, dict[str, int]] = {}
+    counts = _Counts(tx, ruleset, connection_id, read)
     found = []
-    for path, field, value in _equal_values(condition):
-        if read and value_counts.on_some_issue(tx, connection_id, field, value, read):
-            continue
-        if field not in counted:
-            counted[field] = value_counts.of_field(tx, connection_id, field, read)
-        unknown = _unknown(path, field, value, counted[field])
+    for path, name, value in _equal_values(condition):
+        others = counts.of(name, value)
+        unknown = _unknown(path, name, value, others) if others is not None else None
         found += [unknown] if unknown else []
     return found
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Counts the issues with each value of a field, once for each field."""
+
+    tx: Connection
+    ruleset: Ruleset
+    connection_id: int
+    read: Mapping[str, Sequence[Any]] | None
+    _counted: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    _ancestors: AncestorCounts | None = None
+
+    def of(self, name: str, value: str) -> Mapping[str, int] | None:
+        """Return how many issues have each value of a field; None where an issue has this one."""
+        if name == "under":
+            self._ancestors = self._ancestors or AncestorCounts.read(self.tx, self.ruleset, self.connection_id)
+            return self._ancestors.of_others(value)
+        if self.read and value_counts.on_some_issue(self.tx, self.connection_id, name, value, self.read):
+            return None
+        if name not in self._counted:
+            self._counted[name] = value_counts.of_field(self.tx, self.connection_id, name, self.read)
+        return self._counted[name]
 
 
 def _equal_values(condition: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
     """Yield the whole values that a condition compares with, each with the path to it and its field."""
     for path, leaf in leaves(condition):
         field = leaf["field"]
-        for operator in leaf.keys() & set(EQUALITIES) if field in value_counts.FIELDS else ():
+        for operator in leaf.keys() & set(EQUALITIES) if field in (*value_counts.FIELDS, "under") else ():
             values = leaf[operator] if isinstance(leaf[operator], list) else [leaf[operator]]
             for value in values:
                 if isinstance(value, str) and field not in FIELD_CHOICES:

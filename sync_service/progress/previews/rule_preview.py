@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.people.notices import KeyResultState
-from sync_service.domain.rules.conditions import compile_condition, possible_scopes
+from sync_service.domain.rules.conditions import compile_condition, mentions, possible_scopes
 from sync_service.domain.rules.named_people import named_people
 from sync_service.domain.rules.requirements import requirements
 from sync_service.domain.rules.rule_index import CompiledRule, necessary_terms
@@ -152,7 +152,7 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
             missing={one.issue_id: misses.conditions[one.condition].words for one in misses.found[:SHOWN]},
         ),
         unknown=[
-            *unknown_values(tx, edit.connection_id, edit.condition, known.columns),
+            *unknown_values(tx, ruleset, edit.connection_id, edit.condition, known.columns),
             *unknown_logins(tx, meant, edit.connection_id, edit.condition, known.columns),
         ],
         lines=effects.lines(computed, now) if lines else (),
@@ -180,6 +180,7 @@ def _compiled(edit: Edit) -> CompiledRule:
         predicate=predicate if matches else compile_condition(MATCHES_NOTHING),
         scopes=possible_scopes(edit.condition) if matches else frozenset(),
         terms=necessary_terms(edit.condition),
+        names_ancestors=mentions(edit.condition, "under"),
         pending=False,
         proposing=edit.state is RuleState.PROPOSING,
     )

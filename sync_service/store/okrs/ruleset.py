@@ -197,7 +197,8 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         folded(row.slug): row.id for row in tx.execute(sa.select(live_key_result.c.id, live_key_result.c.slug))
     }
     conditional = measure_issues.conditional(tx)
-    partial = {**_partly_seen(rules.rules, scopes), **query_listings.partly_seen(tx)}
+    siblings = groups(tx)
+    partial = {**_partly_seen(rules.rules, scopes, siblings), **query_listings.partly_seen(tx)}
     return Ruleset(
         version=version,
         trackers=trackers,
@@ -206,7 +207,7 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         key_results=key_results,
         partial=partial,
         people=accounts.people(tx),
-        sibling_groups=groups(tx),
+        sibling_groups=siblings,
         conditional=frozenset(conditional),
         measures_of_ancestors=frozenset(id_ for id_, one in conditional.items() if mentions(one.condition, "under")),
         successors=_successors(tx),
@@ -232,7 +233,9 @@ def with_rules(tx: Transaction, ruleset: Ruleset, rules: Iterable[CompiledRule])
     """Return a copy of the ruleset with these rules instead (for previews)."""
     index = RuleIndex(rules)
     unlisted = query_listings.partly_seen(tx, without=ruleset.rules.by_revision.keys() - index.by_revision.keys())
-    return replace(ruleset, rules=index, partial={**_partly_seen(index.rules, ruleset.scopes), **unlisted})
+    return replace(
+        ruleset, rules=index, partial={**_partly_seen(index.rules, ruleset.scopes, ruleset.sibling_groups), **unlisted}
+    )
 
 
 def _trackers(tx: Transaction) -> dict[int, Tracker]:
@@ -271,16 +274,26 @@ def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
         )
 
 
-def _partly_seen(rules: Iterable[CompiledRule], scopes: Iterable[Scope]) -> dict[int, str]:
-    """Return why key results are partial: the names of the scopes that their rules reach and that are not covered."""
+def _partly_seen(rules: Iterable[CompiledRule], scopes: Iterable[Scope], siblings: Groups) -> dict[int, str]:
+    """Return why key results are partial: the names of the scopes that their rules reach and that are not covered.
+
+    A rule about any ancestor reaches all scopes of its site.
+    """
     uncovered: dict[int, list[str]] = defaultdict(list)
     waiting = [scope for scope in scopes if not scope.covered]
     for one in rules:
         for known in waiting:
-            reaches = one.scopes is None or folded(known.name) in one.scopes
-            if known.connection_id == one.connection_id and reaches and not one.pending:
+            if not one.pending and _reaches(one, known, siblings):
                 uncovered[one.key_result_id].append(known.name)
     return {
         key_result_id: "not imported yet: " + ", ".join(sorted(set(names)))
         for key_result_id, names in uncovered.items()
     }
+
+
+def _reaches(rule: CompiledRule, known: Scope, siblings: Groups) -> bool:
+    """Return whether what a rule links depends on the issues of a scope."""
+    mine, its = rule.connection_id, known.connection_id
+    if rule.names_ancestors:
+        return its == mine or (its in siblings and siblings[its] == siblings.get(mine))
+    return its == mine and (rule.scopes is None or folded(known.name) in rule.scopes)

@@ -99,6 +99,15 @@ def are_below(keys: Mapping[str, Collection[str]]) -> sa.ColumnElement[bool]:
     return sa.or_(sa.and_(issue.c.parent_identity.isnot(None), issue.c.parent_identity.in_(keys)), by_key)
 
 
+def counted(tx: Transaction, connection_id: int) -> dict[ParentRef, int]:
+    """Return the parents that the known issues of a connection name, each with how many do."""
+    i = issue.c
+    there = (i.connection_id == connection_id, i.gone_reason.is_(None), i.state.isnot(None), i.parent_key.isnot(None))
+    found = sa.select(i.parent_identity, i.parent_key, sa.func.count().label("issues")).where(*there)
+    rows = tx.execute(found.group_by(i.parent_identity, i.parent_key))
+    return {(row.parent_identity, row.parent_key): row.issues for row in rows}
+
+
 def with_children(tx: Transaction, connection_ids: Collection[int], identities: Collection[str]) -> set[str]:
     """Return which of the issues have children at any of the connections."""
     keys = known_keys.keys_of(tx, connection_ids, identities)

@@ -12,7 +12,8 @@ IS_EMPTY = "nothing"
 """The operator of a row for an empty field; in a condition it is `{"field": F, "is": null}`."""
 
 MAY_BE_EMPTY = (
-    "type", "milestone", "parent", "components", "versions", "sprint", "priority", "resolution", "assignee", "author",
+    "type", "milestone", "parent", "under", "components", "versions", "sprint", "priority", "resolution", "assignee",
+    "author",
 )  # fmt: skip
 
 LONGEST = 20_000
