@@ -1,8 +1,10 @@
 """Rules with `under`: any ancestor of an issue, followed when an ancestor in the middle changes."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from sync_service.domain.trackers.observations import Parent, ScopeRef, Snapshot, Tombstone
 from sync_service.progress.ancestors import ancestor_text
@@ -184,3 +186,19 @@ def test_a_rule_about_ancestors_is_partly_seen_until_all_scopes_are_imported(cor
         bump_rules(tx)
     with reading(core.engine) as tx:
         assert load_ruleset(tx, 1).partial == {core.key_result_row("KR-2").id: "not imported yet: OPS"}
+
+
+@pytest.mark.slow
+@pytest.mark.both_databases
+def test_many_issues_below_an_ancestor_are_matched_in_chunks_and_not_one_by_one(core: CoreHarness) -> None:
+    """1,200 issues three deep: far fewer statements than issues, and at most 250 issues in each chunk."""
+    levels = [["PAY-2"], *([f"SHOP-{level}{number:04}" for number in range(400)] for level in (1, 2, 3))]
+    below = [
+        one(1, key, above[number % len(above)]) for above, keys in pairwise(levels) for number, key in enumerate(keys)
+    ]
+    core.receive_and_drain(*below)
+    statements: list[str] = []
+    sa.event.listen(core.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    core.receive_and_drain(one(2, "PAY-2", "PAY-1"))
+    assert len(linked(core)) == 1201
+    assert len([each for each in statements if "FROM issue" in each]) < 400
