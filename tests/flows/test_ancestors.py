@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.observations import Parent, ScopeRef, Snapshot, Tombstone
 from sync_service.progress.ancestors import ancestor_text
 from sync_service.progress.previews.rule_preview import Edit, Preview, preview
@@ -148,7 +149,7 @@ def previewed(core: CoreHarness, condition: dict[str, Any]) -> Preview:
             connection_id=core.connection_id,
             key_result_id=core.key_result_row().id,
             condition=condition,
-            enabled=True,
+            state=RuleState.ACTIVE,
         )
         return preview(tx, edit, now=core.now)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from sync_service.domain.rules.requirements import requirements
-from sync_service.progress.previews.known_issues import KnownIssues, _Matching
-from sync_service.progress.previews.known_values import KnownValue, UnknownValue
-from sync_service.progress.previews.near_misses import NEWEST, near_misses
+from sync_service.progress.previews.matching.known_issues import KnownIssues, _Matching
+from sync_service.progress.previews.matching.known_values import KnownValue, UnknownValue
+from sync_service.progress.previews.matching.near_misses import NEWEST, near_misses
 from sync_service.progress.previews.rule_preview import Edit, Preview
 from sync_service.store import tables
 from sync_service.store.engine import versions

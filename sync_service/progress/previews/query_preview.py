@@ -16,7 +16,7 @@ from sync_service.domain.text import counted
 from sync_service.domain.trackers.observations import State
 from sync_service.domain.trackers.queries import FoundIssue, QueryAnswer, QueryReply
 from sync_service.progress.compute import compute_states
-from sync_service.progress.previews.known_issues import is_there
+from sync_service.progress.previews.matching.known_issues import is_there
 from sync_service.progress.previews.rule_preview import Effect, effect_of
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results, linked_issues, links

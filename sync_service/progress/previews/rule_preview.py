@@ -21,11 +21,11 @@ from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import State
 from sync_service.progress.compute import compute_states
-from sync_service.progress.previews.known_issues import known_issues
-from sync_service.progress.previews.known_logins import unknown_logins
-from sync_service.progress.previews.known_values import UnknownValue, unknown_values
 from sync_service.progress.previews.link_changes import LinkChanges, RuleTarget, link_changes
-from sync_service.progress.previews.near_misses import NearMisses, near_misses
+from sync_service.progress.previews.matching.known_issues import known_issues
+from sync_service.progress.previews.matching.known_logins import unknown_logins
+from sync_service.progress.previews.matching.known_values import UnknownValue, unknown_values
+from sync_service.progress.previews.matching.near_misses import NearMisses, near_misses
 from sync_service.progress.previews.replayed_line import ReplayedLine, replayed_lines
 from sync_service.store.engine import versions
 from sync_service.store.okrs import key_results

@@ -12,7 +12,7 @@ from sync_service.domain.people.accounts import Site
 from sync_service.domain.rules.requirements import leaves
 from sync_service.domain.rules.rule_index import EQUALITIES
 from sync_service.domain.text import folded
-from sync_service.progress.previews.known_values import KnownValue, UnknownValue, nearest
+from sync_service.progress.previews.matching.known_values import KnownValue, UnknownValue, nearest
 from sync_service.store.okrs.ruleset import Ruleset
 from sync_service.store.trackers import value_counts
 from sync_service.store.trackers.value_counts import AccountCount

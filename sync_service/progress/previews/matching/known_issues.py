@@ -19,7 +19,7 @@ from sync_service.domain.rules.conditions import Subject
 from sync_service.domain.rules.requirements import Leaf, Requirements
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
-from sync_service.progress.previews.plain_fields import PLAIN_FIELDS, PlainFields
+from sync_service.progress.previews.matching.plain_fields import PLAIN_FIELDS, PlainFields
 from sync_service.progress.rule_subjects import Parents, accounts_at, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.okrs.ruleset import Ruleset, Scope
@@ -142,9 +142,7 @@ class _Matching:
             holding += [_holding(tests, subject) for subject in subjects]
         return KnownIssues(known, ids[::-1], holding[::-1])
 
-    def _subjects_of(
-        self, columns: Sequence[str], values: Sequence[Any], fields: Collection[str]
-    ) -> list[Subject]:
+    def _subjects_of(self, columns: Sequence[str], values: Sequence[Any], fields: Collection[str]) -> list[Subject]:
         """Return combinations of values of columns as rules see them."""
         each = [(value,) for value in values] if len(columns) == 1 else values
         named = [dict(zip(columns, value, strict=True)) for value in each]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.rules.requirements import Path, Requirements
-from sync_service.progress.previews.known_issues import KnownIssues
+from sync_service.progress.previews.matching.known_issues import KnownIssues
 
 NEWEST = 5000
 """Near misses are searched for among so many of the newest issues."""
