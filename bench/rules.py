@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from bench.harness import Harness
 from bench.report import Finding
 from bench.seed import Size, seed
-from sync_service.domain.rules.conditions import Subject, compile_condition, possible_scopes
+from sync_service.domain.rules.condition_reach import possible_scopes
+from sync_service.domain.rules.conditions import Subject, compile_condition
 from sync_service.domain.rules.rule_index import CompiledRule, RuleIndex, necessary_terms
 from sync_service.progress.previews.rule_preview import Edit, preview
 from sync_service.runtime.wiring import Services

@@ -22,6 +22,7 @@ from connectors.github.issues.resolve_node import NodeResolver, is_node_identity
 from connectors.github.model import started_by
 from connectors.github.model.own_links import keep_own_links
 from connectors.github.model.snapshots import account
+from connectors.github.options import OPTIONS
 from connectors.github.query.github_queries import GitHubQueries
 from connectors.github.redelivery import redeliver
 from connectors.github.redelivery.failed_deliveries import RedeliveryState
@@ -34,7 +35,7 @@ from connectors.github.webhook.events import event_rule_for
 from connectors.github.webhook.signed_body import check_subject, json_of
 from connectors.github.write_back.comment import comment_target, remove_note, write_note
 from connectors.http import HttpClient
-from connectors.json_fields import MAX_NUMBER_FIELDS, exact_text, json_object
+from connectors.json_fields import exact_text, json_object
 from connectors.webhook import decode_object, delivery_id, verify_hmac
 from sync_service.domain.trackers.capabilities import (
     AppForm,
@@ -68,12 +69,7 @@ class GitHub(GitHubQueries):
     kind = "github"
     title = "GitHub"
     default_site: str | None = "https://api.github.com"
-    options: tuple[Option, ...] = (
-        Option("app", "app", "a GitHub App instead of a token, a mapping: {id: 1204001, private_key: file:app.pem}"),
-        Option("points_field", "text", "Name or id of the numeric field, of issues or of a project, that holds points"),
-        Option("number_fields", "texts", f"Other numeric fields to read, by name or id, {MAX_NUMBER_FIELDS} at most"),
-        Option("started_by", "start", "What shows that work on an issue has begun: {label: …} or {project_status: …}"),
-    )
+    options: tuple[Option, ...] = OPTIONS
     min_batch = LEAST
     max_batch = MOST
     stored_headers: tuple[str, ...] = (

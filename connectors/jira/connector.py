@@ -15,8 +15,9 @@ from connectors.jira.doctor.connection import ConnectionChecks
 from connectors.jira.issues.fetch import MOST_TOGETHER, fetch_issue, fetch_issues
 from connectors.jira.issues.histories import HistoryCalls, histories_together
 from connectors.jira.issues.list_changes import changes
-from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, account
+from connectors.jira.model.accounts import account
 from connectors.jira.model.web_address import key_in
+from connectors.jira.options import OPTIONS
 from connectors.jira.query import vocabulary
 from connectors.jira.query.jql_queries import JqlQueries
 from connectors.jira.setup import dynamic_webhooks
@@ -27,7 +28,7 @@ from connectors.jira.webhook.events import event_rule_for, name_of
 from connectors.jira.webhook.jwt_signature import verify_jwt
 from connectors.jira.write_back.issue_client import issue_client
 from connectors.jira.write_back.write import WRITE_COMMENTS, remove_note, wants_comments, write_note
-from connectors.json_fields import MAX_NUMBER_FIELDS, json_object
+from connectors.json_fields import json_object
 from connectors.webhook import decode_object, delivery_id, verify_hmac
 from sync_service.domain.trackers.capabilities import (
     AvailableScopes,
@@ -53,44 +54,7 @@ class Jira(JqlQueries):
     kind = "jira"
     title = "Jira"
     default_site: str | None = None
-    options: tuple[Option, ...] = (
-        Option("oauth", "oauth", "Cloud: an OAuth app instead of a token: {client_id: …, client_secret: …}"),
-        Option(
-            "email",
-            "text",
-            "E-mail address of the account that owns the API token; leave out for a Data Center token",
-            for_token=True,
-            label="E-mail address",
-        ),
-        Option(
-            "dropped_resolutions",
-            "texts",
-            f"Resolutions that mean the work was not done, by name or id, instead of: {', '.join(DROPPED_RESOLUTIONS)}",
-        ),
-        Option(
-            "points_field",
-            "text",
-            "Field with an issue's points, by id (customfield_10016) or name; found automatically with credentials",
-        ),
-        Option(
-            "number_fields",
-            "texts",
-            f"Other numeric fields to store, by id or name, {MAX_NUMBER_FIELDS} at most",
-        ),
-        Option(
-            "api_site",
-            "text",
-            "API address, if it is not the site's: https://api.atlassian.com/ex/jira/CLOUD-ID for scoped tokens",
-            for_token=True,
-            label="API address",
-        ),
-        Option(
-            WRITE_COMMENTS,
-            "flag",
-            "With write_back: also write a comment on each issue; Jira notifies the issue's watchers",
-            label="Comment on issues, too",
-        ),
-    )
+    options: tuple[Option, ...] = OPTIONS
     stored_headers: tuple[str, ...] = (
         "content-type",
         "user-agent",

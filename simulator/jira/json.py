@@ -95,6 +95,7 @@ def fields(issue: Issue, *, version: int = 2) -> Json:
         "subtasks": [_short(each) for each in _subtasks(issue)],
         **_untouched(issue),
         site.points_field_id: None if issue.points is None else float(issue.points),
+        **{one.id: issue.custom.get(one.id) for one in site.custom_fields},
         SPRINT_ID: [sprint_text(each) if site.data_center else sprint_json(each) for each in issue.sprints] or None,
         **_relations(issue),
     }

@@ -19,6 +19,7 @@ from simulator.jira.admin_webhooks import (
 from simulator.jira.dynamic_webhooks import DynamicWebhooks
 from simulator.jira.limits import Limits
 from simulator.jira.model.changelog import Item
+from simulator.jira.model.custom_fields import CustomFields
 from simulator.jira.model.issue import Comment, Issue
 from simulator.jira.model.issue_store import IssueStore
 from simulator.jira.model.project import Project
@@ -79,6 +80,7 @@ class JiraSite(BaseTracker, ABC):
         self.token = token
         self.points_field = points_field
         self.points_field_id = points_field_id
+        self.custom_fields = CustomFields()
         self.projects: list[Project] = []
         self.index = SearchIndex(clock)
         self.issues = IssueStore(self.index)

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import UNSPECIFIED_CHANGE, describe_change
+from sync_service.domain.trackers.fields.custom_fields import CustomField
 from sync_service.domain.trackers.issue import Issue, with_fields
 from sync_service.domain.trackers.merge import is_outdated, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
@@ -96,7 +97,9 @@ class IssueBatch:
             return None
         if before is not None and with_fields(before, in_doubt=after.in_doubt) == after:
             return f"{after.key}: another change has the same time"
-        what = describe_change(before, after, name_of=partial(names.name, identity[0]))
+        what = describe_change(
+            before, after, name_of=partial(names.name, identity[0]), fields=self._fields(identity[0])
+        )
         outcome_text = f"{after.key}: applied, {what}"
         return outcome_text if what == UNSPECIFIED_CHANGE else NewsOutcome(outcome_text)
 
@@ -282,8 +285,14 @@ class IssueBatch:
             connection_id=connection_id,
             issue=one,
             scope=self.ruleset.scope_of(connection_id, one.scope) if one.scope else None,
-            changes=tuple(issue_change(change, connection_id, names) for change in self._changes[identity]),
+            changes=tuple(
+                issue_change(change, connection_id, names, self._fields(connection_id))
+                for change in self._changes[identity]
+            ),
         )
+
+    def _fields(self, connection_id: int) -> Mapping[str, CustomField]:
+        return self.ruleset.trackers[connection_id].fields
 
 
 def _with_kept_fields_of(before: Issue, after: Issue) -> Issue:

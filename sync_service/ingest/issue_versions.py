@@ -1,10 +1,12 @@
 """The versions of the issues of one batch: each change with its source, and its cause in words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from sync_service.domain.trackers.causes import Cause, counts_differently, describe_change, was_reopened
+from sync_service.domain.trackers.fields.custom_fields import CustomField
 from sync_service.domain.trackers.issue import Issue
 from sync_service.progress.link_issues import IssueChange
 from sync_service.progress.term_names import TermNames
@@ -39,11 +41,13 @@ class NewKey:
     now: str
 
 
-def issue_change(version: IssueVersion, connection_id: int, names: TermNames) -> IssueChange:
-    """Return a change with its cause in words."""
+def issue_change(
+    version: IssueVersion, connection_id: int, names: TermNames, fields: Mapping[str, CustomField]
+) -> IssueChange:
+    """Return a change with its cause in words; `fields` are the custom fields that the connection names."""
     before, after, source = version.before, version.after, version.source
     cause = Cause(
-        what=version.what or describe_change(before, after, name_of=partial(names.name, connection_id)),
+        what=version.what or describe_change(before, after, name_of=partial(names.name, connection_id), fields=fields),
         issue=after.key,
         title=after.title or None,
         url=after.url or None,

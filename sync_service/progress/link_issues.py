@@ -107,12 +107,14 @@ class LinkSources:
             return {}
         parents = self.parents.get(entry.connection_id, NO_PARENTS)
         people = accounts_at(ruleset, entry.connection_id)
-        subject = subject_of(issue, scope, entry.connection_id, names, people, parents=parents)
+        fields = ruleset.trackers[entry.connection_id].fields
+        subject = subject_of(issue, scope, entry.connection_id, names, people, parents=parents, custom=fields)
         queries = [ruleset.rules.queries[one] for one in self.found_by.get(row_id, ()) if one in ruleset.rules.queries]
         decided = self.decided.get(row_id, {})
+        kept = ruleset.rules.undecided(subject, (key[2] for key in had if key[1] in ("rule", links.PROPOSED)))
         wanted: Links = {
             (rule.key_result_id, origin, rule.revision_id): 1.0
-            for rule in (*matching_rules(ruleset, entry, subject), *queries)
+            for rule in (*matching_rules(ruleset, entry, subject), *queries, *kept)
             if (origin := rule.origin(decided)) is not None
         }
         named = partial(ruleset.named, now=now, held={key[0] for key in had if key[1] in ("label", "comment")})

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.measures.settings import Measure
-from sync_service.domain.rules.conditions import mentions
+from sync_service.domain.rules.condition_reach import mentions
 from sync_service.domain.trackers.issue import with_fields
 from sync_service.domain.trackers.observations import State
 from sync_service.progress.rule_subjects import Parents, accounts_at, subject_of

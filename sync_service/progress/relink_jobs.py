@@ -251,15 +251,14 @@ def _save_changed(tx: Transaction, held: Sequence[IssueRow], entries: Sequence[L
 
 
 def _subset_of(row: Row[Any]) -> Subset:
-    """Return the issues that a relink request is about: all, a moved issue's children, or those of some accounts."""
-    renamed = getattr(row, "renamed", None) or {}
-    return Subset((renamed["parent"], renamed["was"]) if "parent" in renamed else None, renamed.get("accounts", ()))
+    """Return the issues that a relink request is about: all, a moved issue's children, those of accounts, or some."""
+    return Subset.of_request(getattr(row, "renamed", None) or {})
 
 
 def _renaming_of(tx: Transaction, row: Row[Any]) -> Renaming | ParentMove | None:
     """Return the rename in a relink request; None where there is none."""
     renamed = getattr(row, "renamed", None)
-    if not renamed or "accounts" in renamed:
+    if not renamed or "accounts" in renamed or "issues" in renamed:
         return None
     if "parent" in renamed:
         present_key = issues.key_of(tx, row.connection_id, renamed["parent"])

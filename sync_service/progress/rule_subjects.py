@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import partial
+from types import MappingProxyType
 
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.conditions import Subject
+from sync_service.domain.rules.field_tests.custom_values import Value
 from sync_service.domain.text import folded
+from sync_service.domain.trackers.fields.custom_fields import CustomField, CustomValue, FieldType, value_of
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Account, TermKind
 from sync_service.progress.ancestors.chains import Ancestors, Chain
@@ -79,8 +83,9 @@ def subject_of(
     people: Accounts,
     *,
     parents: Parents = NO_PARENTS,
+    custom: Mapping[str, CustomField] = MappingProxyType({}),
 ) -> Subject:
-    """Return an issue as rules see it."""
+    """Return an issue as rules see it. `custom` are the custom fields that its connection names."""
     author = people(issue.author) if issue.author else ("",)
     named = partial(_folded_names, names, connection_id)
     milestone = names.name(connection_id, TermKind.MILESTONE, issue.milestone) if issue.milestone else None
@@ -103,7 +108,38 @@ def subject_of(
         under=parents.under(issue),
         other_parents=parents.other_keys(issue),
         other_authors=frozenset(author[1:]),
+        created=issue.created_at,
+        started=issue.started_at,
+        closed=issue.closed_at,
+        fields=_custom_values(issue, custom, people) if custom else _NO_FIELDS,
     )
+
+
+_NO_FIELDS: Mapping[str, Value] = {}
+
+
+def _custom_values(issue: Issue, custom: Mapping[str, CustomField], people: Accounts) -> dict[str, Value]:
+    """Return the custom fields of an issue that are known."""
+    found = {name: value_of(one, issue.custom_fields) for name, one in custom.items()}
+    return {name: _custom_value(one, people) for name, one in found.items() if one is not None}
+
+
+def _custom_value(one: CustomValue, people: Accounts) -> Value:
+    match one.type, one.values:
+        case ((FieldType.NUMBER | FieldType.DATE), ()):
+            return None
+        case FieldType.NUMBER, (written, *_):
+            return float(written)
+        case FieldType.DATE, (written, *_):
+            return datetime.fromisoformat(written) if "T" in written else date.fromisoformat(written)
+        case FieldType.PERSON, _:
+            return frozenset(login for written in one.values for login in people(_account(written)))
+    return frozenset(map(folded, one.values))
+
+
+def _account(written: str) -> Account:
+    login, _, stable_id = written.partition("\t")
+    return Account(login, login, stable_id or None)
 
 
 def _folded_names(names: TermNames, connection_id: int, kind: TermKind, ids: Sequence[str]) -> frozenset[str]:

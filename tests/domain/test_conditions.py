@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sync_service.domain.rules.condition_reach import possible_scopes
 from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.rules.conditions import (
     RuleError,
     Subject,
     compile_condition,
-    possible_scopes,
 )
 from sync_service.domain.text import folded
 

@@ -103,6 +103,7 @@ CLI: Mapping[str, str] = {
 SHARED = (
     "connectors.http connectors.responses connectors.webhook connectors.json_fields connectors.markdown"
     " connectors.paging connectors.number_values connectors.time_limit"
+    " connectors.field_values"
 )
 
 
@@ -135,6 +136,7 @@ CONNECTORS: Mapping[str, str] = {
     "connectors.markdown": "",
     "connectors.paging": "connectors.json_fields domain",
     "connectors.number_values": "connectors.json_fields",
+    "connectors.field_values": "connectors.number_values connectors.json_fields domain",
     "connectors.webhook": "connectors.json_fields domain",
     "connectors.responses": "connectors.webhook connectors.json_fields domain",
     "connectors.proxies": "connectors.responses domain",

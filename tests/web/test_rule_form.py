@@ -3,8 +3,11 @@
 import re
 
 import pytest
+import sqlalchemy as sa
 
 from sync_service.runtime.wiring import Services
+from sync_service.store import tables
+from sync_service.store.engine.database import writing
 from tests.support.example_okrs import Example
 from tests.web.rules_seed import NETWORK, add_labelled_issues, stored_rule
 from tests.web.session_client import SessionClient, seen_words
@@ -83,3 +86,25 @@ def test_an_incomplete_condition_has_no_preview(ana: SessionClient) -> None:
     assert words.startswith("Choose which issues count")
     wrong = NETWORK | {"mode": "text", "text": "all: [{field: colour, is: red}]"}
     assert "found 'colour'" in seen_words(ana.submit("/rules/preview", on="/rules/new", **wrong).text)
+
+
+def test_the_form_offers_the_fields_of_the_connection_and_refuses_others(
+    ana: SessionClient, services: Services
+) -> None:
+    """With the operators of their types; a number is saved as one."""
+    options = {"fields": {"team": {"field": "Team", "type": "option"}, "size": {"field": "Size", "type": "number"}}}
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.connection).values(options=options))
+    row = {"row-0-field": "fields.size", "row-0-operator": "at_least", "row-0-value": "5"}
+    shown = ana.submit("/rules/draft", on="/rules/new", act="", **(NETWORK | row)).text
+    assert '<option value="fields.size" selected>' in shown
+    offered = re.findall(r'<option value="(\w+)"', shown[shown.index('id="row-0-operator"') :])[:6]
+    assert offered == ["is", "above", "below", "at_least", "at_most", "nothing"]
+    assert ana.submit("/rules/new", on="/rules/new", slug="sized", **(NETWORK | row)).status_code == 302
+    kept = stored_rule(services, "sized")
+    assert kept is not None
+    assert kept.condition == {"all": [{"field": "fields.size", "at_least": 5}]}
+    text = {"mode": "text", "text": "{field: fields.tean, is: Payments}"}
+    refused = ana.submit("/rules/new", on="/rules/new", slug="typo", **(NETWORK | text))
+    assert refused.status_code == 422
+    assert "did you mean fields.team" in seen_words(refused.text)

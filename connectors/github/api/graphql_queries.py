@@ -19,7 +19,14 @@ NEWER_FEATURES: Mapping[str, frozenset[str]] = {
     "fields": frozenset({"issueFieldValues", "IssueFieldNumberValue", "IssueFieldNumber"}),
     "field ids": frozenset({"fullDatabaseId"}),
     "field texts": frozenset(
-        {"IssueFieldTextValue", "IssueFieldText", "IssueFieldSingleSelectValue", "IssueFieldSingleSelect"}
+        {
+            "IssueFieldDateValue",
+            "IssueFieldDate",
+            "IssueFieldTextValue",
+            "IssueFieldText",
+            "IssueFieldSingleSelectValue",
+            "IssueFieldSingleSelect",
+        }
     ),
     "assignees": frozenset({"assignedActors"}),
     "duplicates": frozenset({"enableDuplicate"}),
@@ -46,6 +53,8 @@ _FIELDS = """issueFieldValues(first: 100) { nodes {
 _FIELD_TEXTS = """
   ... on IssueFieldTextValue { written: value field { ... on IssueFieldText { name %(id)s } } }
   ... on IssueFieldSingleSelectValue { written: name field { ... on IssueFieldSingleSelect { name %(id)s } } }"""
+_FIELD_DATES = """
+  __typename ... on IssueFieldDateValue { written: value field { ... on IssueFieldDate { name %(id)s } } }"""
 _PULL = """
   pullState: state mergedAt
   closingIssuesReferences(first: 100) { nodes { number repository { nameWithOwner } } }
@@ -66,10 +75,14 @@ class GraphQLQuery(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuesQuery:
-    """The query for many issues: node id of the repository → issue numbers. `points` adds the numeric fields."""
+    """The query for many issues: node id of the repository → issue numbers.
+
+    `points` adds the fields that may hold numbers, `custom` those that hold dates.
+    """
 
     wanted: Mapping[str, Collection[int]]
     points: bool
+    custom: bool = False
 
     def text(self, lacking: Collection[str]) -> str:
         """Return the query for a site that lacks these features."""
@@ -92,7 +105,7 @@ class IssuesQuery:
             "stateReason" if "duplicates" in lacking else "stateReason(enableDuplicate: true)",
             "" if "type" in lacking else "issueType { name }",
             "" if "parent" in lacking else "parent { number repository { nameWithOwner } }",
-            _field_values(lacking) if self.points and "fields" not in lacking else "",
+            _field_values(lacking, custom=self.custom) if self.points and "fields" not in lacking else "",
         ]
         return (
             f"fragment OfIssue on Issue {{ {both} {' '.join(issue)} }}"
@@ -100,9 +113,10 @@ class IssuesQuery:
         )
 
 
-def _field_values(lacking: Collection[str]) -> str:
+def _field_values(lacking: Collection[str], *, custom: bool) -> str:
     id_ = {"id": "" if "field ids" in lacking else "fullDatabaseId"}
-    return _FIELDS % {**id_, "texts": "" if "field texts" in lacking else _FIELD_TEXTS % id_}
+    texts = _FIELD_TEXTS + (_FIELD_DATES if custom else "")
+    return _FIELDS % {**id_, "texts": "" if "field texts" in lacking else texts % id_}
 
 
 def _numbered(numbers: Iterable[int]) -> str:

@@ -16,7 +16,8 @@ from connectors.github.api.graphql_queries import IssuesQuery
 from connectors.github.api.node_ids import NodeIdCache
 from connectors.github.issues.project_fields import fetch_project_numbers
 from connectors.github.model.closing_keywords import closing_references
-from connectors.github.model.number_fields import ProjectNumbers, number_fields_of
+from connectors.github.model.custom_fields import DATA_TYPES, OPTIONS_HIDDEN
+from connectors.github.model.number_fields import ProjectValues, number_fields_of
 from connectors.github.model.snapshots import read_issue, read_pull_request
 from connectors.json_fields import Json, exact_text, identifier, json_object, json_objects
 from sync_service.domain.trackers.connector import Gone, Refused, Rejected
@@ -48,6 +49,7 @@ class BatchFetcher:
         question = IssuesQuery(
             wanted={node: numbers for node, (_, numbers) in repositories.items()},
             points=bool(number_fields_of(self.calls.connection).names),
+            custom=bool(number_fields_of(self.calls.connection).custom),
         )
         repository = next(iter(repositories.values()))[0]
         answer = self.calls.graphql_partial(question, repository=repository)
@@ -100,7 +102,7 @@ class BatchFetcher:
             if seen is not None:
                 yield seen
 
-    def _snapshot(self, one: "_Converted", in_projects: ProjectNumbers) -> Snapshot | None:
+    def _snapshot(self, one: "_Converted", in_projects: ProjectValues) -> Snapshot | None:
         if one.is_pull:
             seen = read_pull_request(one.shown, one.scope, {})
             closes = closing_references(one.work, one.scope)
@@ -190,6 +192,7 @@ def _details(work: Json) -> Iterator[tuple[str, object]]:
     if home and number:
         yield "parent_issue_url", f"/repos/{home}/issues/{number}"
     if "issueFieldValues" in work:
+        yield OPTIONS_HIDDEN, True
         yield (
             "issue_field_values",
             [
@@ -197,6 +200,7 @@ def _details(work: Json) -> Iterator[tuple[str, object]]:
                     "issue_field_name": json_object(row.get("field")).get("name"),
                     "issue_field_id": json_object(row.get("field")).get("fullDatabaseId"),
                     "value": row.get("value", row.get("written")),
+                    "data_type": DATA_TYPES.get(str(row.get("__typename"))),
                 }
                 for row in json_objects(json_object(work["issueFieldValues"]).get("nodes"))
             ],

@@ -1,4 +1,4 @@
-"""Number fields of GitHub Projects: deliveries that may change them, and the GraphQL query that fetches them.
+"""Fields of GitHub Projects: deliveries that may change them, and the GraphQL query that fetches them.
 
 Deliveries about a project's items name the issue by its node id only, and only webhooks of an organization send them.
 A GraphQL query for a hundred issues costs about one point. An issue may be in several projects that have the field:
@@ -15,9 +15,8 @@ from typing import Any
 from connectors.github.api.client import GitHubClient
 from connectors.github.api.graphql_queries import PROJECTS
 from connectors.github.issues.resolve_node import node_identity
-from connectors.github.model.number_fields import NumberFields, ProjectNumbers, number_fields_of
+from connectors.github.model.number_fields import NumberFields, ProjectValues, number_fields_of
 from connectors.json_fields import Json, exact_text, json_object, json_objects, number
-from connectors.number_values import NumberValue, number_value
 from sync_service.domain.trackers.connector import Connection, Gone, Refused, Rejected
 from sync_service.domain.trackers.observations import FetchNeeded, Ignored, Observation
 
@@ -30,12 +29,15 @@ MOST_PROJECTS = 20
 _HOLD_NUMBERS = ("number", "text", "single_select")
 """Types of fields in which people keep numbers."""
 
+_HOLD_OTHERS = ("date", "iteration")
+"""Further types of fields that rules may name."""
+
 _NODE = re.compile(r"[A-Za-z0-9_=+/-]{1,100}", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
 
 
 def read_project_item(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Ask for a fetch of the issue when a number that we read may have changed."""
+    """Ask for a fetch of the issue when a field that we read may have changed."""
     if reason := _irrelevant(payload, number_fields_of(connection)):
         return (Ignored(reason),)
     node = exact_text(json_object(payload.get("projects_v2_item")).get("content_node_id"), 100)
@@ -44,40 +46,40 @@ def read_project_item(payload: Json, connection: Connection) -> tuple[Observatio
         return (Ignored("the delivery does not say which issue it is about"),)
     if not connection.has_credentials:
         return (Ignored("it names its issue by a node id only, which needs a token or an app to resolve"),)
-    reason = "a number in a project may have changed"
+    reason = "a field of a project may have changed"
     return (FetchNeeded(identity=node_identity(login, node), key=f"{login}, {node}", reason=reason),)
 
 
 def _irrelevant(payload: Json, wanted: NumberFields) -> str | None:
     if not wanted.names:
-        return "no numbers are read: the connection sets neither points_field nor number_fields"
+        return "no fields are read: the connection sets neither points_field, number_fields nor fields"
     if json_object(payload.get("projects_v2_item")).get("content_type") != "Issue":
-        return "numbers are read of issues only, and this is a draft or a pull request"
+        return "fields are read of issues only, and this is a draft or a pull request"
     if payload.get("action") != "edited":
         return None
     change = json_object(json_object(payload.get("changes")).get("field_value"))
-    if change.get("field_type") not in _HOLD_NUMBERS:
-        return "no number changed"
+    if change.get("field_type") not in (*_HOLD_NUMBERS, *(_HOLD_OTHERS if wanted.custom else ())):
+        return "no field changed that could be read"
     name = change.get("field_name")
-    return None if name is None or wanted.named(name) else "a number changed that is not read"
+    return None if name is None or wanted.named(name) else "a field changed that is not read"
 
 
 def fetch_project_numbers(
     calls: GitHubClient, issues: Sequence[Json], wanted: NumberFields, *, repository: str
-) -> Mapping[str, ProjectNumbers]:
-    """Fetch the numbers that projects have of issues in the shape of REST: node id → numbers. Others are unknown.
+) -> Mapping[str, ProjectValues]:
+    """Fetch the values that projects have of issues in the shape of REST: node id → values. Others are unknown.
 
     Only issues that lack one of the fields are queried. The result is empty when the credentials may not see projects
     or the server has none. Raise `Unavailable`.
     """
     nodes = [node for one in issues if wanted.lacking(one) and (node := exact_text(one.get("node_id"), 100))]
-    shown: dict[str, ProjectNumbers] = {}
+    shown: dict[str, ProjectValues] = {}
     if not wanted.elsewhere:
         return shown
     for at in range(0, len(nodes), MOST_NODES):
         if PROJECTS in calls.site.lacks:
             break
-        query = _ProjectQuery(nodes=nodes[at : at + MOST_NODES], names=wanted.names)
+        query = _ProjectQuery(nodes=nodes[at : at + MOST_NODES], names=wanted.names, custom=bool(wanted.custom))
         try:
             answer = calls.graphql_partial(query, repository=repository)
         except (Gone, Refused, Rejected):
@@ -92,10 +94,14 @@ def fetch_project_numbers(
     return shown
 
 
+_OTHERS = " ... on ProjectV2ItemFieldDateValue { date } ... on ProjectV2ItemFieldIterationValue { title startDate }"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ProjectQuery:
     nodes: Sequence[str]
     names: Sequence[str]
+    custom: bool
 
     def text(self, lacking: Collection[str]) -> str:
         """Return the query. There is no other form for a server without projects."""
@@ -103,7 +109,8 @@ class _ProjectQuery:
         declared = "".join(f", $n{index}: String!" for index in range(len(self.names)))
         values = " ".join(
             f"n{index}: fieldValueByName(name: $n{index}) {{ ... on ProjectV2ItemFieldNumberValue {{ number }}"
-            " ... on ProjectV2ItemFieldTextValue { text } ... on ProjectV2ItemFieldSingleSelectValue { name } }"
+            " ... on ProjectV2ItemFieldTextValue { text } ... on ProjectV2ItemFieldSingleSelectValue { name }"
+            f"{_OTHERS if self.custom else ''} }}"
             for index in range(len(self.names))
         )
         items = (
@@ -117,8 +124,8 @@ class _ProjectQuery:
         return {"ids": list(self.nodes), **{f"n{index}": name for index, name in enumerate(self.names)}}
 
 
-def _values(issue_json: Json, names: Sequence[str]) -> ProjectNumbers | None:
-    """Return the number of each field; None when the reply does not show all items."""
+def _values(issue_json: Json, names: Sequence[str]) -> ProjectValues | None:
+    """Return the values of each field, the strongest first; None when the reply does not show all items."""
     items = json_object(issue_json.get("projectItems"))
     listed = items.get("nodes")
     found = json_objects(listed)
@@ -126,17 +133,7 @@ def _values(issue_json: Json, names: Sequence[str]) -> ProjectNumbers | None:
     if hidden or json_object(items.get("pageInfo")).get("hasNextPage") is not False:
         return None
     ranked = sorted(found, key=_rank, reverse=True)
-    values = {}
-    for index, name in enumerate(names):
-        found_values = [_value_of(json_object(item.get(f"n{index}"))) for item in ranked]
-        readable = [value for value in found_values if isinstance(value, float)]
-        values[name] = next((value for value in (*readable, *found_values) if value is not None), None)
-    return values
-
-
-def _value_of(field: Json) -> NumberValue:
-    """Return the value of a number, text or single-select field."""
-    return number_value(next((field[key] for key in ("number", "text", "name") if key in field), None))
+    return {name: [json_object(item.get(f"n{index}")) for item in ranked] for index, name in enumerate(names)}
 
 
 def _rank(item: Json) -> tuple[bool, float]:

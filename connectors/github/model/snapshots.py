@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from connectors.github.model.closing_keywords import parse_closing_keywords
-from connectors.github.model.number_fields import NumberFields, ProjectNumbers, field_values_of
+from connectors.github.model.number_fields import NumberFields, ProjectValues, field_values_of
 from connectors.json_fields import (
     TITLE_LENGTH,
     Json,
@@ -66,11 +66,11 @@ def account(user: Json) -> Account | None:
 
 
 def read_issue(
-    issue: Json, scope: ScopeRef, wanted: NumberFields, shown: ProjectNumbers = MappingProxyType({})
+    issue: Json, scope: ScopeRef, wanted: NumberFields, shown: ProjectValues = MappingProxyType({})
 ) -> Snapshot | FetchNeeded:
     """Return the snapshot of an issue in `scope`, or `FetchNeeded` when the JSON is not the whole issue.
 
-    `shown` are numbers from other sources than the issue's own fields.
+    `shown` are values from other sources than the issue's own fields.
     """
     identity, key = identity_and_key(issue, scope)
     lack = _missing_field(issue)
@@ -105,6 +105,7 @@ def read_issue(
         points=found.points,
         points_known=found.points_known,
         numbers=found.numbers,
+        custom_fields=found.custom,
         created_at=timestamp(issue.get("created_at")),
         closed_at=_closed_at(issue),
         dated_anew=True,

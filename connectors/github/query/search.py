@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 from connectors.github.api.client import GitHubClient, repository_path
 from connectors.github.issues.project_fields import fetch_project_numbers
-from connectors.github.model.number_fields import ProjectNumbers, number_fields_of
+from connectors.github.model.number_fields import ProjectValues, number_fields_of
 from connectors.github.model.snapshots import identity_and_key, read_issue, repository_in_url, scope_of
 from connectors.github.query.parse import SCOPE_QUALIFIERS, Some, Term, read_query, terms
 from connectors.json_fields import Json, json_objects, number, required, text, timestamp
@@ -118,7 +118,7 @@ def in_watched_scopes(
 
 
 def _in_scopes(
-    calls: GitHubClient, found: Sequence[Json], scopes: Sequence[ScopeRef], shown: Mapping[str, ProjectNumbers]
+    calls: GitHubClient, found: Sequence[Json], scopes: Sequence[ScopeRef], shown: Mapping[str, ProjectValues]
 ) -> tuple[dict[str, tuple[str, Observation]], int]:
     """Return the results in watched scopes, identity → key and observation, and the number of results outside.
 

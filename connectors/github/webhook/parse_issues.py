@@ -19,7 +19,7 @@ from sync_service.domain.trackers.observations import (
 
 
 def parse_issue(payload: Json, connection: Connection) -> tuple[Observation, ...]:
-    """Read the issue's present state; and say which of its numbers can't be read."""
+    """Read the issue's present state; and say which of its fields can't be read."""
     issue, wanted = json_object(payload.get("issue")), number_fields_of(connection)
     seen = read_issue(issue, scope_of(repository_of(payload)), wanted)
     return (seen, *map(Ignored, field_values_of(issue, wanted, {}).unclear))
@@ -30,7 +30,7 @@ def read_field_removed(payload: Json, connection: Connection) -> tuple[Observati
     issue, wanted = json_object(payload.get("issue")), number_fields_of(connection)
     scope, removed = scope_of(repository_of(payload)), json_object(payload.get("issue_field"))
     named = {*wanted.named(removed.get("name")), *wanted.named(removed.get("id"))}
-    seen = read_issue(issue, scope, wanted, dict.fromkeys(named))
+    seen = read_issue(issue, scope, wanted, dict.fromkeys(named, ()))
     if not named or not wanted.elsewhere or not isinstance(seen, Snapshot):
         return (seen,)
     return (

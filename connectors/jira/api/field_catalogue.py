@@ -34,14 +34,15 @@ _FIELD_ID = re.compile(r"customfield_[0-9]{1,18}", re.ASCII)
 class Field:
     """A custom field: `custom` is the full name of its type, `project` the id of the only project that has it.
 
-    `kind` is the type of its values in JSON (`number`, `string`, `option`). `untranslated` is its name before Jira
-    translated it; `clauses` are its names in JQL.
+    `kind` is the type of its values in JSON (`number`, `string`, `option`), of an `array` `items` the type of each.
+    `untranslated` is its name before Jira translated it; `clauses` are its names in JQL.
     """
 
     id: str
     name: str
     custom: str = ""
     kind: str = ""
+    items: str = ""
     project: str | None = None
     untranslated: str = ""
     clauses: tuple[str, ...] = ()
@@ -80,6 +81,13 @@ class FieldCatalogue:
                 if found := tuple(one.id for one in of_type if is_named(one, name)):
                     return found
         return ()
+
+    def named(self, name: str, *, project: str | None = None) -> tuple[Field, ...]:
+        """Return the fields with a name that issues of a project may have; the strongest kind of name wins."""
+        within = self._within(project)
+        return next(
+            (found for is_named in _NAMES if (found := tuple(one for one in within if is_named(one, name)))), ()
+        )
 
     def _within(self, project: str | None) -> Sequence[Field]:
         return [one for one in self.fields if one.project is None or project is None or one.project == project]
@@ -172,6 +180,7 @@ def _field(row: Json) -> Field | None:
         name=name,
         custom=exact_text(schema.get("custom")) or "",
         kind=exact_text(schema.get("type")) or "",
+        items=exact_text(schema.get("items")) or "",
         project=identifier(json_object(json_object(row.get("scope")).get("project")).get("id")),
         untranslated=text(row.get("untranslatedName")) or "",
         clauses=_clauses(row.get("clauseNames")),

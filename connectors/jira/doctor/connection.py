@@ -12,6 +12,7 @@ from connectors.jira.api.auth import lacks_email
 from connectors.jira.api.client import JiraClient
 from connectors.jira.api.field_catalogue import FieldCatalogue, FieldCatalogueCache, add_field_catalogue, is_field_id
 from connectors.jira.doctor.number_values import sample_values
+from connectors.jira.model.custom_fields import unclear_field
 from connectors.jira.model.number_fields import (
     NumberFieldIds,
     number_field_ids,
@@ -28,6 +29,7 @@ from connectors.responses import is_about_credentials
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import ConnectorError, Gone
 from sync_service.domain.trackers.diagnostics import Finding
+from sync_service.domain.trackers.fields.custom_fields import custom_fields_of
 
 MOST_SCOPES = 200
 """Projects checked in one run."""
@@ -138,6 +140,10 @@ class ConnectionChecks:
         for name in number_fields(connection):
             sources = [number_field_ids(connection, name, project) for project in self.projects or (None,)]
             yield self._field(f"number_fields, {name}", name, catalogue, sources)
+        for one in custom_fields_of(connection.options).values():
+            reasons = (unclear_field(one, catalogue, project) for project in self.projects or (None,))
+            reason = next(filter(None, reasons), None)
+            yield Finding(what=f"fields, {one.name}", well=reason is None, says=reason or f"{one.field} is found")
 
     def _field(
         self, what: str, wanted: str | None, catalogue: FieldCatalogue, sources: Sequence[NumberFieldIds]

@@ -11,7 +11,7 @@ from connectors.jira.model.parent import came_from
 from connectors.json_fields import MAX_NUMBER_FIELDS, Json, json_object, json_objects, option_texts
 from connectors.number_values import NumberValue, Unreadable, number_value
 from sync_service.domain.trackers.connector import Connection
-from sync_service.domain.trackers.merge import MAX_POINTS
+from sync_service.domain.trackers.fields.merge_values import MAX_POINTS
 from sync_service.domain.trackers.observations import Number
 
 STORY_POINTS = "Story Points"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from connectors.jira.api.field_catalogue import SPRINT, field_catalogue_of, is_field_id
+from connectors.jira.model.custom_fields import custom_values_in, ids_of_custom_fields
 from connectors.jira.model.number_fields import ids_of_numbers, numbers_in, points_in
 from connectors.jira.model.parent import link_fields
 from connectors.json_fields import Json, identifier, json_object
@@ -22,7 +23,9 @@ def requested_fields(connection: Connection) -> tuple[str, ...]:
     """Return the fields to request: the standard ones, and the known custom fields that we use."""
     known = field_catalogue_of(connection)
     sprints = known.of_type(SPRINT) if known else ()
-    custom = dict.fromkeys((*ids_of_numbers(connection), *sprints, *link_fields(connection)))
+    custom = dict.fromkeys(
+        (*ids_of_numbers(connection), *ids_of_custom_fields(connection), *sprints, *link_fields(connection))
+    )
     return (*_FIELDS, *custom) if len(custom) <= MOST_NAMED else ("*all",)
 
 
@@ -38,4 +41,5 @@ def unclear_fields(fields: Json, connection: Connection, changelog: Json) -> Seq
     project = identifier(json_object(fields.get("project")).get("id"))
     _, _, points = points_in(fields, connection, changelog=changelog, project=project)
     _, numbers = numbers_in(fields, connection, changelog=changelog, project=project)
-    return (*((points,) if points else ()), *numbers)
+    _, custom = custom_values_in(fields, connection, changelog=changelog, project=project)
+    return (*((points,) if points else ()), *numbers, *custom)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from connectors.jira.model.accounts import account
+from connectors.jira.model.custom_fields import custom_values_in
 from connectors.jira.model.number_fields import numbers_in, points_in
 from connectors.jira.model.parent import came_from, parent_in
 from connectors.jira.model.sprints_and_versions import components_in, sprints_in, versions_in
@@ -15,7 +17,6 @@ from sync_service.domain.text import folded
 from sync_service.domain.trackers.connector import Connection
 from sync_service.domain.trackers.observations import (
     CLOSED,
-    Account,
     FetchNeeded,
     Kind,
     ScopeRef,
@@ -58,13 +59,6 @@ def identity_and_key(issue: Json) -> tuple[str, str]:
     return found, required(exact_text(issue.get("key")), "the issue's key")
 
 
-def account(user: Json) -> Account | None:
-    """Read a user: Cloud has an `accountId`, Data Center a `name`, which may change, and a `key`, which stays."""
-    account_id, key = exact_text(user.get("accountId")), exact_text(user.get("key"))
-    found = account_id or exact_text(user.get("name")) or key
-    return Account(found, text(user.get("displayName")) or found, None if account_id else key) if found else None
-
-
 def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: bool = False) -> Snapshot | FetchNeeded:
     """Read an issue; return `FetchNeeded` when the JSON is incomplete, as in Cloud's comment webhooks.
 
@@ -84,6 +78,7 @@ def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: b
     state, resolution = state_in(fields, connection)
     points, points_known, _ = points_in(fields, connection, changelog=changelog, project=project_id)
     numbers, _ = numbers_in(fields, connection, changelog=changelog, project=project_id)
+    custom_fields, _ = custom_values_in(fields, connection, changelog=changelog, project=project_id)
     return Snapshot(
         identity=identity,
         scope=ScopeRef(project_id, project_key),
@@ -106,6 +101,7 @@ def read_issue(issue: Json, connection: Connection, *, changelog: Json, asked: b
         versions=versions_in(fields),
         sprints=sprints_in(fields, connection, changelog),
         numbers=numbers,
+        custom_fields=custom_fields,
         created_at=timestamp(fields.get("created")),
         closed_at=(timestamp(fields.get("resolutiondate")) or archived_at) if state in CLOSED else None,
         entered_category_at=timestamp(fields.get("statuscategorychangedate")),

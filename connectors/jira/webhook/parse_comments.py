@@ -7,7 +7,7 @@ https://developer.atlassian.com/cloud/jira/platform/webhooks/
 
 import re
 
-from connectors.jira.model.snapshots import account
+from connectors.jira.model.accounts import account
 from connectors.jira.webhook.comment_text import plain_lines
 from connectors.json_fields import Json, exact_text, identifier, json_object, required, timestamp
 from sync_service.domain.rules.comment_commands import parse_lines

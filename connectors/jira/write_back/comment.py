@@ -8,7 +8,7 @@ https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comm
 import json
 from collections.abc import Iterator
 
-from connectors.jira.model.snapshots import account
+from connectors.jira.model.accounts import account
 from connectors.jira.write_back.issue_client import IssueClient
 from connectors.jira.write_back.markup import document, wiki
 from connectors.json_fields import Json, identifier, json_object, json_objects, number, required

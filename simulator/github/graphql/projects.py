@@ -68,7 +68,7 @@ def _project(project: Project) -> Object:
 
 def _item(item: ProjectItem) -> Object:
     def value(_info: Info, *, name: str) -> Object | None:
-        return _value(item.project.field_node_id(name), item.values.get(name))
+        return _value(item.project.field_node_id(name), item.values.get(name), item.project.types.get(name))
 
     return {
         "__typename": "ProjectV2Item",
@@ -79,12 +79,17 @@ def _item(item: ProjectItem) -> Object:
     }
 
 
-def _value(field: str, value: Any) -> Object | None:
+def _value(field: str, value: Any, kind: str | None) -> Object | None:
     if value is None:
         return None
     node = {"id": field.replace("PVTF", "PVTFV")}
     if isinstance(value, int | float):
         return {"__typename": "ProjectV2ItemFieldNumberValue", "number": value, **node}
+    if kind == "date":
+        return {"__typename": "ProjectV2ItemFieldDateValue", "date": value, **node}
+    if kind == "iteration":
+        iteration = {"title": value["title"], "startDate": value["start_date"]}
+        return {"__typename": "ProjectV2ItemFieldIterationValue", **iteration, **node}
     if isinstance(value, str):
         return {"__typename": "ProjectV2ItemFieldTextValue", "text": value, **node}
     return {"__typename": "ProjectV2ItemFieldSingleSelectValue", "name": value["name"], **node}

@@ -43,12 +43,13 @@ type ProjectV2Item implements Node {
   fieldValueByName(name: String!): ProjectV2ItemFieldValue
 }
 type ProjectV2ItemFieldDateValue implements Node { id: ID! date: String }
+type ProjectV2ItemFieldIterationValue implements Node { id: ID! title: String! startDate: String! }
 type ProjectV2ItemFieldNumberValue implements Node { id: ID! number: Float }
 type ProjectV2ItemFieldSingleSelectValue implements Node { id: ID! name: String }
 type ProjectV2ItemFieldTextValue implements Node { id: ID! text: String }
 union ProjectV2ItemFieldValue =
-  ProjectV2ItemFieldDateValue | ProjectV2ItemFieldNumberValue | ProjectV2ItemFieldSingleSelectValue
-  | ProjectV2ItemFieldTextValue
+  ProjectV2ItemFieldDateValue | ProjectV2ItemFieldIterationValue | ProjectV2ItemFieldNumberValue
+  | ProjectV2ItemFieldSingleSelectValue | ProjectV2ItemFieldTextValue
 type ProjectV2Connection { nodes: [ProjectV2] pageInfo: PageInfo! totalCount: Int! }
 type ProjectV2ItemConnection { nodes: [ProjectV2Item] pageInfo: PageInfo! totalCount: Int! }
 

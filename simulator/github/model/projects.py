@@ -18,7 +18,10 @@ from simulator.github.model.timeline import STATUS_CHANGED
 STATUS = "Status"
 """The field that every board has."""
 
-ProjectFieldType = Literal["single_select", "number", "text", "date"]
+ITERATION_START = "2026-11-02"
+"""The first day of every iteration."""
+
+ProjectFieldType = Literal["single_select", "number", "text", "date", "iteration"]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -31,6 +34,7 @@ class Project:
     number: int
     title: str
     items: list[ProjectItem] = field(default_factory=list)
+    types: dict[str, ProjectFieldType] = field(default_factory=dict)
     _fields: dict[str, str] = field(default_factory=dict)
 
     def add(self, issue: Issue) -> ProjectItem:
@@ -67,6 +71,7 @@ class ProjectItem:
         """Set or clear a field of the board."""
         with self.project.hub.changing() as now:
             former = self.values.get(name)
+            self.project.types[name] = type
             self.values[name] = _value(self.project, name, value, type)
             self.updated = now
             if name == STATUS and type == "single_select":
@@ -116,7 +121,10 @@ def _name(value: Any) -> str:
 
 
 def _value(project: Project, name: str, value: str | float | None, kind: ProjectFieldType) -> Any:
-    if value is None or kind != "single_select":
+    if value is None or kind not in ("single_select", "iteration"):
         return value
+    if kind == "iteration":
+        named = {"id": project.hub.sha(f"{name} {value}")[:8], "title": value}
+        return {**named, "start_date": ITERATION_START, "duration": 14}
     option_id = project.hub.sha(f"{project.field_node_id(name)} {value}")[:8]
     return {"id": option_id, "name": value, "color": "GRAY", "description": ""}

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from simulator.clock import Clock
+from simulator.jira.model.custom_fields import CustomFields
 from simulator.jira.model.site_defaults import IssueType, Named, Status, User
 
 
@@ -32,6 +33,10 @@ class Host(Protocol):
     @property
     def points_field_id(self) -> str:
         """The id of that field."""
+
+    @property
+    def custom_fields(self) -> CustomFields:
+        """The custom fields that administrators made."""
 
     @property
     def actor(self) -> User:

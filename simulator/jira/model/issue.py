@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from simulator.jira.model.changelog import History, Item, Reference, changelog_item, named, number
+from simulator.jira.model.changelog import History, Item, Reference, changelog_item, named
 from simulator.jira.model.host import Host
+from simulator.jira.model.issue_fields import WithCustomFields
 from simulator.jira.model.site_defaults import IssueType, Named, Status, User
 from simulator.jira.model.sprints_and_versions import SPRINT_ID, Sprint, Version
 
@@ -88,7 +89,7 @@ class Comment:
 
 
 @dataclass(eq=False, kw_only=True)
-class Issue:
+class Issue(WithCustomFields):
     """An issue; `id` never changes, `key` changes when it moves to another project."""
 
     project: IssueProject
@@ -112,7 +113,6 @@ class Issue:
     sprints: list[Sprint] = field(default_factory=list)
     assignee: User | None = None
     parent: Issue | None = None
-    points: float | None = None
     former_keys: list[str] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     histories: list[History] = field(default_factory=list)
@@ -127,6 +127,11 @@ class Issue:
             )
             items = [changelog_item(name, was=was, now=now) for name, was, now in changes if was != now]
             self._record(self.status_changed, items)
+
+    @property
+    def site(self) -> Host:
+        """Its site."""
+        return self.project.site
 
     @property
     def url(self) -> str:
@@ -181,13 +186,6 @@ class Issue:
             if not site.data_center:
                 item |= {"tmpFromAccountId": item["from"], "tmpToAccountId": item["to"]}
             self._update(now, [item], type_name="issue_assigned")
-
-    def set_points(self, points: float | None) -> None:
-        """Estimate it, or take the estimate away."""
-        with (site := self.project.site).changing() as now:
-            former, self.points = self.points, points
-            item = changelog_item(site.points_field, was=(None, number(former)), now=(None, number(points)))
-            self._update(now, [{**item, "fieldtype": "custom", "fieldId": site.points_field_id}])
 
     def plan_into(self, sprint: Sprint) -> None:
         """Put it into one more sprint."""

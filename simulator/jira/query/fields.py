@@ -34,6 +34,7 @@ def field_descriptions(site: Host) -> list[Json]:
     points = {"type": "number", "custom": f"{_CUSTOM_TYPES}:float", "customId": _number(site.points_field_id)}
     sprint = {"type": "array", "items": "json", "custom": SPRINT_TYPE, "customId": _number(SPRINT_ID)}
     custom = [_field(site.points_field_id, site.points_field, points), _field(SPRINT_ID, "Sprint", sprint)]
+    custom += [_field(one.id, one.name, one.schema) for one in site.custom_fields]
     if site.data_center:
         epic_link = {"type": "any", "custom": _EPIC_LINK_TYPE, "customId": _number(EPIC_LINK_ID)}
         custom.append(_field(EPIC_LINK_ID, "Epic Link", epic_link))

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Engine
 
-from sync_service.config_file.plan.closed_cycles import rules_toward_closed
 from sync_service.config_file.plan.desired_state import DesiredStateBuilder
 from sync_service.config_file.plan.diff import Change, diff, format_item, reverted, summarize
 from sync_service.config_file.plan.follow_ups import FollowUps
 from sync_service.config_file.plan.page_edits import Origins, staying
+from sync_service.config_file.plan.rule_checks.closed_cycles import rules_toward_closed
+from sync_service.config_file.plan.rule_checks.rule_fields import rules_without_fields
 from sync_service.config_file.plan.save import ChangeWriter, MadeBy
 from sync_service.config_file.plan.saving.basis import Basis, without_collecting
 from sync_service.config_file.plan.saving.wired import Wired
@@ -225,7 +226,8 @@ class ConfigApplier:
         if errors:
             raise InvalidFiles(errors)
         changes = diff(stored, wanted, staying=kept)
-        if errors := list(rules_toward_closed(document, changes, stored, after, now=self.now(), zone=self.zone)):
+        closed = rules_toward_closed(document, changes, stored, after, now=self.now(), zone=self.zone)
+        if errors := [*closed, *rules_without_fields(document, changes, after)]:
             raise InvalidFiles(errors)
         found = list(_kept(kept, wanted, origins)) if prune else list(unnamed_people(stored, wanted))
         found += warnings(after, changes, connectors=self.connectors, never_named=basis.never_named)

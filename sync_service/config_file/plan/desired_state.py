@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sync_service.config_file.plan.desired_key_results import KeyResultsReader
 from sync_service.config_file.plan.desired_settings import SettingsReader
 from sync_service.config_file.plan.diff import positions
+from sync_service.config_file.plan.rule_checks.rule_fields import context_of
 from sync_service.config_file.plan.site_address import is_web_address, site_of
 from sync_service.config_file.read import models
 from sync_service.config_file.read.credentials import CredentialsResolver
@@ -161,7 +162,7 @@ class DesiredStateBuilder:
         if not isinstance(when, dict):
             return
         try:
-            compile_condition(when)
+            compile_condition(when, (), context_of(self.document, self.stored, part.raw.get("connection")))
         except RuleError as error:
             self._add_error(part, ("when", *error.path), format_value(error.found), error.allowed)
 
@@ -227,6 +228,8 @@ def _plain(value: Any) -> Any:
     """Return an option's value as it is stored."""
     if isinstance(value, Form):
         return value.model_dump(exclude_none=True)
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
     return list(value) if isinstance(value, tuple) else value
 
 

@@ -11,12 +11,13 @@ from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.config_file.plan.diff import Change
 from sync_service.domain.measures.status import Thresholds
+from sync_service.domain.rules.field_tests.days import CycleDays
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.text import in_full
 from sync_service.domain.trackers.causes import Cause
 from sync_service.store import tables as t
 from sync_service.store.cycles import spans
-from sync_service.store.okrs import key_results, team_settings
+from sync_service.store.okrs import compiled_rules, key_results, team_settings
 from sync_service.store.okrs.team_settings import Settings
 from sync_service.store.queue import relink_requests
 from sync_service.store.trackers import accounts, descendants, link_comments
@@ -68,6 +69,7 @@ class FollowUps:
     actor: str
     now: datetime
     _before: dict[int, Decided] = field(init=False)
+    _cycles: Mapping[int, CycleDays] = field(init=False)
     _causes: dict[int, list[Cause]] = field(default_factory=lambda: defaultdict(list))
     _relinks: dict[int, list[RelinkReason]] = field(default_factory=lambda: defaultdict(list))
     _ids: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -76,6 +78,7 @@ class FollowUps:
 
     def __post_init__(self) -> None:
         self._before = self._decided()
+        self._cycles = compiled_rules.cycles(self.tx)
 
     def before_removal(self, change: Change) -> None:
         """Note what a removal affects, while the rows still exist."""
@@ -114,6 +117,7 @@ class FollowUps:
         """Write what was noted as due rows, and delete pinned accounts whose logins are not used any more."""
         accounts.delete_unnamed(self.tx)
         self._settings()
+        self._dated_rules()
         for connection_id in self._existing(t.live_connection, self._relinks):
             relink_requests.add(self.tx, [(connection_id, list(dict.fromkeys(self._relinks[connection_id])))])
         key_results.recompute_each(self.tx, self._causes)
@@ -166,6 +170,14 @@ class FollowUps:
         for key_result_id, after in self._decided().items():
             for words in after.differences(self._before.get(key_result_id, after)):
                 self._recompute([key_result_id], words)
+
+    def _dated_rules(self) -> None:
+        """Relink where rules compare days and the cycle of their key result, or its time zone, is another one."""
+        now = compiled_rules.cycles(self.tx)
+        changed = {id_ for id_, days in now.items() if self._cycles.get(id_, days) != days}
+        for connection_id, key_result_id in compiled_rules.dated(self.tx, changed):
+            why = RelinkReason(what=f"its cycle is now {now[key_result_id]}", key_result=key_result_id, origin="rule")
+            self._relink([connection_id], why)
 
     def _decided(self) -> dict[int, Decided]:
         """Return what teams and the organisation decide for each key result, as it is now."""

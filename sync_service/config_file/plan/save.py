@@ -17,6 +17,7 @@ from sync_service.config_file.plan.saving.links import LinkWriter
 from sync_service.config_file.read.models import CREDENTIALS, SECRET_FIELDS
 from sync_service.config_file.read.state import Fields, Key
 from sync_service.domain.rules.rule_state import RuleState
+from sync_service.domain.trackers.fields.custom_fields import names_more_fields
 from sync_service.store import tables as t
 from sync_service.store.engine.encryption import Sealer
 from sync_service.store.engine.many_rows import chunks, insert_rows, update_rows
@@ -226,6 +227,8 @@ class ChangeWriter:
             oauth_tokens.revoke(self.tx, connection_id)  # they belong to another app or another site
         if connections.can_call(self.tx, connection_id):
             polls.ensure(self.tx, connection_id)
+            if change.before and names_more_fields(change.before["options"], fields["options"]):
+                polls.read_again(self.tx, connection_id)
             scheduled_tasks.ensure(self.tx, connection_id)
         query_listings.hurry(self.tx, connection_id)
         if fields["write_back"] and not (change.before or {}).get("write_back"):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from sync_service.config_file.plan.diff import Change
 from sync_service.config_file.read.models import CREDENTIALS
 from sync_service.config_file.read.state import Fields, State
-from sync_service.domain.rules.conditions import possible_scopes
+from sync_service.domain.rules.condition_reach import possible_scopes
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.text import folded
 from sync_service.domain.trackers.capabilities import ListsChanges
@@ -59,7 +59,18 @@ def warnings(
             yield from _unwatched_scopes(str(slug), fields["when"], wanted["connections"].get(fields["connection"]))
     for change in changes:
         if change.section == "connections" and change.differs("options"):
-            yield f"connection {change.key}: the changed options apply to a known issue from its next delivery on"
+            yield from _changed_options(change)
+
+
+def _changed_options(change: Change) -> Iterator[str]:
+    """Yield from when on changed options apply to known issues."""
+    before, after = (change.before or {})["options"], (change.after or {})["options"]
+    if {**before, "fields": None} != {**after, "fields": None}:
+        yield f"connection {change.key}: the changed options apply to a known issue from its next delivery on"
+    if before.get("fields") != after.get("fields") and after.get("fields"):
+        has_credentials = any((change.after or {}).get(name) for name in CREDENTIALS)
+        when = "once its scopes are listed again" if has_credentials else "from the issue's next delivery on"
+        yield f"connection {change.key}: the custom fields of a known issue are known {when}; until then its links stay"
 
 
 def _watched_twice(wanted: State) -> Iterator[str]:

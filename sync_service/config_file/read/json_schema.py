@@ -10,6 +10,7 @@ from sync_service.config_file.read.measure_schema import measure_schema, meets_s
 from sync_service.config_file.read.models import CREDENTIALS, SECTIONS, connection_models
 from sync_service.config_file.read.settings_models import Organisation
 from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS, GROUPS
+from sync_service.domain.rules.field_tests import custom_values, days
 from sync_service.domain.trackers.connector import Connector
 
 Schema = dict[str, Any]
@@ -49,6 +50,7 @@ def _set_reference(properties: Schema, name: str, definition: str) -> None:
 def _condition() -> Schema:
     """Return the schema of a condition: a leaf for each field and operator, or groups of conditions."""
     leaves = [_leaf(field, operator) for field, operators in FIELDS.items() for operator in operators]
+    leaves += [_custom_leaf(operator) for operator in custom_values.ALL_OPERATORS]
     members = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Condition"}}
     groups = {
         "type": "object",
@@ -59,8 +61,29 @@ def _condition() -> Schema:
     return {"description": "A condition on issues; text is compared case-insensitively", "anyOf": [groups, *leaves]}
 
 
+def _custom_leaf(operator: str) -> Schema:
+    """Return the schema of a test of a custom field, whatever its type is."""
+    value: Schema = {"type": "string", "minLength": 1}
+    if operator in custom_values.NUMBERS:
+        value = {"type": "number"}
+    elif operator == "in":
+        value = {"type": "array", "minItems": 1, "items": value}
+    elif operator == "is":
+        value = {"type": ["string", "number", "null"]}
+    elif operator in days.OPERATORS:
+        value = {"type": "string", "pattern": days.PATTERN}
+    return {
+        "type": "object",
+        "properties": {"field": {"type": "string", "pattern": f"^{custom_values.PREFIX}"}, operator: value},
+        "required": ["field", operator],
+        "additionalProperties": False,
+    }
+
+
 def _leaf(field: str, operator: str) -> Schema:
     text: Schema = {"type": "string", "minLength": 1}
+    if operator in days.OPERATORS:
+        text["pattern"] = days.PATTERN
     if field in FIELD_CHOICES:
         text = {"enum": [str(choice) for choice in FIELD_CHOICES[field]]}
     value = {"type": "array", "minItems": 1, "items": text} if operator == "in" else text

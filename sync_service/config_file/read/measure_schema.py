@@ -6,7 +6,7 @@ from typing import Any
 from sync_service.domain.measures.kinds.meets import NUMBERS, OPERATORS
 from sync_service.domain.measures.setting_values import CHOICES, MOST_STEPS, TAKES
 from sync_service.domain.measures.settings import DEFAULTS
-from sync_service.domain.rules.conditions import GROUPS
+from sync_service.domain.rules.conditions import DATES, FIELDS, GROUPS
 
 Schema = dict[str, Any]
 
@@ -100,7 +100,8 @@ def meets_schema(condition: Schema) -> Schema:
         "minProperties": 1,
         "additionalProperties": False,
     }
-    leaves = [leaf for leaf in condition["anyOf"] if "field" in leaf["properties"]]
+    fields = {name for name in FIELDS if name not in DATES}
+    leaves = [leaf for leaf in condition["anyOf"] if leaf["properties"].get("field", {}).get("const") in fields]
     limits = [_limit(field, operator) for field in NUMBERS for operator in OPERATORS]
     return {"description": "A condition on issues and on numbers of them", "anyOf": [groups, *leaves, *limits]}
 

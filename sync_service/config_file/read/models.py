@@ -26,7 +26,16 @@ from sync_service.config_file.read.field_types import (
     Weight,
     Zone,
 )
-from sync_service.config_file.read.settings_models import A_CADENCE, Calendar, Organisation, Quiet, Stay, Thresholds
+from sync_service.config_file.read.settings_models import (
+    A_CADENCE,
+    Calendar,
+    CustomField,
+    CustomFields,
+    Organisation,
+    Quiet,
+    Stay,
+    Thresholds,
+)
 from sync_service.domain.measures.settings import SETTINGS
 from sync_service.domain.trackers.connector import Connector, Option
 
@@ -243,6 +252,7 @@ NESTED_MODELS: Mapping[str, type[Form]] = {
     "app": App,
     "oauth": OAuth,
     "started_by": StartedBy,
+    "fields": CustomField,
     "thresholds": Thresholds,
     "calendar": Calendar,
     "quiet": Quiet,
@@ -256,6 +266,7 @@ _FORMS: Mapping[str, Any] = {
     "texts": Texts,
     "flag": bool,
     "start": StartedBy,
+    "fields": CustomFields,
     "app": App,
     "oauth": OAuth,
 }

@@ -177,5 +177,6 @@ def _model_at(model: type[Form], path: Path) -> type[Form]:
 
 def _description(model: type[Form], path: Path) -> str:
     """Return what is allowed at a path: the description of the nearest field."""
-    inner = _model_at(model, path[:1]).model_fields.get(str(path[1])) if len(path) > 1 else None
+    around = _model_at(model, path[:1]).model_fields
+    inner = next((around[str(step)] for step in reversed(path[1:]) if str(step) in around), None)
     return (inner or model.model_fields[str(path[0])]).description or ""

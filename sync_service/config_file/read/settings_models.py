@@ -1,10 +1,10 @@
-"""Models of settings: the organisation, what teams have of it, and the range that a key result has to stay in."""
+"""Models of settings: the organisation, what teams have of it, ranges of key results, custom fields of connections."""
 
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from sync_service.config_file.read.field_types import (
     A_TEXT,
@@ -18,6 +18,7 @@ from sync_service.config_file.read.field_types import (
 )
 from sync_service.domain.people import cadence
 from sync_service.domain.text import in_full
+from sync_service.domain.trackers.fields.custom_fields import FIELD_NAME, MOST_FIELDS, FieldType
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[str, ...] = get_args(Weekday)
@@ -144,3 +145,41 @@ class Stay(Form):
 def written(form: Form | None) -> dict[str, Any] | None:
     """Return a part as it is stored: as in a file, without what is left out."""
     return form.model_dump(mode="json", exclude_none=True) if form else None
+
+
+TYPES = tuple(kind.value for kind in FieldType)
+
+
+class CustomField(Form):
+    """A custom field of the tracker."""
+
+    field: Text = Field(description=A_TEXT + ": the field's name or id at the tracker")
+    type: Literal["text", "number", "date", "option", "options", "person"] | None = Field(
+        default=None, description=f"one of {', '.join(TYPES)}; default: as the tracker says"
+    )
+
+
+def _whole(written: Any) -> Any:
+    """Return the long form: `customfield_10042` is short for `{field: customfield_10042}`."""
+    return {"field": written} if isinstance(written, str) else written
+
+
+_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "minLength": 1, "maxLength": 500},
+        {
+            "type": "object",
+            "properties": {
+                "field": {"type": "string", "minLength": 1, "maxLength": 500},
+                "type": {"enum": list(TYPES)},
+            },
+            "required": ["field"],
+            "additionalProperties": False,
+        },
+    ]
+}
+FieldName = Annotated[str, StringConstraints(pattern=f"^{FIELD_NAME.pattern}$")]
+CustomFields = Annotated[
+    dict[FieldName, Annotated[CustomField, BeforeValidator(_whole), WithJsonSchema(_SCHEMA)]],
+    Field(max_length=MOST_FIELDS),
+]

@@ -3,8 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sync_service.domain.rules.field_tests.custom_values import PREFIX
+from sync_service.domain.text import in_full
+
 _PLURALS = ("labels", "components", "versions")
-_WORDS = {"has": "is", "in": "is one of"}
+_WORDS = {
+    "has": "is",
+    "in": "is one of",
+    "on": "is on",
+    "before": "is before",
+    "after": "is after",
+    "above": "is above",
+    "below": "is below",
+    "at_least": "is at least",
+    "at_most": "is at most",
+}
 _WORDS_OF_SEVERAL = {
     "has": "include",
     "is": "include",
@@ -28,7 +41,7 @@ def describe(condition: Mapping[str, Any]) -> str:
 
 
 def _describe_test(test: Mapping[str, Any]) -> str:
-    field = test["field"]
+    field = test["field"].removeprefix(PREFIX)
     operator, value = next((name, value) for name, value in test.items() if name != "field")
     if field == "under":
         return f"under {'nothing' if value is None else _UNDER.get(operator, '') + _listed(value)}"
@@ -39,4 +52,6 @@ def _describe_test(test: Mapping[str, Any]) -> str:
 
 
 def _listed(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(value)
+    return in_full(value) if isinstance(value, int | float) else str(value)

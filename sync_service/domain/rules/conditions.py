@@ -7,11 +7,17 @@ regular expressions: `matches` knows only `*`, which stands for any run of chara
 
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from sync_service.domain.rules.field_tests import custom_values, days
+from sync_service.domain.rules.field_tests.context import RuleContext
+from sync_service.domain.rules.field_tests.custom_values import PREFIX, Value
+from sync_service.domain.rules.field_tests.texts import set_test, text_test
 from sync_service.domain.text import did_you_mean, folded
+from sync_service.domain.trackers.fields.custom_fields import FieldType
 from sync_service.domain.trackers.observations import Kind, State
 
 
@@ -21,7 +27,8 @@ class Subject:
 
     `other_parents` are other keys of its parent: those it had before, or has and the issue does not know yet.
     `other_authors` are other logins that mean its author; `assignee` has all logins that mean its assignees.
-    `under` has all keys of all its ancestors; it is read only where a rule asks for it.
+    `under` has all keys of all its ancestors; it is read only where a rule asks for it. `fields` are its known custom
+    fields by the names that the connection gives them.
     """
 
     scope: str
@@ -42,6 +49,10 @@ class Subject:
     under: frozenset[str] = frozenset()
     other_parents: frozenset[str] = frozenset()
     other_authors: frozenset[str] = frozenset()
+    created: datetime | None = None
+    started: datetime | None = None
+    closed: datetime | None = None
+    fields: Mapping[str, Value] = field(default_factory=dict)
 
 
 Predicate = Callable[[Subject], bool]
@@ -63,8 +74,11 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "resolution": ("is", "in", "contains", "matches"),
     "assignee": ("is", "in", "matches"),
     "author": ("is", "in", "matches"),
+    "created": days.OPERATORS,
+    "started": days.OPERATORS,
+    "closed": days.OPERATORS,
 }
-"""The fields a condition may name, each with its operators."""
+"""The fields a condition may name, each with its operators; custom fields, `fields.NAME`, besides."""
 
 GROUPS = ("all", "any", "none")
 FIELD_CHOICES: Mapping[str, tuple[str, ...]] = {"kind": tuple(Kind), "state": tuple(State)}
@@ -73,6 +87,8 @@ LONGEST_SHOWN = 1000
 """Most characters of a wrong value in an error."""
 SETS = ("labels", "components", "versions", "sprint", "assignee", "under")
 """The fields with several values."""
+DATES = ("created", "started", "closed")
+"""The fields that are times: a condition compares their days."""
 
 
 class RuleError(ValueError):
@@ -97,15 +113,20 @@ def shown(found: object) -> str:
         return "a number that is too large"
 
 
-def compile_condition(condition: object, path: tuple[str | int, ...] = ()) -> Predicate:
-    """Compile a condition to a predicate. Raise `RuleError` with the path, what was found and what is allowed."""
+def compile_condition(
+    condition: object, path: tuple[str | int, ...] = (), context: RuleContext | None = None
+) -> Predicate:
+    """Compile a condition to a predicate. Raise `RuleError` with the path, what was found and what is allowed.
+
+    Without a context, any custom field may be named, and a predicate about one, or about a day, can't be asked.
+    """
     if not isinstance(condition, Mapping) or not condition:
         raise RuleError(path, condition, "a mapping with 'field' and an operator, or with 'all', 'any' or 'none'")
     if len(path) > 2 * MAX_DEPTH:
         raise RuleError(path, "deeper nesting", f"groups nested {MAX_DEPTH} deep at most")
     if "field" in condition:
-        return _compile_leaf(condition, path)
-    predicates = [_compile_group(name, members, (*path, name)) for name, members in condition.items()]
+        return _compile_leaf(condition, path, context)
+    predicates = [_compile_group(name, members, (*path, name), context) for name, members in condition.items()]
     return _all_of(predicates)
 
 
@@ -118,12 +139,16 @@ def _all_of(predicates: Sequence[Predicate]) -> Predicate:
     return lambda subject: all(predicate(subject) for predicate in predicates)
 
 
-def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -> Predicate:
+def _compile_group(
+    name: object, members: object, path: tuple[str | int, ...], context: RuleContext | None
+) -> Predicate:
     if name not in GROUPS:
         raise RuleError(path, name, "'field', " + ", ".join(f"'{group}'" for group in GROUPS))
     if not isinstance(members, list) or not members:
         raise RuleError(path, members, "a list of at least one condition")
-    predicates = [compile_condition(member, (*path, index)) for index, member in enumerate(members)]
+    if name == "none" and context is not None:
+        context = context.negated()
+    predicates = [compile_condition(member, (*path, index), context) for index, member in enumerate(members)]
     if name == "all":
         return _all_of(predicates)
     if name == "any":
@@ -131,23 +156,91 @@ def _compile_group(name: object, members: object, path: tuple[str | int, ...]) -
     return lambda subject: not any(predicate(subject) for predicate in predicates)
 
 
-def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...]) -> Predicate:
+def _compile_leaf(leaf: Mapping[str, Any], path: tuple[str | int, ...], context: RuleContext | None) -> Predicate:
     field = leaf["field"]
+    if isinstance(field, str) and field.startswith(PREFIX):
+        return _compile_custom(leaf, path, context)
     if not isinstance(field, str) or field not in FIELDS:
-        raise RuleError((*path, "field"), field, _one_of(field, FIELDS))
-    operators = [name for name in leaf if name != "field"]
-    if len(operators) != 1 or operators[0] not in FIELDS[field]:
-        raise RuleError(path, operators, f"one operator for {field}: " + ", ".join(FIELDS[field]))
-    operator = operators[0]
+        raise RuleError((*path, "field"), field, _one_of(field, (*FIELDS, *_custom_names(context))))
+    operator = _operator(leaf, path, FIELDS[field])
+    if field in DATES:
+        return _compile_date(field, operator, leaf[operator], (*path, operator), context)
     values = _values(field, operator, leaf[operator], (*path, operator))
-    test = _test(operator, values)
+    test = text_test(operator, values)
     if field in SETS:
-        return _over_set(field, operator, values, test)
+        return set_test(field, operator, values, test)
     if field == "parent":
         return lambda subject: test(subject.parent) or any(test(key) for key in subject.other_parents)
     if field == "author":
         return lambda subject: test(subject.author) or any(test(login) for login in subject.other_authors)
     return lambda subject: test(getattr(subject, field))
+
+
+def _operator(leaf: Mapping[str, Any], path: tuple[str | int, ...], allowed: Sequence[str]) -> str:
+    operators = [name for name in leaf if name != "field"]
+    if len(operators) != 1 or operators[0] not in allowed:
+        raise RuleError(path, operators, f"one operator for {leaf['field']}: " + ", ".join(allowed))
+    return str(operators[0])
+
+
+def _compile_date(
+    name: str, operator: str, value: object, path: tuple[str | int, ...], context: RuleContext | None
+) -> Predicate:
+    """Compile a test of one of an issue's times; a time that is not known passes none."""
+    try:
+        days.parse_day(value)
+    except ValueError:
+        raise RuleError(path, value, days.A_DAY) from None
+    if context is None or context.cycle is None:
+        return _only_checked
+    test, time_of = days.day_test(operator, value, context.cycle), attrgetter(name)
+    return lambda subject: (at := time_of(subject)) is not None and test(at)
+
+
+def _only_checked(subject: Subject) -> bool:
+    """Raise `AssertionError`: a condition that was compiled without its connection or cycle can't be asked."""
+    raise AssertionError(f"the condition was only checked, not compiled for {subject.scope}")
+
+
+def _custom_names(context: RuleContext | None) -> list[str]:
+    return [PREFIX + name for name in context.fields] if context else []
+
+
+def _compile_custom(leaf: Mapping[str, Any], path: tuple[str | int, ...], context: RuleContext | None) -> Predicate:
+    field, known = leaf["field"], _custom_names(context)
+    name = field.removeprefix(PREFIX)
+    if context is not None and name not in context.fields:
+        none = "a field that the connection names in `fields`, and it names none"
+        raise RuleError((*path, "field"), field, _one_of(field, known) if known else none)
+    kind = context.fields[name].type if context is not None else None
+    operator = _operator(leaf, path, custom_values.operators_of(kind))
+    test = _custom_test(leaf, operator, path, context)
+    if context is None or test is None:
+        return _only_checked
+    unknown = context.unknown
+    return lambda subject: test(subject.fields[name]) if name in subject.fields else unknown
+
+
+def _custom_test(
+    leaf: Mapping[str, Any], operator: str, path: tuple[str | int, ...], context: RuleContext | None
+) -> Callable[[Value], bool] | None:
+    """Return the test of a custom field; None where a day is only checked."""
+    field, value = leaf["field"], leaf[operator]
+    kind = context.fields[field.removeprefix(PREFIX)].type if context is not None else None
+    if value is None and operator == "is":
+        return custom_values.is_none
+    if custom_values.compares_numbers(kind, operator, value):
+        try:
+            return custom_values.number_test(operator, value)
+        except ValueError:
+            raise RuleError((*path, operator), value, f"a number for {field}") from None
+    if operator in days.OPERATORS:
+        _compile_date(field, operator, value, (*path, operator), None)
+        cycle = context.cycle if context else None
+        return custom_values.day_test(operator, value, cycle) if cycle else None
+    if kind is FieldType.DATE:
+        raise RuleError((*path, operator), value, f"null for {field}, or one of {', '.join(days.OPERATORS)}")
+    return custom_values.texts_test(text_test(operator, _values(field, operator, value, (*path, operator))))
 
 
 def _one_of(found: object, choices: Collection[str]) -> str:
@@ -168,71 +261,3 @@ def _values(field: str, operator: str, value: object, path: tuple[str | int, ...
         if field in FIELD_CHOICES and one not in FIELD_CHOICES[field]:
             raise RuleError(path, one, _one_of(one, FIELD_CHOICES[field]))
     return tuple(folded(one.strip()) for one in values)
-
-
-def _test(operator: str, values: tuple[str, ...]) -> Callable[[str], bool]:
-    if operator == "contains":
-        return lambda text: values[0] in text
-    if operator == "matches":
-        pattern = values[0].split("*")
-        return lambda text: _matches(pattern, text)
-    if len(values) == 1:
-        return lambda text: text == values[0]
-    allowed = frozenset(values)
-    return lambda text: text in allowed
-
-
-def _over_set(field: str, operator: str, values: tuple[str, ...], test: Callable[[str], bool]) -> Predicate:
-    if values == ("",):
-        return lambda subject: not getattr(subject, field)
-    texts_of = attrgetter(field)
-    if operator in ("contains", "matches"):
-        return lambda subject: any(test(text) for text in texts_of(subject))
-    if len(values) == 1:
-        only = values[0]
-        return lambda subject: only in texts_of(subject)
-    allowed = frozenset(values)
-    return lambda subject: not allowed.isdisjoint(texts_of(subject))
-
-
-def _matches(pattern: list[str], text: str) -> bool:
-    """Match the pieces between the stars from left to right; linear in the text for each piece."""
-    if len(pattern) == 1:
-        return text == pattern[0]
-    if not text.startswith(pattern[0]):
-        return False
-    position = len(pattern[0])
-    for piece in pattern[1:-1]:
-        found = text.find(piece, position)
-        if found < 0:
-            return False
-        position = found + len(piece)
-    return len(text) - position >= len(pattern[-1]) and text.endswith(pattern[-1])
-
-
-def mentions(condition: Mapping[str, Any], field: str) -> bool:
-    """Return whether a valid condition depends on a field."""
-    members = (member for name in GROUPS for member in condition.get(name, ()))
-    return condition.get("field") == field or any(mentions(member, field) for member in members)
-
-
-def possible_scopes(condition: Mapping[str, Any]) -> frozenset[str] | None:
-    """Return the scopes (case-folded) outside which a valid condition cannot hold; None when it may hold in any."""
-    if condition.get("field") == "scope":
-        if "is" in condition:
-            return frozenset([folded((condition["is"] or "").strip())])
-        if "in" in condition:
-            return frozenset(folded(name.strip()) for name in condition["in"])
-    reached: frozenset[str] | None = None
-    for member in condition.get("all", ()):
-        reached = _both(reached, possible_scopes(member))
-    members = [possible_scopes(member) for member in condition.get("any", ())]
-    if members and None not in members:
-        reached = _both(reached, frozenset().union(*(member for member in members if member is not None)))
-    return reached
-
-
-def _both(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one & other

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sync_service.domain.rules.conditions import Predicate, Subject, compile_condition
+from sync_service.domain.rules.field_tests.context import RuleContext
 
 Path = tuple[str | int, ...]
 
@@ -64,9 +65,9 @@ class Requirements:
         return self.of(holding).matches
 
 
-def requirements(condition: Mapping[str, Any]) -> Requirements:
+def requirements(condition: Mapping[str, Any], context: RuleContext | None = None) -> Requirements:
     """Return the requirements of a valid condition. One that is one `any` group has those of each alternative."""
-    built = _Builder()
+    built = _Builder(context)
     flat = list(_flattened(condition, ()))
     (path, only), several = flat[0], len(flat) > 1
     if several or "any" not in only:
@@ -91,6 +92,7 @@ class _Member:
 class _Builder:
     """Collects the requirements and the tests of a condition in its order."""
 
+    context: RuleContext | None = None
     each: list[Requirement] = field(default_factory=list)
     leaves: list[Leaf] = field(default_factory=list)
 
@@ -108,7 +110,7 @@ class _Builder:
         number = len(self.each)
         self.each.append(Requirement(path, condition))
         if "any" not in condition:
-            return _numbered(number, self._holds(condition))
+            return _numbered(number, self._holds(condition, self.context))
         members = [self._member(one, (*path, index)) for index, one in enumerate(condition["any"])]
         return _one_of(members, number)
 
@@ -116,15 +118,16 @@ class _Builder:
         flat = list(_flattened(condition, path))
         if len(flat) > 1:
             return _Member(self.all_of(flat), several=True)
-        return _Member(_unnumbered(self._holds(condition)), several=False)
+        return _Member(_unnumbered(self._holds(condition, self.context)), several=False)
 
-    def _holds(self, condition: Mapping[str, Any]) -> Callable[[int], bool]:
+    def _holds(self, condition: Mapping[str, Any], context: RuleContext | None) -> Callable[[int], bool]:
         """Return what tells from the bits of its tests whether a condition holds."""
         if "field" in condition:
             bit = 1 << len(self.leaves)
-            self.leaves.append(Leaf(condition, compile_condition(condition)))
+            self.leaves.append(Leaf(condition, compile_condition(condition, (), context)))
             return lambda holding: bool(holding & bit)
-        groups = [(name, [self._holds(one) for one in members]) for name, members in condition.items()]
+        inside = {name: context.negated() if context and name == "none" else context for name in condition}
+        groups = [(name, [self._holds(one, inside[name]) for one in found]) for name, found in condition.items()]
         return lambda holding: all(_group_holds(name, members, holding) for name, members in groups)
 
 
@@ -212,16 +215,16 @@ class Reason:
     members: Sequence["Reason"] = ()
 
 
-def reason(condition: Mapping[str, Any], subject: Subject) -> Reason:
+def reason(condition: Mapping[str, Any], subject: Subject, context: RuleContext | None = None) -> Reason:
     """Return why a valid condition holds for an issue or not, condition by condition."""
-    holds = compile_condition(condition)(subject)
+    holds = compile_condition(condition, (), context)(subject)
     if "field" in condition:
         return Reason(holds, condition)
     if len(condition) > 1:
-        members = [reason({name: found}, subject) for name, found in condition.items()]
+        members = [reason({name: found}, subject, context) for name, found in condition.items()]
         return Reason(holds, condition, "all", members)
     ((group, found),) = condition.items()
-    return Reason(holds, condition, group, [reason(one, subject) for one in found])
+    return Reason(holds, condition, group, [reason(one, subject, context) for one in found])
 
 
 def leaves(condition: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:

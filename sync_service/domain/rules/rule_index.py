@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sync_service.domain.rules.conditions import FIELDS, SETS, Predicate, Subject
+from sync_service.domain.rules.conditions import DATES, FIELDS, SETS, Predicate, Subject
+from sync_service.domain.rules.field_tests.custom_values import PREFIX
 from sync_service.domain.text import folded
 
 Term = tuple[str, str]
@@ -20,7 +21,7 @@ Terms = frozenset[Term]
 EQUALITIES = ("is", "has", "in")
 """Operators that compare whole values."""
 
-_TEXTS = tuple(field for field in FIELDS if field not in SETS)
+_TEXTS = tuple(field for field in FIELDS if field not in (*SETS, *DATES))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class CompiledRule:
     A rule with a `query` in the tracker's own language has query members; its predicate is not used. `names_parent`:
     its condition depends on the parent; `names_ancestors`: on further ancestors too. `scopes` and `terms` are the
     results of `possible_scopes` and `necessary_terms`. `proposing`: its matches wait for the owner of the key result.
+    `perhaps`: what its condition says where unknown custom fields may have any value; None: it names none.
     """
 
     revision_id: int
@@ -44,6 +46,7 @@ class CompiledRule:
     names_ancestors: bool = False
     proposing: bool = False
     terms: Sequence[Terms] = ()
+    perhaps: Predicate | None = None
 
     def origin(self, decided: Mapping[tuple[str, int], bool]) -> str | None:
         """Return the origin of its link to an issue that it matches; None: the owner declined it.
@@ -71,6 +74,8 @@ def _terms_of_leaf(leaf: Mapping[str, Any]) -> list[Terms]:
     if operator not in EQUALITIES:
         return []
     values = leaf[operator] if operator == "in" else [leaf[operator]]
+    if not all(value is None or isinstance(value, str) for value in values):
+        return []  # a number is no term
     return [frozenset((leaf["field"], folded((value or "").strip())) for value in values)]
 
 
@@ -85,6 +90,9 @@ def terms_of(subject: Subject) -> Iterator[Term]:
         yield "parent", key
     for login in subject.other_authors:
         yield "author", login
+    for name, found in subject.fields.items():
+        for value in found or ("",) if isinstance(found, frozenset) else ("",) if found is None else ():
+            yield PREFIX + name, value
 
 
 class RuleIndex:
@@ -104,6 +112,10 @@ class RuleIndex:
         self.connections_with_parents = frozenset(rule.connection_id for rule in self.rules if rule.names_parent)
         self.connections_with_ancestors = frozenset(rule.connection_id for rule in self.rules if rule.names_ancestors)
         self.connections_with_proposals = frozenset(rule.connection_id for rule in self.rules if rule.proposing)
+        self._perhaps: dict[str, list[CompiledRule]] = defaultdict(list)
+        for one in self.rules:
+            if one.perhaps is not None:
+                self._perhaps[one.slug].append(one)
         self._by_term: dict[int, dict[Term, list[int]]] = defaultdict(lambda: defaultdict(list))
         self._anywhere: dict[int, list[int]] = defaultdict(list)
         uses = Counter((rule.connection_id, term) for rule in self.rules for terms in rule.terms for term in terms)
@@ -126,3 +138,11 @@ class RuleIndex:
                 numbers.update(by_term.get(term, ()))
         candidates = (self.rules[number] for number in sorted(numbers))
         return [rule for rule in candidates if rule.predicate(subject)]
+
+    def undecided(self, subject: Subject, linked_by: Iterable[int]) -> list[CompiledRule]:
+        """Return the rules that linked the issue, by one of these revisions, and of which unknown fields now decide."""
+        if not self._perhaps:
+            return []
+        slugs = {self.by_revision[one].slug for one in linked_by if one in self.by_revision}
+        asked = (rule for slug in sorted(slugs) for rule in self._perhaps.get(slug, ()))
+        return [one for one in asked if one.perhaps and not one.predicate(subject) and one.perhaps(subject)]

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from sync_service.domain.text import number
+from sync_service.domain.trackers.fields.custom_fields import CustomField, value_of
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import CLOSED, Kind, State, TermKind
 
@@ -63,8 +65,10 @@ def was_reopened(before: Issue | None, after: Issue) -> bool:
     return before is not None and before.state in CLOSED and after.state not in CLOSED and after.gone_reason is None
 
 
-def describe_change(before: Issue | None, after: Issue, *, name_of: NameOf) -> str:
-    """Describe what changed, the most important change first."""
+def describe_change(
+    before: Issue | None, after: Issue, *, name_of: NameOf, fields: Mapping[str, CustomField] = MappingProxyType({})
+) -> str:
+    """Describe what changed, the most important change first; of custom fields those that the connection names."""
     if after.gone_reason is not None:
         return after.gone_reason
     if before is not None and before.gone_reason is not None:
@@ -72,7 +76,7 @@ def describe_change(before: Issue | None, after: Issue, *, name_of: NameOf) -> s
     if before is None or (before.state is None and after.state is not None):
         return _first_seen(after)
     phrases = [phrase for phrase in (_moved(before, after), _state_change(before, after)) if phrase]
-    phrases += _detail_changes(before, after, name_of)
+    phrases += [*_detail_changes(before, after, name_of), *_custom_changes(before, after, fields)]
     return ", ".join(phrases) or UNSPECIFIED_CHANGE
 
 
@@ -160,6 +164,18 @@ def _plan_changes(before: Issue, after: Issue, name_of: NameOf) -> Iterator[str]
             yield f"{SEEN_WITH} {one.name} {_number(one.value, None)}"
         elif one.name in was and was[one.name] != one.value:
             yield _number_change(one.name, was[one.name], one.value)
+
+
+def _custom_changes(before: Issue, after: Issue, fields: Mapping[str, CustomField]) -> Iterator[str]:
+    """Yield the changes of custom fields, and those that are known for the first time."""
+    for name, one in fields.items():
+        was, now = value_of(one, before.custom_fields), value_of(one, after.custom_fields)
+        if now is not None and (was is None or was.values != now.values):
+            words = f"{name} changed to {now.words()}"
+            if was is not None:
+                yield words
+            elif now.values:
+                yield f"{SEEN_WITH} {name} {now.words()}"
 
 
 def _added_and_removed(

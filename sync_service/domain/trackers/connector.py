@@ -7,7 +7,7 @@ module; a third tracker is one new folder under `connectors/` and one line in it
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from sync_service.domain.trackers.observations import FetchNeeded, ParsedDelivery, Snapshot
 
@@ -88,7 +88,7 @@ class Option:
     """
 
     name: str
-    form: Literal["text", "texts", "flag", "start", "secret", "app", "oauth"]
+    form: Literal["text", "texts", "flag", "start", "fields", "secret", "app", "oauth"]
     help: str
     for_token: bool = False
     label: str = ""
@@ -127,7 +127,7 @@ class Connection:
 
     slug: str
     site: str
-    options: Mapping[str, str | bool | Sequence[str] | Mapping[str, str]] = field(default_factory=dict)
+    options: Mapping[str, str | bool | Sequence[str] | Mapping[str, Any]] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
     app: AppKey | None = field(default=None, repr=False)
     hook_url: str = ""

@@ -7,6 +7,7 @@ from operator import attrgetter, is_
 from typing import Any
 
 from sync_service.domain.trackers.closing_date import NOTHING_SEEN, ClosingHistory, ClosingSource
+from sync_service.domain.trackers.fields.custom_fields import TimedCustomValue
 from sync_service.domain.trackers.observations import (
     Account,
     Closing,
@@ -75,6 +76,7 @@ class Issue:
     sprints: tuple[str, ...] = ()
     sprints_at: datetime | None = None
     numbers: tuple[TimedNumber, ...] = ()
+    custom_fields: tuple[TimedCustomValue, ...] = ()
     created_at: datetime | None = None
     closing: ClosingHistory = NOTHING_SEEN
     closed_at: datetime | None = None

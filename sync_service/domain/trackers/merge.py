@@ -4,27 +4,23 @@ Every function returns a new `Issue`, or the same object when nothing changes. T
 the same issue; a property test checks that with Hypothesis (`tests/domain/`).
 """
 
-import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sync_service.domain.durations import MICROSECOND
 from sync_service.domain.trackers.closing_date import ClosedSeen
+from sync_service.domain.trackers.fields.merge_values import with_values
 from sync_service.domain.trackers.issue import (
     MOVED,
     MULTI_VALUED_TERMS,
     Issue,
-    TimedNumber,
     with_account_ids,
     with_fields,
 )
 from sync_service.domain.trackers.observations import CLOSED, Closing, Parent, ParentSeen, Snapshot, Tombstone
 from sync_service.domain.trackers.plausible_times import was_ahead
 from sync_service.domain.trackers.state_changes import known_since
-
-MAX_POINTS = 1e6
-"""An estimate above this, or below zero, counts as no estimate."""
 
 API_LAG = timedelta(minutes=10)
 """How far a tracker's API may lag behind its webhooks: a fetch may show what was true this long ago."""
@@ -92,8 +88,9 @@ def _without_later(issue: Issue, at: datetime) -> Issue:
     times: dict[str, Any] = {
         name: min(held, before) for name in _DETAIL_TIMES if (held := getattr(issue, name)) is not None
     }
-    numbers = tuple(replace(one, at=min(one.at, before)) for one in issue.numbers)
-    return with_fields(issue, **times, numbers=numbers, updated_at=None, closing=issue.closing.until(before))
+    times["numbers"] = tuple(replace(one, at=min(one.at, before)) for one in issue.numbers)
+    times["custom_fields"] = tuple(replace(one, at=min(one.at, before)) for one in issue.custom_fields)
+    return with_fields(issue, **times, updated_at=None, closing=issue.closing.until(before))
 
 
 _DETAIL_TIMES = ("parent_at", "closes_at", "points_at", *(f"{name}_at" for name in MULTI_VALUED_TERMS))
@@ -198,61 +195,7 @@ def _with_details(issue: Issue, found: _Found) -> Issue:
     if fetched and issue.updated_at == at and issue.parent_at is not None:
         at = max(at, issue.parent_at)  # a fetch shows the present relation, whatever time the deliveries gave it
     known = _with_parent(issue, snapshot.parent, at, received_at)
-    known = _with_points(_with_closes(known, snapshot, fetched=fetched), snapshot, fetched=fetched)
-    for name in MULTI_VALUED_TERMS:
-        known = _with_terms(known, snapshot, name, fetched=fetched)
-    return _with_numbers(known, snapshot, fetched=fetched)
-
-
-def _is_newer(issue: Issue, at: datetime, held_at: datetime | None, *, fetched: bool, greater: bool) -> bool:
-    """Return whether to take a detail that differs from ours. At equal times: a fetch, then the greater content."""
-    if held_at is None or at != held_at:
-        return held_at is None or at > held_at
-    if fetched or (issue.fetched and issue.updated_at == at):
-        return fetched
-    return greater
-
-
-def _with_points(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
-    if not snapshot.points_known:
-        return issue
-    at = snapshot.updated_at
-    points = snapshot.points if snapshot.points is not None and 0 <= snapshot.points <= MAX_POINTS else None
-    greater = points is not None and (issue.points is None or points > issue.points)
-    if (points, at) == (issue.points, issue.points_at):
-        return issue
-    if not _is_newer(issue, at, issue.points_at, fetched=fetched, greater=greater):
-        return issue
-    return with_fields(issue, points=points, points_at=at)
-
-
-def _with_terms(issue: Issue, snapshot: Snapshot, name: str, *, fetched: bool) -> Issue:
-    """Merge the components, versions or sprints, if the snapshot has them."""
-    terms, at = getattr(snapshot, name), snapshot.updated_at
-    if terms is None:
-        return issue
-    ids = tuple(sorted({term.id for term in terms}))
-    held: tuple[str, ...] = getattr(issue, name)
-    held_at: datetime | None = getattr(issue, f"{name}_at")
-    if (ids, at) == (held, held_at) or not _is_newer(issue, at, held_at, fetched=fetched, greater=ids > held):
-        return issue
-    changes: dict[str, Any] = {name: ids, f"{name}_at": at}
-    return with_fields(issue, **changes)
-
-
-def _with_numbers(issue: Issue, snapshot: Snapshot, *, fetched: bool) -> Issue:
-    """Merge the numbers of the snapshot; each has its own time."""
-    if not snapshot.numbers:
-        return issue
-    at, held = snapshot.updated_at, {one.name: one for one in issue.numbers}
-    for number in snapshot.numbers:
-        ours = held.get(number.name)
-        value = -math.inf if number.value is None else number.value
-        greater = ours is not None and value > (-math.inf if ours.value is None else ours.value)
-        if _is_newer(issue, at, ours.at if ours else None, fetched=fetched, greater=greater):
-            held[number.name] = TimedNumber(number.name, number.value, at)
-    numbers = tuple(held[name] for name in sorted(held))
-    return issue if numbers == issue.numbers else with_fields(issue, numbers=numbers)
+    return with_values(_with_closes(known, snapshot, fetched=fetched), snapshot, fetched=fetched)
 
 
 def _with_parent(issue: Issue, parent: Parent | None, at: datetime, received_at: datetime | None) -> Issue:

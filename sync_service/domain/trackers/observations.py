@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from sync_service.domain.trackers.fields.custom_fields import CustomValue
+
 
 class State(StrEnum):
     """The state of an issue. `dropped` is work that ended without being done."""
@@ -101,10 +103,10 @@ class Snapshot:
     """One whole issue at one moment. `updated_at` is the tracker's time of its last change: the newest wins.
 
     `parent`, `closes`, `components`, `versions` and `sprints` None mean *unknown*, never *none*. `points` are unknown
-    when `points_known` is false; a number that is missing in `numbers` is unknown too. `closed_at` is the tracker's
-    date of the closing, `entered_category_at` its date of the last change of the status category; None when it says
-    none. `dated_anew`: the tracker sets `closed_at` at each closing, and only then. `came_from` is the scope from which
-    this change moved the issue.
+    when `points_known` is false; what is missing in `numbers` and `custom_fields` is unknown too. `closed_at` is the
+    tracker's date of the closing, `entered_category_at` its date of the last change of the status category; None when
+    it says none. `dated_anew`: the tracker sets `closed_at` at each closing, and only then. `came_from` is the scope
+    from which this change moved the issue.
     """
 
     identity: str
@@ -130,6 +132,7 @@ class Snapshot:
     versions: tuple[Term, ...] | None = None
     sprints: tuple[Term, ...] | None = None
     numbers: tuple[Number, ...] = ()
+    custom_fields: tuple[CustomValue, ...] = ()
     created_at: datetime | None = None
     closed_at: datetime | None = None
     dated_anew: bool = False
@@ -147,8 +150,8 @@ class Snapshot:
     def digest(self) -> str:
         """Hash the content, to recognise equal content at an equal time (hex, 64 characters).
 
-        Details that a delivery may omit (parent, closings, points, components, versions, sprints, numbers) are not
-        hashed: each has its own time.
+        Details that a delivery may omit (parent, closings, points, components, versions, sprints, numbers, custom
+        fields) are not hashed: each has its own time.
         """
         content = (
             (self.scope, self.key, self.kind, self.title, self.url, self.state, self.type, self.resolution),

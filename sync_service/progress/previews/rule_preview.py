@@ -13,7 +13,9 @@ from typing import Any, Literal
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.people.notices import KeyResultState
-from sync_service.domain.rules.conditions import compile_condition, mentions, possible_scopes
+from sync_service.domain.rules.condition_reach import mentions, mentions_custom, possible_scopes
+from sync_service.domain.rules.conditions import compile_condition
+from sync_service.domain.rules.field_tests.context import RuleContext
 from sync_service.domain.rules.named_people import named_people
 from sync_service.domain.rules.requirements import requirements
 from sync_service.domain.rules.rule_index import CompiledRule, necessary_terms
@@ -28,7 +30,8 @@ from sync_service.progress.previews.matching.known_values import UnknownValue, u
 from sync_service.progress.previews.matching.near_misses import NearMisses, near_misses
 from sync_service.progress.previews.replayed_line import ReplayedLine, replayed_lines
 from sync_service.store.engine import versions
-from sync_service.store.okrs import key_results
+from sync_service.store.okrs import key_results, links
+from sync_service.store.okrs.compiled_rules import RuleContexts
 from sync_service.store.okrs.key_results import Computed, KeyResult
 from sync_service.store.okrs.linked_issues import PreviewLinks
 from sync_service.store.okrs.rules import MATCHES_NOTHING
@@ -123,8 +126,9 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
 
     Raise `RuleError` when the condition can't be used.
     """
-    rule = _compiled(edit)
-    wanted = requirements(edit.condition)
+    context = RuleContexts.read(tx).of(edit.connection_id, edit.key_result_id)
+    rule = _compiled(edit, context)
+    wanted = requirements(edit.condition, context)
     ruleset = load_ruleset(tx, versions.value(tx, versions.RULES))
     before = [one for one in ruleset.rules.rules if edit.slug is not None and one.slug == edit.slug]
     # As when the rule is saved: logins that it names for the first time mean the accounts that known issues show.
@@ -132,6 +136,11 @@ def preview(tx: Connection, edit: Edit, *, now: datetime, lines: bool = False) -
     meant = replace(ruleset, people=ruleset.people.with_pins(pins))
     known = known_issues(tx, meant, edit.connection_id, wanted)
     matching = known.matching(wanted)
+    if mentions_custom(edit.condition):
+        perhaps = requirements(edit.condition, replace(context, unknown=True))
+        undecided = set(known_issues(tx, meant, edit.connection_id, perhaps).matching(perhaps)).difference(matching)
+        kept = undecided & links.of_revisions(tx, [one.revision_id for one in before if not one.pending])
+        matching = sorted({*matching, *kept}, reverse=True)
     changes = link_changes(tx, edit.target, before, matching)
     misses = near_misses(known, wanted)
     named = _Named(tx, ruleset, edit.connection_id)
@@ -169,8 +178,8 @@ def _shown(named: "_Named", changes: LinkChanges, matching: Sequence[int]) -> li
     return [replace(one, becomes=becomes.get(one.id)) for one in named.first(first, new=new)]
 
 
-def _compiled(edit: Edit) -> CompiledRule:
-    predicate = compile_condition(edit.condition)
+def _compiled(edit: Edit, context: RuleContext) -> CompiledRule:
+    predicate = compile_condition(edit.condition, (), context)
     matches = edit.state.matches
     return CompiledRule(
         revision_id=0,

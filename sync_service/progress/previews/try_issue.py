@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.condition_text import describe
-from sync_service.domain.rules.conditions import Subject, compile_condition
+from sync_service.domain.rules.conditions import RuleError, Subject, compile_condition
+from sync_service.domain.rules.field_tests.context import RuleContext
+from sync_service.domain.rules.field_tests.custom_values import PREFIX
 from sync_service.domain.rules.requirements import Reason, reason
 from sync_service.domain.rules.rule_state import RuleState
-from sync_service.domain.text import folded
+from sync_service.domain.text import folded, in_full
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.issue import Issue
 from sync_service.progress.ancestors import ancestor_text
@@ -19,6 +22,7 @@ from sync_service.progress.rule_subjects import Parents, accounts_at, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
 from sync_service.store.okrs import links, query_members
+from sync_service.store.okrs.compiled_rules import RuleContexts
 from sync_service.store.okrs.links import Links
 from sync_service.store.okrs.ruleset import Ruleset, Tracker, load_ruleset
 from sync_service.store.trackers import issues, known_keys
@@ -145,8 +149,14 @@ class _Trial:
         mine = links.read(self.tx, [self.row_id]).get(self.row_id, {})
         linking = self._rules(source for _, origin, source in mine if origin == "rule")
         members = self._rules(query_members.of_issues(self.tx, [self.row_id]).get(self.row_id, ()))
-        held = [(view, _holds(view, seen, members)) for view in views if view.connection == self.tracker.slug]
-        held.sort(key=lambda each: (not each[1], each[0].slug))
+        contexts = RuleContexts.read(self.tx)
+        mine_views = [
+            (view, contexts.of(self.tracker.id, view.key_result_id))
+            for view in views
+            if view.connection == self.tracker.slug
+        ]
+        held = [(view, context, _holds(view, seen, members, context)) for view, context in mine_views]
+        held.sort(key=lambda each: (not each[2], each[0].slug))
         return TriedIssue(
             connection=self.tracker.slug,
             key=one.key,
@@ -157,8 +167,14 @@ class _Trial:
             serves=self._serves(mine, linking),
             total=len(held),
             rules=[
-                _tried(view, seen, holds=holds, linked=view.slug in linking.values(), unmatched=unmatched)
-                for view, holds in held[shown]
+                _tried(
+                    view,
+                    None if view.query or seen is None else tested_condition(view.condition, seen, context),
+                    holds=holds,
+                    linked=view.slug in linking.values(),
+                    unmatched=unmatched,
+                )
+                for view, context, holds in held[shown]
             ],
         )
 
@@ -192,7 +208,8 @@ class _Trial:
         names = TermNames.read(self.tx, set(keys_of(self.tracker.id, one)))
         parents = Parents.read(self.tx, self.ruleset, self.tracker.id, [one])
         people = accounts_at(self.ruleset, self.tracker.id)
-        subject = subject_of(one, scope, self.tracker.id, names, people, parents=parents)
+        custom = self.tracker.fields
+        subject = subject_of(one, scope, self.tracker.id, names, people, parents=parents, custom=custom)
         return SeenIssue(subject, one.key, parents.chain(one), self.ruleset, self.tracker.id)
 
 
@@ -207,10 +224,17 @@ class SeenIssue:
     connection_id: int
 
     def found(self, field: str) -> list[str] | None:
-        """Return what the issue has in a field; None where it can't be shown."""
+        """Return what the issue has in a field; None where it is unknown, or can't be shown."""
         if field == "under":
             return [folded(one.key) for one in self.chain.ancestors]
-        value = getattr(self.subject, field, None)
+        name = field.removeprefix(PREFIX)
+        if name != field and name not in self.subject.fields:
+            return None
+        value = self.subject.fields[name] if name != field else getattr(self.subject, field, None)
+        if value is None:
+            return []
+        if isinstance(value, date | float):
+            return [value.isoformat() if isinstance(value, date) else in_full(value)]
         if isinstance(value, str):
             return [value] if value else []
         return sorted(value) if isinstance(value, frozenset) and all(isinstance(one, str) for one in value) else None
@@ -222,15 +246,18 @@ class SeenIssue:
         return ancestor_text.describe(self.key, self.chain, test, self.ruleset, self.connection_id)
 
 
-def _holds(view: RuleView, seen: SeenIssue | None, members: Mapping[int, str]) -> bool | None:
-    """Return what a rule's condition or query says of an issue; None: nobody knows."""
+def _holds(view: RuleView, seen: SeenIssue | None, members: Mapping[int, str], context: RuleContext) -> bool | None:
+    """Return what a rule's condition or query says of an issue; None: unknown."""
     if view.query:
         return view.slug in members.values()
-    return None if seen is None else compile_condition(view.condition)(seen.subject)
+    try:
+        return None if seen is None else compile_condition(view.condition, (), context)(seen.subject)
+    except RuleError:
+        return None  # its connection does not allow it any more
 
 
 def _tried(
-    view: RuleView, seen: SeenIssue | None, *, holds: bool | None, linked: bool, unmatched: str | None
+    view: RuleView, tested: TestedCondition | None, *, holds: bool | None, linked: bool, unmatched: str | None
 ) -> TriedRule:
     return TriedRule(
         slug=view.slug,
@@ -240,7 +267,7 @@ def _tried(
         holds=holds,
         links=linked,
         why_not=_why_not(view, holds=holds, unmatched=unmatched) if not linked else None,
-        tested=None if view.query or seen is None else tested_condition(view.condition, seen),
+        tested=tested,
     )
 
 
@@ -262,9 +289,12 @@ def _why_not(view: RuleView, *, holds: bool | None, unmatched: str | None) -> st
     return "its links are made in a moment" if holds else None
 
 
-def tested_condition(condition: Mapping[str, Any], seen: SeenIssue) -> TestedCondition:
-    """Return why a valid condition holds for an issue or not, in words."""
-    return _in_words(reason(condition, seen.subject), seen)
+def tested_condition(condition: Mapping[str, Any], seen: SeenIssue, context: RuleContext) -> TestedCondition | None:
+    """Return why a valid condition holds for an issue or not, in words; None where its connection does not allow it."""
+    try:
+        return _in_words(reason(condition, seen.subject, context), seen)
+    except RuleError:
+        return None
 
 
 def _in_words(one: Reason, seen: SeenIssue) -> TestedCondition:

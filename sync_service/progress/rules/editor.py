@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.condition_text import describe
+from sync_service.domain.rules.conditions import RuleError, compile_condition
 from sync_service.domain.rules.rights import UNCOUNTED, Writer, why_not
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.store.engine import versions
 from sync_service.store.okrs import rule_versions, rules
+from sync_service.store.okrs.compiled_rules import RuleContexts
 from sync_service.store.okrs.rules import Definition
 from sync_service.store.people import audit
 from sync_service.store.tables import live_connection, live_key_result, person, rule
@@ -98,10 +100,21 @@ class RuleEditor:
         forms = [self._target(one).toward(one.state) for one in (before, wanted) if one is not None]
         ends = before is not None and before.state in UNCOUNTED and wanted.state is RuleState.DISABLED
         self._require(why_not(self.writer, forms[:1] if ends else forms))
+        self._check_condition(wanted)
         closed = self._target(wanted).closed
         if closed is not None and wanted.state is not RuleState.DISABLED:
             slug = self._target(wanted).slug
             raise Refused(f"the numbers of {slug} are final: its cycle {closed} is closed; choose one of another cycle")
+
+    def _check_condition(self, wanted: Definition) -> None:
+        """Raise `Refused` for a condition that its connection does not allow."""
+        if not wanted.condition or wanted.state is RuleState.DISABLED:
+            return
+        context = RuleContexts.read(self.tx).of(wanted.connection_id, wanted.key_result_id)
+        try:
+            compile_condition(wanted.condition, (), context)
+        except RuleError as error:
+            raise Refused(str(error)) from error
 
     def _require(self, reason: str | None, *, owner_id: int | None = None) -> None:
         if reason is None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.measures.settings import parse_measure
+from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Kind, State
@@ -22,8 +23,9 @@ from sync_service.domain.trackers.state_changes import (
 from sync_service.store.cycles import spans
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import among
-from sync_service.store.okrs import key_results
+from sync_service.store.okrs import compiled_rules, key_results
 from sync_service.store.okrs.linked_issues import counts
+from sync_service.store.queue import relink_requests
 from sync_service.store.tables import issue, link, live_key_result, live_objective
 from sync_service.store.trackers import issue_states, issues
 
@@ -114,6 +116,10 @@ def save(tx: Transaction, connection_id: int, histories: Iterable[IssueHistory],
     if changed:
         versions.bump(tx, versions.CHANGES)
         _recompute(tx, changed, read_at)
+        started = [one for one in known if found[one].started_at != known[one][0].started_at]
+        if started and compiled_rules.name_start(tx, connection_id):
+            why = RelinkReason(what="its start was read from the tracker", origin="rule")
+            relink_requests.of_issues(tx, connection_id, [found[one].identity for one in started], [why])
     return len(changed)
 
 

@@ -53,6 +53,21 @@ def ensure(tx: Transaction, connection_id: int) -> None:
     hurry(tx, connection_id)
 
 
+def read_again(tx: Transaction, connection_id: int) -> None:
+    """Let the next polls of a connection list its issues again: there is more to read of them than before.
+
+    Of a scope whose earlier issues are ignored, these are the issues that changed since it was added. A first import
+    that is under way begins again.
+    """
+    mine = sa.select(live_scope.c.id, live_scope.c.covered_at, live_connection.c.earlier)
+    mine = mine.join(live_connection, live_connection.c.id == live_scope.c.connection_id)
+    for row in tx.execute(mine.where(live_scope.c.connection_id == connection_id)).all():
+        since = row.covered_at - OVERLAP if row.covered_at and row.earlier == "ignore" else None
+        again = sa.update(poll).where(poll.c.scope_id == row.id)
+        tx.execute(again.values(since=since, cursor=None, lease=None))
+    hurry(tx, connection_id)
+
+
 def hurry(tx: Transaction, connection_id: int | None = None) -> int:
     """Make the waiting polls of one connection, or of all, due now; return how many there are."""
     waiting = sa.update(poll).where(poll.c.lease.is_(None))

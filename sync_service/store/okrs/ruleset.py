@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.people.accounts import People, Site
-from sync_service.domain.rules.conditions import compile_condition, mentions, possible_scopes
-from sync_service.domain.rules.rule_index import CompiledRule, RuleIndex, necessary_terms
+from sync_service.domain.rules.condition_reach import mentions
+from sync_service.domain.rules.rule_index import CompiledRule, RuleIndex
 from sync_service.domain.text import folded
+from sync_service.domain.trackers.fields.custom_fields import CustomField, custom_fields_of
 from sync_service.domain.trackers.observations import ScopeRef
 from sync_service.store.engine import versions
 from sync_service.store.okrs import measure_issues, query_listings
-from sync_service.store.okrs.rules import MATCHES_NOTHING
+from sync_service.store.okrs.compiled_rules import compiled_rules
 from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.tables import (
     live_connection,
@@ -23,7 +24,6 @@ from sync_service.store.tables import (
     live_key_result,
     live_objective,
     live_scope,
-    rule_revision,
 )
 from sync_service.store.trackers import accounts
 from sync_service.store.trackers.connections import has_credentials
@@ -81,6 +81,8 @@ class Tracker:
     site: Site
     can_fetch: bool
     writes_back: bool
+    fields: Mapping[str, CustomField] = field(default_factory=dict)
+    """The custom fields that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,7 @@ def load_ruleset(tx: Transaction, version: int) -> Ruleset:
         )
         for row in tx.execute(sa.select(live_scope).order_by(live_scope.c.id))
     )
-    rules = RuleIndex(_compiled(tx))
+    rules = RuleIndex(compiled_rules(tx))
     key_results = {
         folded(row.slug): row.id for row in tx.execute(sa.select(live_key_result.c.id, live_key_result.c.slug))
     }
@@ -240,7 +242,7 @@ def with_rules(tx: Transaction, ruleset: Ruleset, rules: Iterable[CompiledRule])
 
 def _trackers(tx: Transaction) -> dict[int, Tracker]:
     c = live_connection.c
-    named = sa.select(c.id, c.slug, c.kind, c.site, c.write_back, has_credentials().label("can_fetch"))
+    named = sa.select(c.id, c.slug, c.kind, c.site, c.options, c.write_back, has_credentials().label("can_fetch"))
     return {
         row.id: Tracker(
             id=row.id,
@@ -248,30 +250,10 @@ def _trackers(tx: Transaction) -> dict[int, Tracker]:
             site=Site(row.kind, site_key(row.site)),
             can_fetch=row.can_fetch,
             writes_back=row.write_back,
+            fields=custom_fields_of(row.options),
         )
         for row in tx.execute(named)
     }
-
-
-def _compiled(tx: Transaction) -> Iterable[CompiledRule]:
-    revisions = sa.select(rule_revision).where(rule_revision.c.state.in_(("pending", "active")))
-    for row in tx.execute(revisions.order_by(rule_revision.c.id)):
-        if row.condition == MATCHES_NOTHING:
-            continue  # a disabled rule reaches no scope
-        yield CompiledRule(
-            revision_id=row.id,
-            slug=row.rule_slug,
-            connection_id=row.connection_id,
-            key_result_id=row.key_result_id,
-            predicate=compile_condition(MATCHES_NOTHING if row.query else row.condition),
-            scopes=possible_scopes(row.condition),
-            terms=necessary_terms(row.condition),
-            pending=row.state == "pending",
-            query=row.query,
-            names_parent=mentions(row.condition, "parent"),
-            names_ancestors=mentions(row.condition, "under"),
-            proposing=row.proposing,
-        )
 
 
 def _partly_seen(rules: Iterable[CompiledRule], scopes: Iterable[Scope], siblings: Groups) -> dict[int, str]:

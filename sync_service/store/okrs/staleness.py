@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
-from sync_service.domain.rules.conditions import possible_scopes
+from sync_service.domain.rules.condition_reach import possible_scopes
 from sync_service.domain.rules.rule_state import RuleState
 from sync_service.domain.text import folded
 from sync_service.store import tables

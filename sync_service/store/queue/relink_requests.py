@@ -48,6 +48,17 @@ def add(tx: Transaction, wanted: Iterable[tuple[int, Sequence[RelinkReason]]]) -
         tx.execute(sa.insert(relink_request), rows)
 
 
+def of_issues(tx: Transaction, connection_id: int, identities: Sequence[str], why: Sequence[RelinkReason]) -> None:
+    """Request to relink some issues of a connection."""
+    row: dict[str, Any] = {
+        "connection_id": connection_id,
+        "reasons": [one.to_columns() for one in why],
+        "renamed": {"issues": list(identities)},
+        "due_at": database_now(tx),
+    }
+    tx.execute(sa.insert(relink_request).values(row))
+
+
 def of_accounts(
     tx: Transaction, connection_ids: Iterable[int], accounts: Sequence[str], why: Sequence[RelinkReason]
 ) -> None:

@@ -55,6 +55,7 @@ issue = sa.Table(
     sa.Column("sprints", sa.JSON),
     sa.Column("sprints_at", Instant),
     sa.Column("numbers", sa.JSON),  # [[name, value, the tracker's time of it], …]
+    sa.Column("custom_fields", sa.JSON),  # [[the tracker's field, type, [text, …], the tracker's time of it], …]
     sa.Column("created_at", Instant),
     sa.Column("last_open_at", Instant),  # the tracker's time of the newest snapshot that was open
     sa.Column("closed_seen", sa.JSON),  # snapshots closed since: [[the tracker's time, [its dates of closing, …]], …]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
-from sync_service.domain.rules.conditions import mentions
+from sync_service.domain.rules.condition_reach import mentions
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.store.engine.database import database_now, insert_or_skip
 from sync_service.store.queue import relink_requests

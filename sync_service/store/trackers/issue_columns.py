@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection as Transaction
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Account, Kind, ScopeRef, State
 from sync_service.store.tables import issue
+from sync_service.store.trackers.custom_values import custom_values
 
 SCOPE = ("scope_external_id", "scope_name")
 
@@ -35,6 +36,8 @@ def as_issue(columns: Mapping[str, Any]) -> Issue:
     if "author" in values:
         author = json.loads(values["author"] or "null")
         values["author"] = Account(*author) if author else None
+    if "custom_fields" in values:
+        values["custom_fields"] = custom_values(json.loads(values["custom_fields"] or "null"))
     if "kind" in values:
         values["kind"] = Kind(values["kind"] or Kind.ISSUE)
     if "state" in values:

@@ -1,7 +1,8 @@
 """Subsets of a connection's issues, in the order of their row ids: all, a parent's children, those of accounts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,10 +15,17 @@ Parent = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """The children of a parent, or the issues of some accounts, by login or id; without either all issues."""
+    """The children of a parent, the issues of some accounts, by login or id, or those of some identities; else all."""
 
     parent: Parent | None = None
     accounts: Sequence[str] = ()
+    issues: Sequence[str] = ()
+
+    @classmethod
+    def of_request(cls, about: Mapping[str, Any]) -> "Subset":
+        """Return the subset that a relink request is about."""
+        parent = (about["parent"], about["was"]) if "parent" in about else None
+        return cls(parent, about.get("accounts", ()), about.get("issues", ()))
 
     def after(self, connection_id: int, after: int) -> sa.ColumnElement[bool]:
         """Return what selects its issues with a higher row id."""
@@ -28,6 +36,8 @@ class Subset:
             mine = sa.select(issue.c.id).where(issue.c.connection_id == connection_id).correlate(None)
             children = mine.where(issue.c.parent_identity == identity).union(mine.where(issue.c.parent_key == key))
             found = sa.and_(found, issue.c.id.in_(children))
+        if self.issues:
+            found = sa.and_(found, issue.c.identity.in_(self.issues))
         return sa.and_(found, with_any(self.accounts)) if self.accounts else found
 
 

@@ -17,6 +17,7 @@ from sync_service.domain.trackers.observations import Account, Closing, Kind, Sc
 from sync_service.store.engine.database import DatabaseNow, TransactionConflict, insert_or_skip, upsert
 from sync_service.store.tables import issue, term
 from sync_service.store.trackers import closing_links
+from sync_service.store.trackers.custom_values import custom_columns, custom_values
 from sync_service.store.trackers.issue_people import to_columns
 from sync_service.store.trackers.issue_subset import ALL, Subset
 
@@ -198,6 +199,7 @@ def _from_row(row: Row[Any], closes: tuple[Closing, ...]) -> IssueRow:
             numbers=tuple(
                 TimedNumber(name, value, datetime.fromisoformat(at)) for name, value, at in row.numbers or ()
             ),
+            custom_fields=custom_values(row.custom_fields),
             components=tuple(row.components or ()),
             versions=tuple(row.versions or ()),
             sprints=tuple(row.sprints or ()),
@@ -246,6 +248,7 @@ def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
     columns |= {name: list(getattr(one, name)) for name in MULTI_VALUED_TERMS}
     return columns | {
         "numbers": [[number.name, number.value, number.at.isoformat()] for number in one.numbers],
+        "custom_fields": custom_columns(one.custom_fields),
         "row_id": row_id,
         "folded_key": one.key.lower(),
         "scope_id": scope_id,

@@ -9,9 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
+from sync_service.domain.rules.field_tests.custom_values import PREFIX
 from sync_service.domain.text import folded
+from sync_service.domain.trackers.fields.custom_fields import FieldType, custom_fields_of, value_of
 from sync_service.domain.trackers.observations import Account, TermKind
-from sync_service.store.tables import issue, live_scope, term
+from sync_service.store.tables import issue, live_connection, live_scope, term
+from sync_service.store.trackers.custom_values import custom_values
 
 _TEXTS = {"type": "type", "priority": "priority", "resolution": "resolution", "parent": "parent_key"}
 _TERMS: Mapping[str, tuple[str, TermKind]] = {
@@ -34,6 +37,8 @@ def of_field(
     """
     if field == "scope":
         return _scopes(tx, connection_id)
+    if is_custom(field):
+        return _custom(tx, connection_id, field, read or {})
     column = _column(field)
     written = Counter((read or {}).get(column) or _read(tx, connection_id, column))
     del written[None]
@@ -57,6 +62,8 @@ def on_some_issue(
     """
     if field == "scope":
         return _scope_has_issues(tx, connection_id, value)
+    if is_custom(field):
+        return False  # they are counted
     column = read.get(_column(field), ())
     if field in _TEXTS:
         return any(folded(one) == folded(value) for one in set(column) if one)
@@ -100,6 +107,28 @@ def accounts(
         for one in held if field == "assignee" else [held] if held else []:
             found[tuple(one)] += count
     return [AccountCount(Account(*one), count) for one, count in found.items()]
+
+
+def is_custom(field: str) -> bool:
+    """Return whether a condition names a custom field so."""
+    return field.startswith(PREFIX)
+
+
+def _custom(
+    tx: Transaction, connection_id: int, field: str, read: Mapping[str, Sequence[str | None]]
+) -> dict[str, int]:
+    """Return the values of a custom field; none of a number or a date."""
+    options = tx.scalar(sa.select(live_connection.c.options).where(live_connection.c.id == connection_id))
+    one = custom_fields_of(options or {}).get(field.removeprefix(PREFIX))
+    found: Counter[str] = Counter()
+    if one is None:
+        return {}
+    written = Counter(read.get("custom_fields") or _read(tx, connection_id, "custom_fields"))
+    for stored, count in written.items():
+        value = value_of(one, custom_values(json.loads(stored or "null")))
+        if value is not None and value.type not in (FieldType.NUMBER, FieldType.DATE):
+            found.update({text.partition("\t")[0]: count for text in value.values})
+    return dict(found)
 
 
 def _column(field: str) -> str:

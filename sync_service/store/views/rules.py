@@ -13,13 +13,16 @@ from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
 from sync_service.domain.rules.condition_text import describe
+from sync_service.domain.rules.field_tests.custom_values import PREFIX
 from sync_service.domain.rules.rule_state import RuleState
+from sync_service.domain.trackers.fields.custom_fields import FieldType, custom_fields_of, value_of
 from sync_service.domain.trackers.observations import TermKind
 from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.okrs import query_listings
 from sync_service.store.okrs.query_listings import Listed
 from sync_service.store.okrs.rules import Definition
+from sync_service.store.trackers.custom_values import custom_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +217,25 @@ def suggestions(tx: Transaction, connection_id: int) -> dict[str, list[str]]:
         "resolution": _frequent(row.resolution for row in rows),
         "assignee": _frequent(account[0] for row in rows for account in row.assignees),
         "author": _frequent(row.author[0] for row in rows if row.author),
+        **_custom(tx, connection_id, rows),
     } | {field: _frequent(_carried(rows, names, column, kind)) for field, column, kind in _CARRIED}
+
+
+def _custom(tx: Transaction, connection_id: int, rows: Sequence[Row[Any]]) -> dict[str, list[str]]:
+    """Return the values of the custom fields that a connection names; none of numbers and dates."""
+    options = tx.scalar(sa.select(tables.live_connection.c.options).where(tables.live_connection.c.id == connection_id))
+    values = [custom_values(row.custom_fields) for row in rows]
+    found: dict[str, list[str]] = {}
+    for name, one in custom_fields_of(options or {}).items():
+        if one.type not in (FieldType.NUMBER, FieldType.DATE):
+            held = (value_of(one, each) for each in values)
+            found[PREFIX + name] = _frequent(text.partition("\t")[0] for each in held if each for text in each.values)
+    return found
 
 
 _SUGGESTING = (
     "type", "milestone", "parent_key", "priority", "resolution", "assignees", "author", "labels", "components",
-    "versions", "sprints",
+    "versions", "sprints", "custom_fields",
 )  # fmt: skip
 _CARRIED = (
     ("labels", "labels", TermKind.LABEL),

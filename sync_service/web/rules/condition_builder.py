@@ -6,7 +6,18 @@ from typing import Any
 
 import yaml
 
-from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS, GROUPS, RuleError, compile_condition
+from sync_service.domain.rules.conditions import (
+    DATES,
+    FIELD_CHOICES,
+    FIELDS,
+    GROUPS,
+    SETS,
+    RuleError,
+    compile_condition,
+)
+from sync_service.domain.rules.field_tests.context import RuleContext
+from sync_service.domain.rules.field_tests.custom_values import ALL_OPERATORS, LARGEST, NUMBERS, PREFIX, operators_of
+from sync_service.domain.trackers.fields.custom_fields import CustomField, FieldType
 
 IS_EMPTY = "nothing"
 """The operator of a row for an empty field; in a condition it is `{"field": F, "is": null}`."""
@@ -31,6 +42,13 @@ WORDS: Mapping[str, str] = {
     "has": "include",
     "contains": "contains",
     "matches": "matches (with *)",
+    "before": "is before",
+    "after": "is after",
+    "on": "is on",
+    "above": "is above",
+    "below": "is below",
+    "at_least": "is at least",
+    "at_most": "is at most",
     IS_EMPTY: "is empty",
 }
 SEVERAL_WORDS: Mapping[str, str] = {
@@ -62,17 +80,40 @@ class Row:
         return ", ".join(self.values)
 
 
-def operators(field: str) -> dict[str, str]:
-    """Return the operators of a field: name → text in the form."""
-    words = SEVERAL_WORDS if "has" in FIELDS[field] else WORDS
-    offered = {name: words[name] for name in FIELDS[field]}
-    return offered | {IS_EMPTY: WORDS[IS_EMPTY]} if field in MAY_BE_EMPTY else offered
+Custom = Mapping[str, CustomField]
+"""The custom fields of the draft's connection, by name."""
+
+NONE: Custom = {}
 
 
-def fit_row(row: Row) -> Row:
-    """Return the row with an operator and values that its field allows."""
-    field = row.field if row.field in FIELDS else "labels"
-    operator = row.operator if row.operator in operators(field) else next(iter(operators(field)))
+def fields_of(custom: Custom) -> dict[str, tuple[str, ...]]:
+    """Return the fields that a row may name, with their operators."""
+    return {**FIELDS, **{PREFIX + name: operators_of(one.type) for name, one in custom.items()}}
+
+
+def operators(field: str, custom: Custom = NONE) -> dict[str, str]:
+    """Return the operators of a field: name → text in the form. Those of an unknown custom field are all there are."""
+    names = fields_of(custom).get(field, ALL_OPERATORS)
+    is_custom, several = field.startswith(PREFIX), names[0] == "has" or field in SETS
+    offered = {name: (SEVERAL_WORDS if several and name in SEVERAL_WORDS else WORDS)[name] for name in names}
+    if is_custom and "has" in offered and not several:
+        del offered["has"]  # the same as `is`
+    if is_custom and "before" in offered:
+        del offered["is"]  # only with null
+    return offered | {IS_EMPTY: WORDS[IS_EMPTY]} if field in MAY_BE_EMPTY or is_custom else offered
+
+
+def is_day(field: str, custom: Custom = NONE) -> bool:
+    """Return whether the values of a field are days."""
+    return field in DATES or "before" in fields_of(custom).get(field, ())
+
+
+def fit_row(row: Row, custom: Custom | None = None) -> Row:
+    """Return the row with an operator and values that its field allows; None: any custom field may be named."""
+    known = row.field in fields_of(custom or NONE) or (custom is None and row.field.startswith(PREFIX))
+    field = row.field if known else "labels"
+    offered = operators(field, custom or NONE)
+    operator = row.operator if row.operator in offered else next(iter(offered))
     values = row.values
     if field in FIELD_CHOICES:
         values = tuple(value for value in values if value in FIELD_CHOICES[field])
@@ -81,17 +122,30 @@ def fit_row(row: Row) -> Row:
     return Row(number=row.number, field=field, operator=operator, values=values)
 
 
-def condition_from_rows(group: str, rows: Sequence[Row]) -> dict[str, Any]:
+def condition_from_rows(group: str, rows: Sequence[Row], custom: Custom = NONE) -> dict[str, Any]:
     """Return the condition of these rows. It may be invalid when a row is incomplete."""
-    return {group: [_leaf(row) for row in rows]}
+    return {group: [_leaf(row, custom) for row in rows]}
 
 
-def _leaf(row: Row) -> dict[str, Any]:
+def _leaf(row: Row, custom: Custom) -> dict[str, Any]:
     if row.operator == IS_EMPTY:
         return {"field": row.field, "is": None}
     if row.operator == "in":
         return {"field": row.field, "in": list(row.values)}
-    return {"field": row.field, row.operator: row.values[0] if row.values else ""}
+    value = row.values[0] if row.values else ""
+    one = custom.get(row.field.removeprefix(PREFIX)) if row.field.startswith(PREFIX) else None
+    if row.operator in NUMBERS or (one and one.type is FieldType.NUMBER):
+        return {"field": row.field, row.operator: _number(value)}
+    return {"field": row.field, row.operator: value}
+
+
+def _number(written: str) -> float | str:
+    """Return a number that a person wrote, or the text itself where it is none."""
+    try:
+        found = float(written.strip().replace(",", "."))
+    except ValueError:
+        return written
+    return int(found) if found.is_integer() and abs(found) <= LARGEST else found
 
 
 def rows_from_condition(condition: Mapping[str, Any]) -> tuple[str, tuple[Row, ...]] | None:
@@ -114,11 +168,12 @@ def _row(number: int, leaf: Mapping[str, Any]) -> Row | None:
     field = leaf["field"]
     operator, value = next((name, value) for name, value in leaf.items() if name != "field")
     if value is None:
-        return Row(number=number, field=field, operator=IS_EMPTY) if field in MAY_BE_EMPTY else None
+        may_be_empty = field in MAY_BE_EMPTY or field.startswith(PREFIX)
+        return Row(number=number, field=field, operator=IS_EMPTY) if may_be_empty else None
     if operator == "in":
         has_comma = any("," in one for one in value) and field not in FIELD_CHOICES
         return None if has_comma else Row(number=number, field=field, operator=operator, values=tuple(value))
-    return Row(number=number, field=field, operator=operator, values=(value,))
+    return Row(number=number, field=field, operator=operator, values=(f"{value}",))
 
 
 def condition_as_yaml(condition: Mapping[str, Any]) -> str:
@@ -137,20 +192,30 @@ class InvalidConditionText(ValueError):
     """The text is not YAML, too long, or nested too deep."""
 
 
-def parse_condition(text: str) -> dict[str, Any]:
+class _Loader(yaml.SafeLoader):
+    """Reads YAML as the configuration file is read: a date is text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, found) for tag, found in pairs if tag != "tag:yaml.org,2002:timestamp"]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def parse_condition(text: str, context: RuleContext | None = None) -> dict[str, Any]:
     """Return the condition in a YAML or JSON text. Raise `InvalidConditionText` or `RuleError` when it is not valid."""
     if len(text) > LONGEST:
         raise InvalidConditionText(f"it is longer than {LONGEST} characters")
     try:
         _check_size(text)
-        condition = yaml.safe_load(text)
+        condition = yaml.load(text, Loader=_Loader)  # noqa: S506  a safe one
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         position = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise InvalidConditionText(f"{position}{error.problem or 'this is not YAML'}") from None
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidConditionText(str(error).partition("\n")[0]) from None
-    compile_condition(condition)
+    compile_condition(condition, (), context)
     return {str(name): value for name, value in condition.items()}
 
 
@@ -190,7 +255,7 @@ def _values(condition: Mapping[str, Any]) -> list[str]:
             for member in value:
                 found += _values(member)
         elif name != "field":
-            found += [value] if isinstance(value, str) else value or []
+            found += value if isinstance(value, list) else [str(value)] if value is not None else []
     return found
 
 

@@ -1,7 +1,7 @@
 """The draft of a mapping rule: parse the rule form, validate it, and turn it into an edit or a definition."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
@@ -11,8 +11,12 @@ from sqlalchemy.engine import Connection
 from werkzeug.datastructures import MultiDict
 
 from sync_service.domain.rules.conditions import FIELDS, GROUPS, RuleError, compile_condition
+from sync_service.domain.rules.field_tests.context import RuleContext
+from sync_service.domain.rules.field_tests.custom_values import PREFIX
 from sync_service.domain.rules.rule_state import RuleState
+from sync_service.domain.trackers.fields.custom_fields import CustomField
 from sync_service.progress.previews.rule_preview import Edit
+from sync_service.store.okrs.compiled_rules import custom_fields
 from sync_service.store.okrs.rules import Definition
 from sync_service.store.views import rules
 from sync_service.store.views.rules import Choice, RuleView
@@ -50,13 +54,17 @@ class Draft:
             return bool(self.text.strip())
         return bool(self.rows) and all(row.complete for row in self.rows)
 
-    def condition(self) -> dict[str, Any]:
+    def condition(self, context: RuleContext | None = None) -> dict[str, Any]:
         """Return the condition. Raise `RuleError` or `InvalidConditionText` when it is not valid."""
         if self.mode == "text":
-            return condition_builder.parse_condition(self.text)
-        condition = condition_builder.condition_from_rows(self.group, self.rows)
-        compile_condition(condition)
+            return condition_builder.parse_condition(self.text, context)
+        condition = condition_builder.condition_from_rows(self.group, self.rows, context.fields if context else {})
+        compile_condition(condition, (), context)
         return condition
+
+    def fitted(self, custom: Mapping[str, CustomField]) -> "Draft":
+        """Return the draft with rows that the custom fields of its connection allow."""
+        return replace(self, rows=tuple(condition_builder.fit_row(row, custom) for row in self.rows))
 
 
 @dataclass(slots=True)
@@ -77,11 +85,20 @@ class Choices:
     connections: Sequence[Choice]
     key_results: Sequence[Choice]
     owners: Sequence[Choice]
+    fields: Mapping[int, Mapping[str, CustomField]]
+    """The custom fields that connections name, by row id."""
 
     @classmethod
     def read(cls, tx: Connection) -> "Choices":
         """Return the choices in the database."""
-        return cls(rules.connection_choices(tx), rules.key_result_choices(tx), rules.owner_choices(tx))
+        return cls(
+            rules.connection_choices(tx), rules.key_result_choices(tx), rules.owner_choices(tx), custom_fields(tx)
+        )
+
+    def custom(self, connection: str) -> Mapping[str, CustomField]:
+        """Return the custom fields of a connection, by its slug."""
+        connection_id = id_of(self.connections, connection)
+        return self.fields.get(connection_id, {}) if connection_id is not None else {}
 
     def grouped(self) -> list[tuple[str, list[Choice]]]:
         """Return the key results grouped by objective, in the order of the database."""
@@ -118,7 +135,7 @@ def _read_state(written: str) -> RuleState:
 def _read_row(form: "MultiDict[str, str]", number: int) -> Row:
     name, operator = form.get(f"row-{number}-field", ""), form.get(f"row-{number}-operator", "")
     values = tuple(value.strip() for value in form.getlist(f"row-{number}-value"))
-    if operator == "in" and name in FIELDS:
+    if operator == "in" and (name in FIELDS or name.startswith(PREFIX)):
         values = tuple(item.strip() for value in values for item in value.split(",") if item.strip())
     return Row(number=number, field=name, operator=operator, values=values)
 
@@ -141,8 +158,11 @@ def draft_of(rule: RuleView) -> Draft:
     )
 
 
-def reshape(draft: Draft, act: str) -> tuple[Draft, FormErrors]:
-    """Apply a button of the builder: `add`, `remove-N`, `to-text`, `to-rows`; anything else changes nothing."""
+def reshape(draft: Draft, act: str, custom: Mapping[str, CustomField]) -> tuple[Draft, FormErrors]:
+    """Apply a button of the builder: `add`, `remove-N`, `to-text`, `to-rows`; anything else changes nothing.
+
+    `custom` are the custom fields of the draft's connection.
+    """
     if act == "add":
         if len(draft.rows) >= condition_builder.MOST_ROWS:
             return draft, FormErrors(fields={"rows": _TOO_MANY_ROWS})
@@ -154,7 +174,7 @@ def reshape(draft: Draft, act: str) -> tuple[Draft, FormErrors]:
     if act == "to-text" and draft.mode == "rows":
         complete = [row for row in draft.rows if row.complete]
         text = (
-            condition_builder.condition_as_yaml(condition_builder.condition_from_rows(draft.group, complete))
+            condition_builder.condition_as_yaml(condition_builder.condition_from_rows(draft.group, complete, custom))
             if complete
             else ""
         )
@@ -181,10 +201,10 @@ def _to_rows(draft: Draft) -> tuple[Draft, FormErrors]:
     return replace(draft, mode="rows", group=shown[0], rows=shown[1]), errors
 
 
-def _condition(draft: Draft, errors: FormErrors) -> dict[str, Any] | None:
+def _condition(draft: Draft, errors: FormErrors, context: RuleContext | None = None) -> dict[str, Any] | None:
     """Return the draft's condition; or None, with the error added to `errors`."""
     try:
-        return draft.condition()
+        return draft.condition(context)
     except InvalidConditionText as error:
         errors.fields["text"] = str(error)
     except RuleError as error:
@@ -200,7 +220,8 @@ def _condition(draft: Draft, errors: FormErrors) -> dict[str, Any] | None:
 def as_edit(draft: Draft, choices: Choices, *, slug: str | None) -> tuple[Edit | None, FormErrors]:
     """Return the draft as an edit to preview, or None with the errors that prevent a preview."""
     errors = FormErrors()
-    condition = _condition(draft, errors)
+    known = id_of(choices.connections, draft.connection) is not None
+    condition = _condition(draft, errors, RuleContext(choices.custom(draft.connection)) if known else None)
     connection_id = id_of(choices.connections, draft.connection)
     key_result_id = id_of(choices.key_results, draft.key_result)
     if connection_id is None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from flask import render_template
 from sqlalchemy.engine import Connection
 
-from sync_service.domain.rules.conditions import FIELD_CHOICES, FIELDS
+from sync_service.domain.rules.conditions import FIELD_CHOICES
 from sync_service.domain.rules.rights import why_not
 from sync_service.domain.rules.rule_state import STATE_WORDS, RuleState
 from sync_service.domain.rules.versions import review_due
@@ -53,6 +54,7 @@ def show_form(
     lines: bool = False,
 ) -> str:
     """Render a draft with its preview; read-only for callers who may not change it, and for rules with a query."""
+    drafted = drafted.fitted(choices.custom(drafted.connection))
     may_write = rule is None or _may_write(tx, rule)
     may_change = may_write and not (rule and rule.query)
     state = rules.statuses(tx, [rule.id]).get(rule.id) if rule else None
@@ -108,10 +110,12 @@ def _not_evaluable(rule: RuleView | None) -> Sequence[str]:
 def builder(tx: Connection, choices: Choices, drafted: Draft) -> dict[str, object]:
     """Return the template variables of the condition builder."""
     connection_id = id_of(choices.connections, drafted.connection)
+    custom = choices.custom(drafted.connection)
     return {
-        "fields": FIELDS,
+        "fields": condition_builder.fields_of(custom),
+        "is_day": partial(condition_builder.is_day, custom=custom),
         "field_choices": FIELD_CHOICES,
-        "operators": condition_builder.operators,
+        "operators": partial(condition_builder.operators, custom=custom),
         "state_words": STATE_WORDS,
         "suggestions": rules.suggestions(tx, connection_id) if connection_id else {},
     }

@@ -127,9 +127,11 @@ def set_state(slug: str) -> ResponseReturnValue:
 @guarded(Guard.MEMBER)
 def draft() -> ResponseReturnValue:
     """Render the builder after one of its buttons or choices, for htmx; nothing is saved."""
-    drafted, errors = reshape(read_draft(request.form), request.form.get("act", ""))
+    drafted = read_draft(request.form)
     with reading(services().engine) as tx:
         choices = Choices.read(tx)
+        custom = choices.custom(drafted.connection)
+        drafted, errors = reshape(drafted.fitted(custom), request.form.get("act", ""), custom)
         response = make_response(
             render_template("rule_builder.html", draft=drafted, errors=errors, **builder(tx, choices, drafted))
         )
@@ -191,10 +193,10 @@ def _submit(slug: str | None) -> ResponseReturnValue:
     act = request.form.get("act", "save")
     drafted = read_draft(request.form)
     if act != "save":
-        drafted, errors = reshape(drafted, act)
         with reading(services().engine) as tx:
-            rule = _find(tx, slug) if slug else None
-            return show_form(tx, Choices.read(tx), drafted, rule=rule, errors=errors, lines=act == "lines")
+            rule, choices = _find(tx, slug) if slug else None, Choices.read(tx)
+            drafted, errors = reshape(drafted, act, choices.custom(drafted.connection))
+            return show_form(tx, choices, drafted, rule=rule, errors=errors, lines=act == "lines")
     not_saved = _write(drafted, slug)
     if not_saved is None:
         wake("rule_revision")

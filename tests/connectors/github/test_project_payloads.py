@@ -40,17 +40,17 @@ def test_only_configured_number_fields_need_a_fetch() -> None:
     assert isinstance(edited(field_type="number", field_name="points"), FetchNeeded)
     assert isinstance(edited(field_type="number", field_name="Effort"), FetchNeeded)
     assert isinstance(edited(field_type="number"), FetchNeeded)
-    assert edited(field_type="number", field_name="Size") == Ignored("a number changed that is not read")
+    assert edited(field_type="number", field_name="Size") == Ignored("a field changed that is not read")
     assert isinstance(edited(field_type="single_select", field_name="Points"), FetchNeeded)
     assert isinstance(edited(field_type="text", field_name="Points"), FetchNeeded)
-    assert edited(field_type="date", field_name="Points") == Ignored("no number changed")
-    assert edited() == Ignored("no number changed")
+    assert edited(field_type="date", field_name="Points") == Ignored("no field changed that could be read")
+    assert edited() == Ignored("no field changed that could be read")
 
 
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"connection": CONNECTION}, "no numbers are read"),
+        ({"connection": CONNECTION}, "no fields are read"),
         ({"connection": replace(WITH_NUMBERS, token=None)}, "needs a token"),
         ({"projects_v2_item": {**ISSUE, "content_type": "DraftIssue"}}, "a draft or a pull request"),
         ({"projects_v2_item": {**ISSUE, "content_type": "PullRequest"}}, "a draft or a pull request"),

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from connectors.jira import Jira
-from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS, account
+from connectors.jira.model.accounts import account
+from connectors.jira.model.snapshots import DROPPED_RESOLUTIONS
 from connectors.jira.webhook.events import EVENT_RULES
 from sync_service.domain.trackers.connector import Connection, Rejected, WebhookRequest
 from sync_service.domain.trackers.observations import (

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sync_service.domain.rules.conditions import FIELDS, GROUPS, MAX_DEPTH, Predicate, RuleError, compile_condition
+from sync_service.domain.rules.conditions import (
+    DATES,
+    FIELDS,
+    GROUPS,
+    MAX_DEPTH,
+    Predicate,
+    RuleError,
+    compile_condition,
+)
+from sync_service.domain.rules.requirements import leaves
 from sync_service.domain.text import did_you_mean
 
 DURATIONS = ("lead_time", "cycle_time")
@@ -129,7 +138,7 @@ def _with_numbers(error: RuleError) -> RuleError:
     """Return the error of a wrong field with all the fields that are allowed here."""
     if error.path[-1:] != ("field",):
         return error
-    fields = (*FIELDS, *NUMBERS)
+    fields = (*(name for name in FIELDS if name not in DATES), *NUMBERS)
     return RuleError(error.path, error.found, "one of " + ", ".join(fields) + did_you_mean(error.found, fields))
 
 
@@ -137,10 +146,18 @@ def _node(condition: object, path: Path) -> Node:
     if not isinstance(condition, Mapping) or not _names_number(condition):
         compile_condition(condition, path)
         assert isinstance(condition, Mapping)
+        _refuse_fields_of_rules(condition, path)
         return Other(condition)
     if "field" in condition:
         return _limit(condition, path)
     return _joined("all", [_group(name, members, (*path, name)) for name, members in condition.items()])
+
+
+def _refuse_fields_of_rules(condition: Mapping[str, Any], path: Path) -> None:
+    """Raise `RuleError` for a day or a custom field: they need the cycle of a rule, and its connection."""
+    for at, leaf in leaves(condition, path):
+        if leaf["field"] in DATES or leaf["field"] not in FIELDS:
+            raise RuleError((*at, "field"), leaf["field"], "")
 
 
 def _names_number(condition: object, depth: int = 0) -> bool:

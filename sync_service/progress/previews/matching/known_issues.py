@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from sync_service.domain.rules.conditions import Subject
+from sync_service.domain.rules.field_tests.custom_values import ALL_OPERATORS, PREFIX
 from sync_service.domain.rules.requirements import Leaf, Requirements
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import ScopeRef
@@ -28,7 +29,8 @@ from sync_service.store.trackers import issue_columns, issues
 CHUNK = 2000
 """Whole issues in memory at a time."""
 
-_OPERATORS = frozenset(["is", "has", "in", "contains", "matches"])
+_OPERATORS = frozenset(["is", "has", "in", "contains", "matches", *ALL_OPERATORS])
+_CUSTOM = ("custom_fields",)
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "scope": issue_columns.SCOPE,
     "kind": ("kind",),
@@ -46,6 +48,9 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "versions": ("versions",),
     "sprint": ("sprints",),
     "assignee": ("assignees",),
+    "created": ("created_at",),
+    "started": ("started_at",),
+    "closed": ("closed_at",),
 }
 """The columns that a test of a field needs."""
 
@@ -78,7 +83,8 @@ def known_issues(tx: Connection, ruleset: Ruleset, connection_id: int, wanted: R
 
 def _columns_of(leaf: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the columns that a test needs; none where it needs whole issues."""
-    return _COLUMNS.get(leaf["field"], ()) if leaf.keys() <= _OPERATORS | {"field"} else ()
+    columns = _CUSTOM if leaf["field"].startswith(PREFIX) else _COLUMNS.get(leaf["field"], ())
+    return columns if leaf.keys() <= _OPERATORS | {"field"} else ()
 
 
 _Tests = Sequence[tuple[int, Leaf]]
@@ -162,7 +168,11 @@ class _Matching:
             under="under" in fields,
         )
         people = accounts_at(self.ruleset, self.connection_id)
-        return [subject_of(one, scope, self.connection_id, names, people, parents=parents) for one, scope in held]
+        custom = self.ruleset.trackers[self.connection_id].fields
+        return [
+            subject_of(one, scope, self.connection_id, names, people, parents=parents, custom=custom)
+            for one, scope in held
+        ]
 
     def _scope(self, ref: ScopeRef | None) -> Scope | None:
         return self.ruleset.scope_of(self.connection_id, ref) if ref else None

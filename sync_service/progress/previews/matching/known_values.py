@@ -88,7 +88,8 @@ def _equal_values(condition: Mapping[str, Any]) -> Iterator[tuple[Path, str, str
     """Yield the whole values that a condition compares with, each with the path to it and its field."""
     for path, leaf in leaves(condition):
         field = leaf["field"]
-        for operator in leaf.keys() & set(EQUALITIES) if field in (*value_counts.FIELDS, "under") else ():
+        counted = field in (*value_counts.FIELDS, "under") or value_counts.is_custom(field)
+        for operator in leaf.keys() & set(EQUALITIES) if counted else ():
             values = leaf[operator] if isinstance(leaf[operator], list) else [leaf[operator]]
             for value in values:
                 if isinstance(value, str) and field not in FIELD_CHOICES:
