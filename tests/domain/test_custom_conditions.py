@@ -14,6 +14,7 @@ from sync_service.domain.rules.condition_text import describe
 from sync_service.domain.rules.conditions import RuleError, Subject, compile_condition
 from sync_service.domain.rules.field_tests.context import RuleContext
 from sync_service.domain.rules.field_tests.days import CycleDays
+from sync_service.domain.rules.requirements import requirements
 from sync_service.domain.trackers.fields.custom_fields import (
     CustomField,
     FieldType,
@@ -161,6 +162,19 @@ def test_what_surely_holds_holds_whatever_is_unknown(condition: dict[str, Any], 
                 whole = replace(ISSUE, fields={**values, **seen.fields})
                 assert not surely or holds(condition, whole)
                 assert perhaps or not holds(condition, whole)
+
+
+@given(CONDITIONS, st.sets(st.sampled_from(["team", "size", "note"])), st.booleans())
+def test_requirements_say_the_same_of_unknown_fields(
+    condition: dict[str, Any],
+    unknown: set[str],
+    perhaps: bool,  # noqa: FBT001
+) -> None:
+    """Also inside of `none`: a preview asks each test of a field by itself."""
+    seen = replace(ISSUE, fields={name: value for name, value in ISSUE.fields.items() if name not in unknown})
+    wanted = requirements(condition, replace(CONTEXT, unknown=perhaps))
+    holding = sum(1 << number for number, one in enumerate(wanted.leaves) if one.predicate(seen))
+    assert wanted.matches(holding) == holds(condition, seen, unknown=perhaps)
 
 
 def test_an_unknown_field_is_not_an_empty_one() -> None:
