@@ -13,7 +13,7 @@ from sync_service.domain.trackers.fields.custom_fields import CustomField
 from sync_service.domain.trackers.issue import Issue, with_fields
 from sync_service.domain.trackers.merge import is_outdated, merge_parent, merge_snapshot, merge_tombstone
 from sync_service.domain.trackers.observations import CommentSeen, FetchNeeded, ParentSeen, Snapshot, Tombstone
-from sync_service.ingest.issue_versions import IssueVersion, NewKey, Source, issue_change
+from sync_service.ingest.issue_versions import IssueVersion, NewKey, Source, issue_change, with_kept_fields_of
 from sync_service.ingest.seen_states import SeenStatesOfBatch
 from sync_service.progress.comment_links import comment_outcome
 from sync_service.progress.link_issues import LinkInput
@@ -93,7 +93,7 @@ class IssueBatch:
         if after is before:
             return None
         self._record(identity, before, after, source)
-        if before is not None and _with_kept_fields_of(before, after) == before:
+        if before is not None and with_kept_fields_of(before, after) == before:
             return None
         if before is not None and with_fields(before, in_doubt=after.in_doubt) == after:
             return f"{after.key}: another change has the same time"
@@ -293,9 +293,3 @@ class IssueBatch:
 
     def _fields(self, connection_id: int) -> Mapping[str, CustomField]:
         return self.ruleset.trackers[connection_id].fields
-
-
-def _with_kept_fields_of(before: Issue, after: Issue) -> Issue:
-    """Return an issue with the times of receipt, and the earlier snapshots, of another one."""
-    kept = ("parent_received_at", "received_at", "closing")
-    return with_fields(after, **{name: getattr(before, name) for name in kept})

@@ -7,7 +7,7 @@ from functools import partial
 
 from sync_service.domain.trackers.causes import Cause, counts_differently, describe_change, was_reopened
 from sync_service.domain.trackers.fields.custom_fields import CustomField
-from sync_service.domain.trackers.issue import Issue
+from sync_service.domain.trackers.issue import Issue, with_fields
 from sync_service.progress.link_issues import IssueChange
 from sync_service.progress.term_names import TermNames
 
@@ -56,3 +56,9 @@ def issue_change(
         reopened=was_reopened(before, after),
     )
     return IssueChange(cause, counts_differently(before, after))
+
+
+def with_kept_fields_of(before: Issue, after: Issue) -> Issue:
+    """Return an issue with the times of receipt, and the earlier snapshots, of another one."""
+    kept = ("parent_received_at", "received_at", "closing")
+    return with_fields(after, **{name: getattr(before, name) for name in kept})

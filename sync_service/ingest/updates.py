@@ -25,8 +25,9 @@ from sync_service.ingest.issue_batch import IssueBatch
 from sync_service.ingest.issue_versions import Source
 from sync_service.progress.term_names import keys_of, terms_of
 from sync_service.store.okrs.ruleset import Ruleset
-from sync_service.store.trackers.issues import Identity, TermKey
+from sync_service.store.trackers.issues import Identity
 from sync_service.store.trackers.outcomes import IgnoredOutcome, ignored
+from sync_service.store.trackers.terms import TermKey
 
 
 class UpdateSource(Enum):

@@ -12,8 +12,7 @@ from sqlalchemy.engine import Connection
 from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.issue import Issue
 from sync_service.domain.trackers.observations import Snapshot, Term, TermKind, TermSeen
-from sync_service.store.trackers import issues
-from sync_service.store.trackers.issues import TermKey
+from sync_service.store.trackers.terms import TermKey, read_terms, save_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class TermNames:
     @classmethod
     def read(cls, tx: Connection, keys: Iterable[TermKey]) -> "TermNames":
         """Read the known names of these terms."""
-        rows = issues.read_terms(tx, keys)
+        rows = read_terms(tx, keys)
         return cls(_known={key: _Name(row.name, row.at) for key, row in rows.items()})
 
     def add_snapshot(self, connection_id: int, snapshot: Snapshot) -> None:
@@ -77,7 +76,7 @@ class TermNames:
 
     def save(self, tx: Connection) -> None:
         """Save the changed names."""
-        issues.save_terms(
+        save_terms(
             tx,
             [
                 {"connection_id": c, "kind": kind, "external_id": term_id, "name": name.name, "at": name.at}

@@ -2,22 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.rules.condition_text import describe
-from sync_service.domain.rules.conditions import RuleError, Subject, compile_condition
+from sync_service.domain.rules.conditions import RuleError, compile_condition
 from sync_service.domain.rules.field_tests.context import RuleContext
-from sync_service.domain.rules.field_tests.custom_values import PREFIX
 from sync_service.domain.rules.requirements import Reason, reason
 from sync_service.domain.rules.rule_state import RuleState
-from sync_service.domain.text import folded, in_full
 from sync_service.domain.trackers.connector import Connector
 from sync_service.domain.trackers.issue import Issue
-from sync_service.progress.ancestors import ancestor_text
-from sync_service.progress.ancestors.chains import Chain
+from sync_service.progress.previews.matching.seen_issue import SeenIssue
 from sync_service.progress.rule_subjects import Parents, accounts_at, subject_of
 from sync_service.progress.term_names import TermNames, keys_of
 from sync_service.store.engine import versions
@@ -211,39 +207,6 @@ class _Trial:
         custom = self.tracker.fields
         subject = subject_of(one, scope, self.tracker.id, names, people, parents=parents, custom=custom)
         return SeenIssue(subject, one.key, parents.chain(one), self.ruleset, self.tracker.id)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenIssue:
-    """An issue as rules see it, with its ancestors."""
-
-    subject: Subject
-    key: str
-    chain: Chain
-    ruleset: Ruleset
-    connection_id: int
-
-    def found(self, field: str) -> list[str] | None:
-        """Return what the issue has in a field; None where it is unknown, or can't be shown."""
-        if field == "under":
-            return [folded(one.key) for one in self.chain.ancestors]
-        name = field.removeprefix(PREFIX)
-        if name != field and name not in self.subject.fields:
-            return None
-        value = self.subject.fields[name] if name != field else getattr(self.subject, field, None)
-        if value is None:
-            return []
-        if isinstance(value, date | float):
-            return [value.isoformat() if isinstance(value, date) else in_full(value)]
-        if isinstance(value, str):
-            return [value] if value else []
-        return sorted(value) if isinstance(value, frozenset) and all(isinstance(one, str) for one in value) else None
-
-    def why(self, test: Mapping[str, Any]) -> str | None:
-        """Return more about a test of a field, in words."""
-        if test["field"] != "under":
-            return None
-        return ancestor_text.describe(self.key, self.chain, test, self.ruleset, self.connection_id)
 
 
 def _holds(view: RuleView, seen: SeenIssue | None, members: Mapping[int, str], context: RuleContext) -> bool | None:

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Row
 from sync_service.domain.trackers.closing_date import ClosedSeen, ClosingHistory, ClosingSource
 from sync_service.domain.trackers.issue import MULTI_VALUED_TERMS, Issue, TimedNumber, transfer_target
 from sync_service.domain.trackers.observations import Account, Closing, Kind, ScopeRef, State
-from sync_service.store.engine.database import DatabaseNow, TransactionConflict, insert_or_skip, upsert
-from sync_service.store.tables import issue, term
+from sync_service.store.engine.database import DatabaseNow, insert_or_skip
+from sync_service.store.tables import issue
 from sync_service.store.trackers import closing_links
 from sync_service.store.trackers.custom_values import custom_columns, custom_values
 from sync_service.store.trackers.issue_people import to_columns
@@ -272,31 +272,3 @@ def transferred_to(tx: Transaction, connection_id: int, identity: str) -> tuple[
     mine = sa.and_(issue.c.connection_id == connection_id, issue.c.identity == identity)
     found = tx.execute(sa.select(issue.c.gone_reason, issue.c.successor).where(mine)).one_or_none()
     return transfer_target(found.gone_reason, found.successor) if found else None
-
-
-TermKey = tuple[int, str, str]
-"""(connection id, kind of term, the term's id in the tracker)."""
-
-
-def read_terms(tx: Transaction, keys: Iterable[TermKey]) -> dict[TermKey, Row[Any]]:
-    """Return the stored rows of labels, milestones and other terms."""
-    grouped: dict[tuple[int, str], set[str]] = defaultdict(set)
-    for connection_id, kind, external_id in keys:
-        grouped[connection_id, kind].add(external_id)
-    known: dict[TermKey, Row[Any]] = {}
-    for (connection_id, kind), external_ids in sorted(grouped.items()):
-        found = sa.select(term).where(
-            term.c.connection_id == connection_id, term.c.kind == kind, term.c.external_id.in_(sorted(external_ids))
-        )
-        known |= {(connection_id, kind, row.external_id): row for row in tx.execute(found)}
-    return known
-
-
-def save_terms(tx: Transaction, rows: Iterable[dict[str, Any]]) -> None:
-    """Save names of terms in one fixed order. Raise `TransactionConflict` when another worker stored a newer name."""
-    ordered = sorted(rows, key=lambda row: (row["connection_id"], row["kind"], row["external_id"]))
-    upsert(tx, term, ordered, unique=("connection_id", "kind", "external_id"), newer="at")
-    known = read_terms(tx, [(row["connection_id"], row["kind"], row["external_id"]) for row in ordered])
-    for row in ordered:
-        if known[row["connection_id"], row["kind"], row["external_id"]].name != row["name"]:
-            raise TransactionConflict(f"another worker has a newer name for {row['kind']} {row['external_id']}")

@@ -19,7 +19,7 @@ from sync_service.store.okrs.linked_issues import counting_through, counts
 from sync_service.store.okrs.team_settings import team_settings
 from sync_service.store.queue.fetch_requests import UNREACHABLE
 from sync_service.store.trackers import siblings
-from sync_service.store.trackers.issues import TermKey, read_terms
+from sync_service.store.trackers.terms import TermKey, read_terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
