@@ -22,6 +22,7 @@ DOMAIN: Mapping[str, str] = {
     "domain.text": "",
     "domain.listing": "",
     "domain.durations": "",
+    "domain.search": "domain.text",
     "domain.trackers": "domain.durations domain.text",
     "domain.rules": "domain.trackers domain.text",
     "domain.measures": "domain.rules domain.trackers domain.durations domain.text",

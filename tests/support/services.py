@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from config.settings import Settings
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.causes import Cause
 from sync_service.runtime import wiring
 from sync_service.runtime.wiring import Services, utc_now
@@ -108,6 +109,8 @@ def add_issue(tx: Connection, connection_id: int, scope_id: int, key: str, title
     """Add a known issue, by default an open one."""
     defaults = {
         "identity": key,
+        "folded_key": key.lower(),
+        "folded_title": folded(title),
         "kind": "issue",
         "url": f"https://tracker.example.com/{key.replace('#', '/')}",
         "state": "todo",

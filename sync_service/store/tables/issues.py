@@ -32,6 +32,7 @@ issue = sa.Table(
     sa.Column("kind", sa.String(20)),
     sa.Column("type", sa.Text),
     sa.Column("title", sa.Text),
+    sa.Column("folded_title", sa.Text, nullable=False, server_default=""),  # for search
     sa.Column("url", sa.Text),
     sa.Column("state", sa.String(10)),  # null: only a tombstone is known
     sa.Column("resolution", sa.Text),

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.domain.text import folded
 from sync_service.domain.trackers.closing_date import ClosedSeen, ClosingHistory, ClosingSource
 from sync_service.domain.trackers.issue import MULTI_VALUED_TERMS, Issue, TimedNumber, transfer_target
 from sync_service.domain.trackers.observations import Account, Closing, Kind, ScopeRef, State
@@ -251,6 +252,7 @@ def _columns(row_id: int, scope_id: int | None, one: Issue) -> dict[str, Any]:
         "custom_fields": custom_columns(one.custom_fields),
         "row_id": row_id,
         "folded_key": one.key.lower(),
+        "folded_title": folded(one.title),
         "scope_id": scope_id,
         "scope_external_id": one.scope.id if one.scope else None,
         "scope_name": one.scope.name if one.scope else None,

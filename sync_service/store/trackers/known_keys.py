@@ -168,3 +168,24 @@ def issues_with_key(tx: Transaction, connection_id: int, key: str) -> list[int]:
     mine = sa.and_(issue.c.connection_id == connection_id, issue.c.folded_key.in_(keys))
     exists_first = (issue.c.gone_reason.isnot(None), issue.c.folded_key != key.lower(), issue.c.id.desc())
     return list(tx.scalars(sa.select(issue.c.id).where(mine).order_by(*exists_first)))
+
+
+def issues_with_keys(tx: Transaction, wanted: Iterable[tuple[int, str]]) -> list[int]:
+    """Return the row ids of the issues that have or had one of these keys, (connection id, key), in one query."""
+    i, k, f = issue.c, known_key.c, former_scope_name.c
+    had = sa.and_(k.connection_id == i.connection_id, k.identity == i.identity)
+    by_former_name = sa.and_(f.connection_id == i.connection_id, f.external_id == i.scope_external_id)
+    found: list[sa.Select[tuple[int]]] = []
+    for connection_id, key in wanted:
+        folded = key.lower()
+        mark = "#" if "#" in folded else "-"
+        name, _, number = folded.rpartition(mark)
+        mine = i.connection_id == connection_id
+        found += [
+            sa.select(i.id).where(mine, i.folded_key == folded),
+            sa.select(i.id).join(known_key, had).where(mine, k.folded_key == folded),
+            sa.select(i.id)
+            .join(former_scope_name, by_former_name)
+            .where(mine, f.folded_name == name, i.folded_key.endswith(mark + number, autoescape=True)),
+        ]
+    return list(tx.scalars(sa.union(*found))) if found else []

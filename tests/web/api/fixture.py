@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy.engine import Connection
 from werkzeug.test import TestResponse
 
+from sync_service.domain.text import folded
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import writing
@@ -94,6 +95,7 @@ class ApiHarness:
             "identity": f"501#{next(self.numbers)}",
             "key": key,
             "folded_key": key.lower(),
+            "folded_title": folded(columns.get("title", "Pay by card")),
             "kind": "issue",
             "title": "Pay by card",
             "url": f"https://github.example/{key.replace('#', '/issues/')}",
