@@ -43,6 +43,7 @@ from sync_service.web.request.base_path import BasePath
 from sync_service.web.request.body_reader import BodyReader
 from sync_service.web.request.context import attach_services
 from sync_service.web.rules import editing, query_trials, views
+from sync_service.web.search import search_page
 from sync_service.web.server.change_answers import ChangeAnswers
 from sync_service.web.server.site import Site
 
@@ -56,6 +57,7 @@ PAGES = (
     index.blueprint,
     objective_page.blueprint,
     team_page.blueprint,
+    search_page.blueprint,
     write.blueprint,
     write_hints.blueprint,
     key_results.blueprint,

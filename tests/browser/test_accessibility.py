@@ -188,6 +188,7 @@ EVERYBODY = (
     *("/key-results/KR-4?q=nothing", "/key-results/KR-6", "/rules?q=nothing", "/rules/nested"),
     *("/connections/acme-github", "/api/v1/docs", "/rules/network-label/versions", "/rules/try"),
     *("/rules/try?issue=acme/checkout%2342", "/rules/try?issue=nothing"),
+    *("/search", "/search?q=checkout", "/search?q=checkout&in=issues", "/search?q=acme/checkout%239999"),
 )
 ADMINS = (
     *("/edit/objective", "/edit/objective/fast-checkout", "/edit/key-result/KR-2"),
@@ -259,6 +260,23 @@ def check_full_pages(audit: Audit, services: Services, example: Example) -> None
     audit.open("/")
     audit.page.get_by_role("button", name="account").click()
     audit.check("account menu")
+    check_palette(audit)
+
+
+def check_palette(audit: Audit) -> None:
+    """Check the palette with and without results, and the list of keys."""
+    page = audit.page
+    page.goto(f"{audit.url}/objectives")
+    page.keyboard.press("/")
+    for words, first in (("", "Home"), ("checkout", "Checkout"), ("nothing like it", "Nothing matches.")):
+        page.get_by_role("combobox", name="Find anything").fill(words)
+        expect(page.locator("#palette-found")).to_have_attribute("data-asked", words)
+        expect(page.locator("#palette-found")).to_contain_text(first)
+        audit.check(f"palette, {words or 'empty'}")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    audit.check("keys")
 
 
 def check_mailbox_with_a_server(audit: Audit, services: Services) -> None:
@@ -354,6 +372,7 @@ def test_no_main_page_breaks_a_rule_of_accessibility(audit: Audit, empty: Served
     audit.sign_in(empty.site.services, example.ana)
     for path in MAIN:
         audit.open(path)
+    check_palette(audit)
     assert audit.wrong == []
 
 

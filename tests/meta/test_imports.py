@@ -73,6 +73,8 @@ WEB: Mapping[str, str] = {
     # Objectives and key results are written as a file is applied, with a preview.
     "web.objectives": "web.pages web.request progress config_file store domain",
     "web.home": "web.objectives web.pages web.request store domain",
+    "web.search.result_pages": "store",
+    "web.search": "web.search.result_pages web.pages web.request store domain",
     "web.rules": "web.pages web.request progress store domain",
     "web.connections": "web.request runtime config_file store domain",
     "web.first_run": "web.request config_file store domain",
@@ -82,13 +84,13 @@ WEB: Mapping[str, str] = {
     "web.api.forecasts.models": "web.api.models progress store domain",
     # A cycle is carried over as a file is applied.
     "web.api": (
-        "web.api.forecasts.issue_models web.api.forecasts.models web.api.models web.request progress config_file "
-        "store domain"
+        "web.api.forecasts.issue_models web.api.forecasts.models web.api.models web.search.result_pages web.request "
+        "progress config_file store domain"
     ),
     # The app, its health and its webhooks.
     "web": (
-        "web.home web.objectives web.decisions web.pages web.rules web.connections web.first_run web.api web.request "
-        "web.limits web.server runtime ingest store domain"
+        "web.home web.search web.objectives web.decisions web.pages web.rules web.connections web.first_run web.api "
+        "web.request web.limits web.server runtime ingest store domain"
     ),
 }
 

@@ -21,6 +21,7 @@ from sync_service.web.api.plan.bodies import PlanFiles
 from sync_service.web.api.queries import models as query_models
 from sync_service.web.api.reference import read_reference
 from sync_service.web.api.rules import models as rule_models
+from sync_service.web.api.search import models as search_models
 from sync_service.web.api.trials import models as trial_models
 from sync_service.web.api.trials import preview_models
 from sync_service.web.request.context import services
@@ -51,6 +52,7 @@ RESPONSE_MODELS = (
     preview_models.RulePreview,
     query_models.TriedQuery,
     query_models.QueryWords,
+    search_models.FoundGroups,
     list_models.ObjectiveList,
     list_models.CycleList,
     list_models.RuleList,

@@ -17,6 +17,7 @@ from sync_service.web.api.line import routes as line
 from sync_service.web.api.plan import routes as plan
 from sync_service.web.api.queries import routes as queries
 from sync_service.web.api.rules import routes as rules
+from sync_service.web.api.search import routes as search
 from sync_service.web.api.trials import routes as trials
 
 LIMIT = "600/minute"
@@ -52,6 +53,7 @@ def install(app: OpenAPI, csrf: CSRFProtect) -> None:
         rules.blueprint,
         trials.blueprint,
         queries.blueprint,
+        search.blueprint,
         lists.blueprint,
     ):
         csrf.exempt(blueprint)  # browsers do not send bearer tokens by themselves

@@ -71,6 +71,7 @@ PAGES_LIKE_ROUTES = {
     "api_queries.preview_query": "rule_queries.ask",
     "api_queries.show_query_words": "rule_queries.show",
     "api_queries.refresh_query_words": "rule_queries.show",
+    "api_search.search": "search.index",
     "api_lists.list_objectives": "objectives.index",
     "api_lists.list_cycles": "objectives.index",
     "api_lists.list_rules": "rules.index",

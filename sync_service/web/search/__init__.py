@@ -1,0 +1,1 @@
+"""Find anything: the search page and the palette."""
