@@ -52,7 +52,9 @@
     keys.showModal();
   };
 
-  const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]") != null;
+  // A field of a dialog that was just closed may keep the focus until the next frame.
+  const isTyping = (target) =>
+    target.closest?.("input, textarea, select, [contenteditable]") != null && !target.closest("dialog:not([open])");
 
   // Keys without Ctrl do nothing while somebody types, while a dialog or menu is open, and where they are switched off.
   const pressSingle = (event) => {

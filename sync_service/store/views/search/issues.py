@@ -49,22 +49,26 @@ def issues(tx: Transaction, words: SearchWords, named: Sequence[NamedIssue], lim
     exact = known_keys.issues_with_keys(tx, [(connection_id, key) for connection_id, _, key in named])
     if not words and not exact:
         return []
-    rank = _rank(words, exact)
-    rows = tx.execute(_statement(words, exact, rank).limit(limit)).all()
-    served = _served(tx, [row.id for row in rows])
-    return [(Rank(row.rank), _found(row, served.get(row.id, []))) for row in rows]
+    best = tx.execute(_best(words, exact).limit(limit)).all()
+    ids = [row.id for row in best]
+    shown, served = _shown(tx, ids), _served(tx, ids)
+    return [(Rank(row.position // STEP), _found(shown[row.id], served.get(row.id, []))) for row in best]
 
 
-def _statement(words: SearchWords, exact: Collection[int], rank: sa.ColumnElement[int]) -> sa.Select[Any]:
-    i, c = issue.c, live_connection.c
-    columns = (i.id, i.key, i.title, i.url, i.state, c.slug, rank.label("rank"))
+STEP = 1000
+"""Positions of one rank; more than the characters of a key."""
+
+
+def _best(words: SearchWords, exact: Collection[int]) -> sa.Select[tuple[int, int]]:
+    """Select the ids and positions of issues that match, without the wide columns, which the sorting would copy."""
+    i = issue.c
+    position = _position(words, exact).label("position")
     watched = sa.or_(i.scope_id.is_(None), i.scope_id.in_(sa.select(live_scope.c.id)))
+    live = i.connection_id.in_(sa.select(live_connection.c.id))
     closed = i.state.in_(("done", "dropped"))
-    by_key = sa.case((rank == Rank.PREFIX, sa.func.length(i.key)), else_=0)
-    order = (rank, by_key, closed, i.updated_at.is_(None), i.updated_at.desc(), i.id.desc())
-    present = (i.state.isnot(None), i.gone_reason.is_(None), watched)
-    statement = sa.select(*columns).join(live_connection, c.id == i.connection_id).where(*present)
-    return statement.where(_matches(words, exact)).order_by(*order)
+    present = (i.state.isnot(None), i.gone_reason.is_(None), watched, live)
+    order = (sa.text("position"), closed, i.updated_at.is_(None), i.updated_at.desc(), i.id.desc())
+    return sa.select(i.id, position).where(_matches(words, exact), *present).order_by(*order)
 
 
 def _matches(words: SearchWords, exact: Collection[int]) -> sa.ColumnElement[bool]:
@@ -77,7 +81,8 @@ def _matches(words: SearchWords, exact: Collection[int]) -> sa.ColumnElement[boo
     return sa.or_(i.id.in_(exact), has_words) if exact else has_words
 
 
-def _rank(words: SearchWords, exact: Collection[int]) -> sa.ColumnElement[int]:
+def _position(words: SearchWords, exact: Collection[int]) -> sa.ColumnElement[int]:
+    """Return the rank times `STEP`; among keys with the same beginning the shortest comes first."""
     i, text = issue.c, words.text
     number = text.removeprefix("#")
     begins = [i.folded_key.startswith(text, autoescape=True), i.folded_title.startswith(text, autoescape=True)]
@@ -85,19 +90,25 @@ def _rank(words: SearchWords, exact: Collection[int]) -> sa.ColumnElement[int]:
         begins += [i.folded_key.endswith(mark + number, autoescape=True) for mark in "#-"]
     word_starts = [
         sa.or_(
-            i.folded_title.startswith(word, autoescape=True),
-            i.folded_title.contains(f" {word}", autoescape=True),
+            (" " + i.folded_title).contains(f" {word}", autoescape=True),
             i.folded_key.startswith(word, autoescape=True),
         )
         for word in words.words
     ]
-    same = sa.or_(i.folded_key == text, i.folded_title == text, i.id.in_(exact))
+    same = sa.or_(i.folded_key == text, i.folded_title == text)
     return sa.case(
-        (same, int(Rank.EXACT)),
-        (sa.or_(*begins), int(Rank.PREFIX)),
-        (sa.and_(sa.true(), *word_starts), int(Rank.WORD_STARTS)),
-        else_=int(Rank.WORDS),
+        (sa.or_(same, i.id.in_(exact)) if exact else same, STEP * Rank.EXACT),
+        (sa.or_(*begins), STEP * Rank.PREFIX + sa.func.length(i.folded_key)),
+        (sa.and_(sa.true(), *word_starts), STEP * Rank.WORD_STARTS),
+        else_=STEP * Rank.WORDS,
     )
+
+
+def _shown(tx: Transaction, issue_ids: Sequence[int]) -> dict[int, Row[Any]]:
+    i, c = issue.c, live_connection.c
+    columns: sa.Select[Any] = sa.select(i.id, i.key, i.title, i.url, i.state, c.slug)
+    found = columns.join(live_connection, c.id == i.connection_id).where(i.id.in_(issue_ids))
+    return {row.id: row for row in tx.execute(found)}
 
 
 def _served(tx: Transaction, issue_ids: Sequence[int]) -> dict[int, list[str]]:
