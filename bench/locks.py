@@ -189,9 +189,11 @@ class _Tasks:
         r, i = tables.rule_revision, tables.issue
         with writing(self.services.engine) as tx:  # the rest at once: its chunks are like those before
             row = tx.execute(sa.select(r).where(r.c.state == "pending")).one()
-            values = (row.key_result_id, i.c.id, "rule", row.id)
+            values = (row.key_result_id, i.c.id, "rule", row.id, 1.0)
             rest = sa.select(*(one if one is i.c.id else sa.literal(one) for one in values)).where(i.c.id > row.cursor)
-            tx.execute(sa.insert(tables.link).from_select(["key_result_id", "issue_id", "origin", "source"], rest))
+            tx.execute(
+                sa.insert(tables.link).from_select(["key_result_id", "issue_id", "origin", "source", "weight"], rest)
+            )
             tx.execute(sa.update(r).where(r.c.id == row.id).values(cursor=tx.scalar(sa.select(sa.func.max(i.c.id)))))
         self._drain("rule_revision")
 
@@ -250,11 +252,11 @@ class _Tasks:
         self._change(lambda closer, view: closer.refreeze(view.key_results))
 
     def _change(self, change: Callable[[Closer, ClosingView], object]) -> None:
-        with writing(self.services.engine) as tx:
-            closer = Closer.begin(tx, by="bench", actor="bench", now=NOW, settle_time=timedelta(days=1))
+        with reading(self.services.engine) as tx:
             view = closing_view(tx, "q4", NOW)
-            assert view is not None
-            change(closer, view)
+        assert view is not None
+        change(Closer(engine=self.services.engine, by="bench", actor="bench", now=NOW), view)
+        self._drain("recompute")
 
     def _move(self) -> None:
         self._apply(moved=True)

@@ -6,7 +6,7 @@ before, and computes the key results of both again. The links of the retired rev
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from sync_service.domain.rules.relink_reasons import RelinkReason
 from sync_service.domain.trackers.causes import Cause
 from sync_service.progress.ancestors import descendants
 from sync_service.progress.compute import compute_key_results
+from sync_service.progress.cycles.recomputing import Recomputing
 from sync_service.progress.link_issues import LinkInput, known_entries, relink
 from sync_service.progress.moves import scope_move_steps
 from sync_service.progress.moves.new_names import ParentMove, Renaming
@@ -28,9 +29,7 @@ from sync_service.store import tables
 from sync_service.store.engine import versions
 from sync_service.store.engine.database import database_now, retry_on_conflict, writing
 from sync_service.store.jobs import write_backs
-from sync_service.store.okrs import forecasts, key_results, query_listings, query_members, rules
-from sync_service.store.okrs.applying import applied
-from sync_service.store.okrs.applying.causes import from_columns
+from sync_service.store.okrs import key_results, query_listings, query_members, rules
 from sync_service.store.okrs.links import PROPOSED
 from sync_service.store.okrs.ruleset import Ruleset, RulesetCache, load_ruleset
 from sync_service.store.queue import due, query_candidates, scheduled_tasks
@@ -195,22 +194,7 @@ class Relinker:
         return held
 
     def _recompute(self, tx: Transaction, row: Row[Any]) -> None:
-        """Compute a key result again, and once more when the next day begins: its status changes with the day."""
-        ends, began = applied.ends_at(tx, row.key_result_id), self.now()
-        by_time = [] if ends is not None and ends <= began else [Cause(what="another day of the cycle passed")]
-        causes = [from_columns(columns) for columns in row.causes] or by_time
-        self._compute(tx, self.ruleset_cache.current(tx), {row.key_result_id: causes})
-        forecasts.request(tx, [row.key_result_id])  # its settings, its cycle or the day may have changed
-        wait, ends = self._until_next_day(tx, row.key_result_id), applied.ends_at(tx, row.key_result_id)
-        if ends is not None and ends > began:  # an earlier one ended, or stays because the numbers are final
-            wait = min(wait, max(ends - self.now(), timedelta(0)))
-        due.release(tx, tables.recompute, row, wait=wait, causes=[])
-
-    def _until_next_day(self, tx: Transaction, key_result_id: int) -> timedelta:
-        """Return the time until a few seconds after midnight in the time zone of a key result's team."""
-        here = self.now().astimezone(key_results.zone(tx, key_result_id))
-        midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        return midnight.astimezone(UTC) + timedelta(seconds=5) - self.now()
+        Recomputing(now=self.now, settle=self.settle).run(tx, self.ruleset_cache.current(tx), row)
 
     def _compute(
         self,

@@ -45,6 +45,12 @@ class Drains:
                 break
         return worked
 
+    def drain_while(self, name: str, wanted: Callable[[], bool], *, seconds: float = float("inf")) -> None:
+        """Drain a table while something of it is wanted, due, and not taken by a worker, and the time is not over."""
+        ends = time.monotonic() + seconds
+        while wanted() and self.by_table[name]() and time.monotonic() < ends:
+            pass
+
     def due(self) -> Sequence[str]:
         """Return the names of the tables with due rows."""
         with reading(self.engine) as tx:

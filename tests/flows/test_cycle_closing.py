@@ -26,9 +26,9 @@ HOUR = 3600.0
 KR_1 = tables.key_result.c.slug == "KR-1"
 
 
-def closer(core: CoreHarness, tx: sa.Connection) -> Closer:
+def closer(core: CoreHarness) -> Closer:
     """Return the closer of an admin."""
-    return Closer.begin(tx, by="Ana Ruiz", actor="ana@example.com", now=core.now, settle_time=core.settle)
+    return Closer(engine=core.engine, by="Ana Ruiz", actor="ana@example.com", now=core.now)
 
 
 def view(core: CoreHarness) -> ClosingView:
@@ -42,30 +42,30 @@ def view(core: CoreHarness) -> ClosingView:
 def close(core: CoreHarness) -> None:
     """Let the days of grace pass, without a worker, and close the cycle."""
     core.now = END + timedelta(days=3, hours=1)
-    with writing(core.engine) as tx:
-        closer(core, tx).close(view(core))
+    closer(core).close(view(core))
+    core.drains.drain("recompute")
 
 
 def refreeze(core: CoreHarness) -> list[str]:
-    """Refreeze what was marked."""
-    with writing(core.engine) as tx:
-        return closer(core, tx).refreeze(view(core).key_results)
+    """Refreeze what was marked; return what that did."""
+    asked = closer(core).refreeze(view(core).key_results)
+    core.drains.drain("recompute")
+    return [one.slug for one in view(core).key_results if one.id in asked and not one.refreezing]
 
 
 def settle(core: CoreHarness, slug: str, outcome: Outcome | None = None) -> None:
     """Settle a key result."""
     line = line_of(view(core), slug)
     assert line is not None
-    with writing(core.engine) as tx:
-        closer(core, tx).settle("2026-q4", line, outcome)
+    closer(core).settle("2026-q4", line, outcome)
 
 
 def test_a_cycle_closes_once_its_days_of_grace_are_over(core: CoreHarness) -> None:
     """Before, it says when; a score and an outcome are proposed then."""
     core.receive_and_drain(done(1, 0), issue(2, 0), issue(3, 0))
     core.now = END + timedelta(days=1)
-    with pytest.raises(NotPossible, match="become final on 2027-01-04"), writing(core.engine) as tx:
-        closer(core, tx).close(view(core))
+    with pytest.raises(NotPossible, match="become final on 2027-01-04"):
+        closer(core).close(view(core))
     assert (view(core).key_results[0].score, view(core).key_results[0].outcome) == (None, None)
     close(core)
     (line,) = view(core).key_results
@@ -123,8 +123,7 @@ def test_outcomes_are_settled_one_by_one_or_all_that_are_proposed(core: CoreHarn
         settle(core, "KR-1")
     close(core)
     settle(core, "kr-1", Outcome.DROPPED)
-    with writing(core.engine) as tx:
-        left = closer(core, tx).settle_proposed(view(core))
+    left = closer(core).settle_proposed(view(core))
     assert [one.slug for one in left] == ["KR-2", "KR-3"]
     assert view(core).settled_at is None
     with pytest.raises(NotPossible, match="KR-2 has no data"):
@@ -197,8 +196,7 @@ def test_an_outcome_that_is_settled_twice_is_the_second_one(core: CoreHarness) -
     settle(core, "KR-1", Outcome.MISSED)
     (line,) = view(core).key_results
     assert (line.outcome, line.score, line.settled, view(core).settled_at) == ("missed", 1.0, True, first)
-    with writing(core.engine) as tx:
-        assert closer(core, tx).settle_proposed(view(core)) == []
+    assert closer(core).settle_proposed(view(core)) == []
     assert view(core).key_results == (line,)
     with reading(core.engine) as tx:
         words = [one.what for one in tx.execute(sa.select(tables.audit.c.what).order_by(tables.audit.c.id))]

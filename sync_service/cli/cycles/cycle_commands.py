@@ -1,7 +1,6 @@
 """The commands `cycle close`, `settle`, `refreeze` and `carry-over`: the end of a cycle."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 
 import click
 from sqlalchemy.engine import Connection
@@ -11,10 +10,11 @@ from sync_service.cli.startup import open_services
 from sync_service.config_file.edit.carry_over import CarryOver, NotCarried
 from sync_service.config_file.plan.apply import ConfigApplier
 from sync_service.domain.cycles.outcomes import Outcome
-from sync_service.domain.text import amount, instant, percent
+from sync_service.domain.text import amount, counted, instant, percent
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
 from sync_service.runtime.wiring import Services
-from sync_service.store.engine.database import reading, writing
+from sync_service.store.cycles import refreezes
+from sync_service.store.engine.database import reading
 from sync_service.store.views.cycles.closing import ClosingLine, ClosingView, closing_view
 
 OUTCOMES = [one.value for one in Outcome]
@@ -49,12 +49,13 @@ def settle(slug: str, key_result: str | None, outcome: str | None) -> None:
     if outcome is not None and key_result is None:
         raise click.UsageError("--outcome needs a key result")
 
-    def change(closer: Closer, view: ClosingView) -> None:
+    def change(closer: Closer, view: ClosingView) -> Sequence[int]:
         if key_result is None:
             for one in closer.settle_proposed(view):
                 click.echo(f"{one.slug}: no data, so nothing is proposed; settle it with --outcome", err=True)
-            return
-        closer.settle(view.slug, _line(view, key_result), Outcome(outcome) if outcome else None)
+        else:
+            closer.settle(view.slug, _line(view, key_result), Outcome(outcome) if outcome else None)
+        return ()
 
     services = open_services()
     _change(services, "cycle settle", slug, change)
@@ -68,14 +69,24 @@ def settle(slug: str, key_result: str | None, outcome: str | None) -> None:
 def refreeze(slug: str, key_result: str | None) -> None:
     """Compute final numbers once more that were stale or partly seen.
 
-    Poll first (okr-sync reconcile). Each key result can be refrozen once, before its outcome is settled.
+    Poll first (okr-sync reconcile). Each key result can be refrozen once, before its outcome is settled. They are
+    computed one after the other; if this command is killed, a worker goes on.
     """
+    asked: set[int] = set()
 
-    def change(closer: Closer, view: ClosingView) -> None:
-        found = closer.refreeze([_line(view, key_result)] if key_result else view.key_results)
-        click.echo(f"refrozen: {', '.join(found)}")
+    def change(closer: Closer, view: ClosingView) -> Sequence[int]:
+        asked.update(closer.refreeze([_line(view, key_result)] if key_result else view.key_results))
+        click.echo(f"{counted(len(asked), 'key result')} being computed once more, one after the other", err=True)
+        return sorted(asked)
 
-    _change(open_services(), "cycle refreeze", slug, change)
+    services = open_services()
+    _change(services, "cycle refreeze", slug, change)
+    with reading(services.engine) as tx:
+        found = [one for one in _find(tx, services, slug).key_results if one.id in asked]
+    click.echo(f"refrozen: {', '.join(one.slug for one in found if not one.refreezing) or 'none'}")
+    for one in found:
+        if one.refreezing:
+            click.echo(f"{one.slug}: {one.refreezing}", err=True)
 
 
 @cycle.command("carry-over")
@@ -105,16 +116,23 @@ def carry_over(slug: str, key_results: tuple[str, ...], *, into: str, rules: boo
         click.echo("preview: nothing was changed")
 
 
-def _change(services: Services, command: str, slug: str, change: Callable[[Closer, ClosingView], None]) -> None:
-    """Change a cycle as whoever runs the command."""
-    who = actor(command)
-    settle_time = timedelta(seconds=services.settings.settle_seconds)
+def _change(
+    services: Services, command: str, slug: str, change: Callable[[Closer, ClosingView], Sequence[int]]
+) -> None:
+    """Change a cycle as whoever runs the command, and compute the key results that this asks for."""
+    who, engine = actor(command), services.engine
+    with reading(engine) as tx:
+        view = _find(tx, services, slug)
     try:
-        with writing(services.engine) as tx:
-            closer = Closer.begin(tx, by=who, actor=who, now=services.now(), settle_time=settle_time)
-            change(closer, _find(tx, services, slug))
+        ids = change(Closer(engine=engine, by=who, actor=who, now=services.now()), view)
     except NotPossible as error:
         raise click.ClickException(str(error)) from error
+
+    def any_due() -> bool:
+        with reading(engine) as tx:
+            return bool(ids) and refreezes.any_due(tx, ids)
+
+    services.drains.drain_while("recompute", any_due)
 
 
 def _find(tx: Connection, services: Services, slug: str) -> ClosingView:
@@ -136,6 +154,8 @@ def _print(view: ClosingView) -> None:
         click.echo(f"{view.slug}: the numbers become final on {instant(view.freezes_at)}")
     for one in view.key_results:
         click.echo(_text(one))
+    if view.under_way:
+        click.echo(view.under_way)
     if view.settled_at is not None:
         click.echo(f"settled on {instant(view.settled_at)}")
 
@@ -149,6 +169,8 @@ def _text(one: ClosingLine) -> str:
         notes.append(f"stale: {one.frozen.stale.reason}")
     if one.frozen and one.frozen.partial:
         notes.append(f"partly seen: {one.frozen.partial}")
+    if one.refreezing:
+        notes.append(one.refreezing)
     return f"{one.slug}  {value}{score}{outcome}{''.join(f'; {note}' for note in notes)}"
 
 

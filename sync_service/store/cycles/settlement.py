@@ -1,11 +1,13 @@
 """Settlement: the scores and outcomes that people settled, and when those of a cycle were complete."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 
 from sync_service.domain.cycles.outcomes import Outcome
+from sync_service.store.engine.database import among
 from sync_service.store.tables import cycle, key_result, live_cycle, live_key_result, live_objective
 
 
@@ -15,9 +17,10 @@ def settle(tx: Transaction, key_result_id: int, *, outcome: Outcome, score: floa
     tx.execute(sa.update(k).where(k.c.id == key_result_id).values(outcome=outcome.value, score=score))
 
 
-def settled(tx: Transaction, key_result_id: int) -> bool:
-    """Return whether a person settled the outcome of a key result."""
-    return tx.scalar(sa.select(live_key_result.c.outcome).where(live_key_result.c.id == key_result_id)) is not None
+def settled_among(tx: Transaction, ids: Sequence[int]) -> set[int]:
+    """Return the key results whose outcome a person settled."""
+    k = live_key_result
+    return set(tx.scalars(sa.select(k.c.id).where(among(tx, k.c.id, ids), k.c.outcome.isnot(None))))
 
 
 def complete(tx: Transaction, cycle_slug: str, now: datetime) -> bool:

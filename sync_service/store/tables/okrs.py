@@ -221,6 +221,7 @@ recompute = sa.Table(
     row_id(),
     sa.Column("key_result_id", Id, sa.ForeignKey("key_result.id", ondelete="CASCADE"), nullable=False, unique=True),
     sa.Column("causes", sa.JSON, nullable=False),
+    sa.Column("refrozen_by", sa.Text),  # the person who asks to compute its final numbers once more
     *due_columns("recompute"),
 )
 

@@ -27,6 +27,10 @@ class ClosingKeyResult(FromView):
         examples=[75],
     )
     frozen: Frozen | None = Field(description="null: the numbers are not final yet")
+    refreezing: str | None = Field(
+        description="what became of a request to compute the final numbers once more; null: none, or it is done",
+        examples=["Ana Ruiz asked to compute it once more; it waits"],
+    )
 
 
 class CycleClosing(FromView):
@@ -39,6 +43,10 @@ class CycleClosing(FromView):
     closed: bool = Field(validation_alias="final", description="whether its numbers are final")
     freezes_at: Moment = Field(description="when the days of grace are over")
     settled_at: Moment | None = Field(description="when all outcomes were settled; null: not yet")
+    under_way: str | None = Field(
+        description="what is still to be computed, one key result after the other; null: nothing",
+        examples=["3 key results being computed once more, one after the other"],
+    )
     key_results: list[ClosingKeyResult]
 
 

@@ -1,7 +1,6 @@
 """API routes of a cycle that is over: its scores and outcomes, closing, refreezing, settling, carrying over."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 
 from flask import Response, abort
 from flask_openapi3 import Tag
@@ -14,7 +13,8 @@ from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.cycles.outcomes import Outcome
 from sync_service.domain.text import sentence
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
-from sync_service.store.engine.database import reading, writing
+from sync_service.store.cycles import refreezes
+from sync_service.store.engine.database import reading
 from sync_service.store.views.cycles.closing import ClosingLine, ClosingView, closing_view
 from sync_service.web.api.cycles.models import (
     CarriedOver,
@@ -35,6 +35,9 @@ blueprint = api_blueprint(
     "api_cycles", __name__, Tag(name="Cycles", description="Scores and outcomes of a cycle, proposed and settled.")
 )
 
+SECONDS = 2.0
+"""How long a request computes key results itself."""
+
 
 class CyclePath(BaseModel):
     """The path parameter of one cycle."""
@@ -52,7 +55,7 @@ def show_cycle(path: CyclePath) -> Response:
 @blueprint.post("/cycles/<slug>/close", responses=responses(CycleClosing, missing=True, conflict=True))
 @guarded(Guard.ADMIN)
 def close_cycle(path: CyclePath, body: Closing) -> Response:
-    """Make the numbers of a cycle final once its days of grace are over; show what is proposed."""
+    """Make the numbers of a cycle final once its days of grace are over; show what is proposed, and `under_way`."""
     if body.preview:
         return _shown(path.slug)
     return _changed(path.slug, lambda closer, view: closer.close(view))
@@ -63,11 +66,13 @@ def close_cycle(path: CyclePath, body: Closing) -> Response:
 def settle_cycle(path: CyclePath, body: Settlement) -> Response:
     """Settle the outcome and the score of a key result, or all that are proposed."""
 
-    def settle(closer: Closer, view: ClosingView) -> object:
+    def settle(closer: Closer, view: ClosingView) -> Sequence[int]:
         if body.key_result is None:
-            return closer.settle_proposed(view)
-        outcome = Outcome(body.outcome) if body.outcome else None
-        return closer.settle(view.slug, _line(view, body.key_result), outcome)
+            closer.settle_proposed(view)
+        else:
+            outcome = Outcome(body.outcome) if body.outcome else None
+            closer.settle(view.slug, _line(view, body.key_result), outcome)
+        return ()
 
     if body.outcome is not None and body.key_result is None:
         abort(problem(422, "Name the key result that has this outcome."))
@@ -77,9 +82,9 @@ def settle_cycle(path: CyclePath, body: Settlement) -> Response:
 @blueprint.post("/cycles/<slug>/refreeze", responses=responses(CycleClosing, missing=True, conflict=True))
 @guarded(Guard.ADMIN)
 def refreeze_cycle(path: CyclePath, body: Refreezing) -> Response:
-    """Compute final numbers once more that were stale or partly seen, after a poll."""
+    """Compute final numbers once more that were stale or partly seen, after a poll; `under_way` says what is left."""
 
-    def refreeze(closer: Closer, view: ClosingView) -> object:
+    def refreeze(closer: Closer, view: ClosingView) -> Sequence[int]:
         return closer.refreeze([_line(view, body.key_result)] if body.key_result else view.key_results)
 
     return _changed(path.slug, refreeze)
@@ -118,20 +123,29 @@ def _shown(slug: str) -> Response:
         return json_response(CycleClosing.json_of(_find(tx, slug)))
 
 
-def _changed(slug: str, change: Callable[[Closer, ClosingView], object]) -> Response:
-    """Change a cycle as the caller; return it as it is then."""
-    caller, now = current_caller(), services().now()
-    settle_time = timedelta(seconds=services().settings.settle_seconds)
-    with writing(services().engine) as tx:
-        name = caller.name if caller else ""
-        closer = Closer.begin(tx, by=name, actor=actor(), now=now, settle_time=settle_time)
-        try:
-            change(closer, _find(tx, slug))
-        except NotPossible as error:
-            abort(problem(409, sentence(str(error))))
-        answer = json_response(CycleClosing.json_of(_find(tx, slug)))
-    wake("write_back")
-    return answer
+def _changed(slug: str, change: Callable[[Closer, ClosingView], Sequence[int]]) -> Response:
+    """Change a cycle as the caller, and compute what that asks for; return it as it is after some seconds."""
+    caller, engine = current_caller(), services().engine
+    closer = Closer(engine=engine, by=caller.name if caller else "", actor=actor(), now=services().now())
+    with reading(engine) as tx:
+        view = _find(tx, slug)
+    try:
+        ids = change(closer, view)
+    except NotPossible as error:
+        abort(problem(409, sentence(str(error))))
+    _compute(ids)
+    wake("recompute", "write_back")
+    return _shown(slug)
+
+
+def _compute(ids: Sequence[int]) -> None:
+    """Compute key results for some seconds; a worker goes on with the rest."""
+
+    def any_due() -> bool:
+        with reading(services().engine) as tx:
+            return bool(ids) and refreezes.any_due(tx, ids)
+
+    services().drains.drain_while("recompute", any_due, seconds=SECONDS)
 
 
 def _find(tx: Connection, slug: str) -> ClosingView:
