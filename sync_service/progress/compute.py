@@ -75,7 +75,7 @@ def compute_locked(
     by_rule: bool = False,
 ) -> ComputeResult:
     """Compute key results that the caller has locked, as `compute_key_results` does."""
-    only = affected_issues(tx, ruleset, issue_ids)
+    only = None if issue_ids is None else linked_issues.affected(tx, issue_ids)
     computed = compute_states(tx, ruleset, found, causes, now=now, issue_ids=only, by_rule=by_rule)
     changed = [one for one in computed if _differs(one)]
     key_results.save(tx, changed, now=now)
@@ -100,17 +100,6 @@ def _differs(one: Computed) -> bool:
 def _counts_end(one: KeyResult) -> bool:
     """Return whether the value was computed as of the end of the cycle."""
     return one.basis is not None and one.basis.at >= time_of_value(one.span, one.span.ends_at)
-
-
-def affected_issues(tx: Connection, ruleset: Ruleset, issue_ids: Collection[int] | None) -> Collection[int] | None:
-    """Return the issues whose contributions may differ after a change of some issues; None: any may.
-
-    A pull request counts or not depending on the issues it closes. Where two connections watch one tracker, the same
-    issue has several rows, and which of them counts depends on all.
-    """
-    if issue_ids is None or ruleset.sibling_groups:
-        return None
-    return {*issue_ids, *linked_issues.closed_by_pulls(tx, issue_ids)}
 
 
 def compute_states(

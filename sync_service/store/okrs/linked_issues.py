@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from sync_service.store.okrs.links import PROPOSED
 from sync_service.store.tables import closing_link, connection, issue, link, rule_revision
 from sync_service.store.tables.columns import Id
 from sync_service.store.trackers import closing_links, connection_removal, siblings
+from sync_service.store.trackers.siblings import Groups
 
 _of_removed = sa.exists().where(
     issue.c.id == link.c.issue_id,
@@ -126,7 +127,10 @@ def through(
     """
     groups = siblings.groups(tx)
     pulls = linked(tx, key_result_ids, supposed=supposed, issue_ids=issue_ids)
-    also = linked(tx, key_result_ids, supposed=supposed)
+    closed = None
+    if groups and issue_ids is not None and supposed is None:  # else the first row of each issue would be sought
+        closed = siblings.with_theirs(tx, set().union(*closes(tx, issue_ids, groups).values()), groups)
+    also = linked(tx, key_result_ids, supposed=supposed, issue_ids=closed)
     return closing_links.through(pulls, also, siblings.pairs(groups) if groups else None)
 
 
@@ -135,31 +139,45 @@ def close_something(tx: Transaction, issue_ids: Collection[int]) -> bool:
     return tx.scalar(sa.select(sa.exists().where(among(tx, closing_link.c.issue_id, issue_ids)))) is True
 
 
-def closed_by_pulls(tx: Transaction, issue_ids: Collection[int]) -> set[int]:
+def affected(tx: Transaction, issue_ids: Collection[int]) -> set[int]:
+    """Return the issues whose contributions may differ after a change of some issues.
+
+    A pull request counts or not depending on the issues that it closes; and which of the rows that siblings have of one
+    issue counts depends on all of these rows.
+    """
+    groups = siblings.groups(tx)
+    rows = siblings.with_theirs(tx, issue_ids, groups)
+    return rows | siblings.with_theirs(tx, _closed_by_pulls(tx, rows, groups), groups)
+
+
+def _closed_by_pulls(tx: Transaction, issue_ids: Collection[int], groups: Groups) -> set[int]:
     """Return the pull requests that close some of the issues."""
-    same = sa.or_(
-        closing_link.c.identity == issue.c.identity,
-        sa.and_(closing_link.c.identity.is_(None), closing_link.c.folded_key == issue.c.folded_key),
-    )
-    found = sa.select(closing_link.c.issue_id).join(
-        issue, sa.and_(issue.c.connection_id == closing_link.c.connection_id, same)
-    )
-    return set(tx.scalars(found.where(among(tx, issue.c.id, issue_ids))))
+    pairs = (each.where(among(tx, issue.c.id, issue_ids)) for each in _closings(groups))
+    return {row.pull_id for each in pairs for row in tx.execute(each)}
 
 
-def closes(tx: Transaction, issue_ids: Collection[int]) -> dict[int, set[int]]:
-    """Return the known issues that pull requests close, by the pull request."""
+def _closings(groups: Groups) -> Iterator[sa.Select[Any]]:
+    """Select each pull request (`pull_id`) with the known issues (`issue_id`) that it closes, siblings' rows too."""
+    by_identity = sa.and_(closing_link.c.identity.isnot(None), closing_link.c.identity == issue.c.identity)
+    # Not "is null": SQLite would read all of these by their index.
+    unknown = sa.func.coalesce(closing_link.c.identity, "") == ""
+    by_key = sa.and_(unknown, closing_link.c.folded_key == issue.c.folded_key)
+    columns = (closing_link.c.issue_id.label("pull_id"), issue.c.id.label("issue_id"))
+    for same in (by_identity, by_key):
+        here = issue.c.connection_id == closing_link.c.connection_id
+        yield sa.select(*columns).join(issue, sa.and_(here, same))
+        if groups:
+            pairs = siblings.pairs(groups)
+            of_pulls = sa.select(*columns).join(pairs, pairs.c.connection_id == closing_link.c.connection_id)
+            yield of_pulls.join(issue, sa.and_(issue.c.connection_id == pairs.c.sibling_id, same))
+
+
+def closes(tx: Transaction, issue_ids: Collection[int], groups: Groups | None = None) -> dict[int, set[int]]:
+    """Return the known issues that pull requests close, by the pull request; with siblings' rows, if given."""
     found: dict[int, set[int]] = defaultdict(set)
-    same = (
-        sa.and_(closing_link.c.identity.isnot(None), closing_link.c.identity == issue.c.identity),
-        sa.and_(closing_link.c.identity.is_(None), closing_link.c.folded_key == issue.c.folded_key),
-    )
-    for condition in same:
-        rows = sa.select(closing_link.c.issue_id, issue.c.id).join(
-            issue, sa.and_(issue.c.connection_id == closing_link.c.connection_id, condition)
-        )
-        for row in tx.execute(rows.where(among(tx, closing_link.c.issue_id, issue_ids))):
-            found[row.issue_id].add(row.id)
+    for each in _closings(groups or {}):
+        for row in tx.execute(each.where(among(tx, closing_link.c.issue_id, issue_ids))):
+            found[row.pull_id].add(row.issue_id)
     return found
 
 

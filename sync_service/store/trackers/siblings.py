@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Transaction
 from sqlalchemy.engine import Row
 
+from sync_service.store.engine.database import among
 from sync_service.store.tables import issue, live_connection, live_scope
 
 Groups = Mapping[int, int]
@@ -71,6 +72,23 @@ def pairs(groups: Groups) -> sa.Subquery:
     same = sa.case(groups, value=one.c.id) == sa.case(groups, value=other.c.id)
     columns = (one.c.id.label("connection_id"), other.c.id.label("sibling_id"))
     return sa.select(*columns).join(other, sa.and_(same, one.c.id != other.c.id)).subquery()
+
+
+def with_theirs(tx: Transaction, issue_ids: Collection[int], groups: Groups) -> set[int]:
+    """Return issues, by row id, with the rows that siblings have of them."""
+    if not groups or not issue_ids:
+        return set(issue_ids)
+    rows = tx.execute(sa.select(issue.c.connection_id, issue.c.identity).where(among(tx, issue.c.id, issue_ids)))
+    identities: dict[int, set[str]] = defaultdict(set)
+    for row in rows:
+        if row.connection_id in groups:
+            identities[groups[row.connection_id]].add(row.identity)
+    found = set(issue_ids)
+    for first, some in identities.items():  # a join of the table with itself would read all issues, on SQLite
+        members = [one for one, group in groups.items() if group == first]
+        same = sa.and_(issue.c.connection_id.in_(members), issue.c.identity.in_(some))
+        found.update(tx.scalars(sa.select(issue.c.id).where(same)))
+    return found
 
 
 def watched_by_sibling(tx: Transaction, connection_id: int, name: str) -> Row[tuple[int]] | None:
