@@ -3,6 +3,7 @@
 On SQLite nobody else writes meanwhile; so no transaction may grow with the data.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ ACCOUNTS = 500
 """Accounts that rules name, and that all are seen at once."""
 
 TOGETHER = 5000
-CHUNKS = 40
+CHUNKS = 12
 """Transactions of a task that has many alike."""
 
 BOUND = 1.0
@@ -79,7 +80,11 @@ def measure(harness: Harness) -> Iterator[Finding]:
             unit="s",
             bound=BOUND,
             at_least=False,
-            parts={"CPU s of one": max((cpu for _, cpu in times), default=0.0), "transactions": len(times)},
+            parts={
+                "CPU s of one": max((cpu for _, cpu in times), default=0.0),
+                "transactions": len(times),
+                "load": os.getloadavg()[0],
+            },
         )
     services.engine.dispose()
 
@@ -133,7 +138,7 @@ class _Tasks:
             f"linking issues to {KEY_RESULTS} key results by labels": self._link_by_labels,
             f"an edited rule that matches {ISSUES:,} issues": self._edit_rule,
             f"computing {KEY_RESULTS} key results again": lambda: self._drain_due("recompute"),
-            f"forecasts of {KEY_RESULTS} key results": lambda: self._drain_due("forecast", most=CHUNKS // 4),
+            f"forecasts of {KEY_RESULTS} key results": lambda: self._drain_due("forecast", most=CHUNKS),
             f"applying {RULES:,} new rules": lambda: self._apply(rules=RULE, count=RULES),
             f"applying {RULES:,} changed rules": lambda: self._apply(rules=RULE, count=RULES, word="other"),
             f"pruning {RULES:,} rules": self._apply,
@@ -142,6 +147,7 @@ class _Tasks:
             f"replay of {DELIVERIES:,} deliveries": self._replay,
             f"closing a cycle of {KEY_RESULTS} key results": self._close,
             f"refreeze of {KEY_RESULTS} key results": self._refreeze,
+            f"settling {KEY_RESULTS} outcomes": lambda: self._change(lambda closer, view: closer.settle_proposed(view)),
             "a scope that moves from a connection that is removed": self._move,
             "deleting what was removed": lambda: removals.delete_batches(self.services.engine),
             "pruning all key results but one": lambda: self._apply(key_results=1, moved=True),
@@ -185,16 +191,17 @@ class _Tasks:
     def _edit_rule(self) -> None:
         """Let the rule match all issues, and its revision become active."""
         self._apply(word="all")
-        self._drain("rule_revision", most=CHUNKS // 2)
+        self._drain("rule_revision", most=CHUNKS)
         r, i = tables.rule_revision, tables.issue
         with writing(self.services.engine) as tx:  # the rest at once: its chunks are like those before
-            row = tx.execute(sa.select(r).where(r.c.state == "pending")).one()
-            values = (row.key_result_id, i.c.id, "rule", row.id, 1.0)
-            rest = sa.select(*(one if one is i.c.id else sa.literal(one) for one in values)).where(i.c.id > row.cursor)
-            tx.execute(
-                sa.insert(tables.link).from_select(["key_result_id", "issue_id", "origin", "source", "weight"], rest)
-            )
-            tx.execute(sa.update(r).where(r.c.id == row.id).values(cursor=tx.scalar(sa.select(sa.func.max(i.c.id)))))
+            row = tx.execute(sa.select(r).where(r.c.state == "pending")).one_or_none()
+            if row is not None:
+                values = (row.key_result_id, i.c.id, "rule", row.id, 1.0)
+                rest = sa.select(*(one if one is i.c.id else sa.literal(one) for one in values))
+                columns = ["key_result_id", "issue_id", "origin", "source", "weight"]
+                tx.execute(sa.insert(tables.link).from_select(columns, rest.where(i.c.id > row.cursor)))
+                last = sa.select(sa.func.max(i.c.id)).scalar_subquery()
+                tx.execute(sa.update(r).where(r.c.id == row.id).values(cursor=last))
         self._drain("rule_revision")
 
     def _pin(self) -> None:
@@ -235,7 +242,7 @@ class _Tasks:
         rows = ({**columns, "delivery_id": str(number)} for number in range(DELIVERIES))
         _insert(self.services, tables.delivery, rows)
         inbox.replay_buried(self.services.engine)
-        self._drain("delivery", most=CHUNKS // 10)
+        self._drain("delivery", most=1)
 
     def _close(self) -> None:
         with writing(self.services.engine) as tx:

@@ -54,10 +54,13 @@ def present(
         else set()
     )
     own = weighed(linked(tx, measures, supposed=supposed, issue_ids=issue_ids)).subquery()
+    reads = {one: measure.reads for one, measure in measures.items()}
     for row in tx.execute(_with_issues(tx, own)):
         # A preview may link issues to a key result that reads none, such as one that is checked in.
         if row.key_result_id in measures and (row.key_result_id, row.issue_id) not in beside:
-            found[row.key_result_id][row.issue_id] = _of_issue(row, measures[row.key_result_id])
+            found[row.key_result_id][row.issue_id] = _of_issue(
+                row, measures[row.key_result_id], reads[row.key_result_id]
+            )
     for key_result_id, measure in measures.items():
         if "met" in measure.reads:
             met = test(tx, measure, found[key_result_id])
@@ -79,8 +82,7 @@ def _with_issues(tx: Transaction, own: sa.Subquery) -> sa.Select[Any]:
     return sa.select(own, *columns).join(one, one.c.id == own.c.issue_id)
 
 
-def _of_issue(row: Row[Any], measure: Measure) -> Contribution:
-    reads = measure.reads
+def _of_issue(row: Row[Any], measure: Measure, reads: Collection[str]) -> Contribution:
     read: dict[str, Any] = {name: getattr(row, name) for name in _FROM_ISSUE if name in reads}
     if "weight" in reads:
         read["weight"] = float(row.weight)
@@ -132,7 +134,7 @@ def of_issues(tx: Transaction, issue_ids: Collection[int]) -> dict[int, Contribu
 def if_linked(tx: Transaction, measure: Measure, issue_id: int, weight: float) -> Contribution:
     """Return what an issue would contribute if it were linked with a weight."""
     row = tx.execute(sa.select(issue, sa.literal(weight).label("weight")).where(issue.c.id == issue_id)).one()
-    return _of_issue(row, measure)
+    return _of_issue(row, measure, measure.reads)
 
 
 def changes(
