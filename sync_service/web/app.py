@@ -21,6 +21,7 @@ from sync_service.store.engine.database import reading
 from sync_service.web import compression, connections, health
 from sync_service.web import webhooks as hooks
 from sync_service.web.api import bearer_auth, setup
+from sync_service.web.cycles import carrying, closing, cycle_page
 from sync_service.web.decisions import proposed_links
 from sync_service.web.decisions import views as decisions
 from sync_service.web.first_run import first_admin
@@ -58,6 +59,9 @@ PAGES = (
     objective_page.blueprint,
     team_page.blueprint,
     search_page.blueprint,
+    cycle_page.blueprint,
+    closing.blueprint,
+    carrying.blueprint,
     write.blueprint,
     write_hints.blueprint,
     key_results.blueprint,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from tests.support.browser import APPEARANCES, Appearance
 from tests.support.example_okrs import Example, add_many, close_issue, fill_with_examples, sign_in_path
 from tests.support.migrated_database import prepare
 from tests.support.servers import SqliteDatabases
-from tests.support.services import NOW, add, add_person, build_services
+from tests.support.services import NOW, add, add_cycle, add_key_result, add_person, build_services, recompute
 from tests.support.tracker_replies import answered, found, reply_with
 from tests.support.wsgi_server import serving
 from tests.web.rules_seed import add_labelled_issues, add_rule
@@ -146,6 +146,7 @@ def fill(services: Services) -> Example:
     add_rule(services, example, "network-label")
     add_rule(services, example, "nested", condition={"any": [{"all": [{"field": "state", "is": "done"}]}]})
     add_decisions(services, example)
+    add_ended_cycle(services, example)
     add_many(services, example.key_results["KR-4"], example.github, issues=120, entries=60)
     outcomes: tuple[dict[str, Any], ...] = (
         {"buried_at": NOW, "outcome": "can't be read"},
@@ -161,6 +162,21 @@ def fill(services: Services) -> Example:
         for recipient in ("ana@example.com", "ben@example.com"):
             add_mail(tx, services.sealer, kind="x", recipient=recipient, host="x", content=content, now=utc_now())
     return example
+
+
+def add_ended_cycle(services: Services, example: Example) -> None:
+    """Add a cycle that is over, with a missed key result that was carried over by nobody and one without data."""
+    with writing(services.engine) as tx:
+        cycle = add_cycle(tx, "2026-q2", "Q2 2026", starts=date(2026, 4, 1), ends=date(2026, 6, 30))
+        objective = add(tx, tables.objective, slug="old", title="Old", cycle_id=cycle, owner_id=example.ben)
+        ids = [
+            add_key_result(tx, objective, slug, "Ten of them", measure={"kind": "manual"})
+            for slug in ("KR-OLD", "KR-NONE")
+        ]
+        add(tx, tables.check_in, key_result_id=ids[0], at=datetime(2026, 6, 1, tzinfo=UTC), value=40.0)
+    recompute(services, *ids)
+    with writing(services.engine) as tx:
+        tx.execute(sa.update(tables.key_result).where(tables.key_result.c.id == ids[0]).values(outcome="missed"))
 
 
 def add_decisions(services: Services, example: Example) -> None:
@@ -183,6 +199,7 @@ SHARED = (
     *("/connections", "/connections/acme-jira", "/nothing"),
 )
 EVERYBODY = (
+    *("/cycles/2026-q4", "/cycles/2026-q2"),
     *("/objectives?cycle=2027-q1", "/objectives/fast-checkout", "/teams/checkout"),
     *("/key-results/KR-2", "/key-results/KR-4", "/key-results/KR-4?state=done&q=Piece"),
     *("/key-results/KR-4?q=nothing", "/key-results/KR-6", "/rules?q=nothing", "/rules/nested"),
@@ -191,6 +208,7 @@ EVERYBODY = (
     *("/search", "/search?q=checkout", "/search?q=checkout&in=issues", "/search?q=acme/checkout%239999"),
 )
 ADMINS = (
+    *("/cycles/2026-q2/carry-over", "/cycles/2026-q2/carry-over?into=2026-q4&key_result=KR-OLD&rules=yes"),
     *("/edit/objective", "/edit/objective/fast-checkout", "/edit/key-result/KR-2"),
     *("/rules/new", "/connections/new", "/connections/acme-github/remove", "/connections/acme-github/scopes"),
     "/rules/query/preview",

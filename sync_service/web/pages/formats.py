@@ -1,6 +1,6 @@
 """Format dates and durations for pages; numbers, counts, amounts and percentages are in `domain/text`."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from sync_service.domain.text import counted
 
@@ -36,6 +36,11 @@ def exact(at: datetime, zone: tzinfo = UTC) -> str:
     """Format a moment in full in a time zone: `Mon 12 Oct 2026, 14:03:22 CEST`."""
     local = at.astimezone(zone)
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S %Z}"
+
+
+def day(on: date) -> str:
+    """Format a day: `12 Oct 2026`."""
+    return f"{on.day} {on:%b %Y}"
 
 
 def duration(length: timedelta) -> str:

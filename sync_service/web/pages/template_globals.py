@@ -62,6 +62,7 @@ def install(app: Flask) -> None:
         change_text=change_text,
         ago=ago,
         exact=exact,
+        day=formats.day,
         duration=formats.duration,
         web_address=web_address,
         live_block=live_refresh.live_block,
