@@ -47,6 +47,8 @@ from sync_service.web.rules import editing, query_trials, views
 from sync_service.web.search import search_page
 from sync_service.web.server.change_answers import ChangeAnswers
 from sync_service.web.server.site import Site
+from sync_service.web.settings import lists as settings_lists
+from sync_service.web.settings import write as settings_write
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,6 +65,9 @@ PAGES = (
     closing.blueprint,
     carrying.blueprint,
     write.blueprint,
+    settings_lists.blueprint,
+    settings_write.blueprint,
+    settings_write.organisation,
     write_hints.blueprint,
     key_results.blueprint,
     check_ins.blueprint,

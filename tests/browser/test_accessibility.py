@@ -199,7 +199,7 @@ SHARED = (
     *("/connections", "/connections/acme-jira", "/nothing"),
 )
 EVERYBODY = (
-    *("/cycles/2026-q4", "/cycles/2026-q2"),
+    *("/cycles", "/people", "/teams", "/cycles/2026-q4", "/cycles/2026-q2"),
     *("/objectives?cycle=2027-q1", "/objectives/fast-checkout", "/teams/checkout"),
     *("/key-results/KR-2", "/key-results/KR-4", "/key-results/KR-4?state=done&q=Piece"),
     *("/key-results/KR-4?q=nothing", "/key-results/KR-6", "/rules?q=nothing", "/rules/nested"),
@@ -209,6 +209,7 @@ EVERYBODY = (
 )
 ADMINS = (
     *("/cycles/2026-q2/carry-over", "/cycles/2026-q2/carry-over?into=2026-q4&key_result=KR-OLD&rules=yes"),
+    *("/settings", "/edit/cycle", "/edit/person", "/edit/team", "/edit/person/ben@example.com", "/edit/team/platform"),
     *("/edit/objective", "/edit/objective/fast-checkout", "/edit/key-result/KR-2"),
     *("/rules/new", "/connections/new", "/connections/acme-github/remove", "/connections/acme-github/scopes"),
     "/rules/query/preview",
@@ -240,7 +241,7 @@ def check_empty_pages(audit: Audit, services: Services) -> None:
         audit.open(path)
     for person in roles.values():
         audit.sign_in(services, person)
-        for path in ("/", "/rules", "/connections"):
+        for path in ("/", "/rules", "/connections", "/cycles", "/teams"):
             audit.open(path)
 
 
@@ -316,6 +317,9 @@ def check_refused_forms(audit: Audit, services: Services, example: Example) -> N
         audit.page.goto(f"{audit.url}/key-results/{path}")
         audit.submit("#override .decision-form", **fields)
         audit.check(f"override of {path}, error")
+    audit.page.goto(f"{audit.url}/edit/team/platform")
+    audit.submit("#okr-form", name="", country="Atlantis", at_risk="much")
+    audit.check("team, errors")
     audit.page.goto(f"{audit.url}/rules/new")
     audit.submit("#rule-form")
     audit.check("rule, errors")

@@ -78,6 +78,7 @@ def test_a_delivery_is_found_by_its_id(site: Site, page: Page, buried: int) -> N
 def test_a_mail_runs_no_script(site: Site, page: Page, mail_id: int, page_errors: list[str]) -> None:
     """Its frame blocks the script and the image."""
     site.sign_in(page, site.example.ana)
+    page.get_by_role("link", name="Settings", exact=True).click()
     page.get_by_role("link", name="Mailbox", exact=True).click()
     page.locator(f"#mail-{mail_id} a").first.click()
     expect(page.frame_locator("#mail-frame").locator("#said")).to_have_text("KR-1 is done")

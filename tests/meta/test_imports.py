@@ -71,9 +71,11 @@ WEB: Mapping[str, str] = {
     "web.decisions": "web.pages web.request progress store domain",
     # The form of a rule previews what an edit would change.
     # Objectives and key results are written as a file is applied, with a preview.
-    "web.objectives": "web.pages web.request progress config_file store domain",
+    "web.forms": "config_file domain",
+    "web.objectives": "web.forms web.pages web.request progress config_file store domain",
     # The end of a cycle: what is carried over is applied as a file is.
     "web.cycles": "web.objectives web.pages web.request progress config_file store domain",
+    "web.settings": "web.forms web.pages web.request config_file store domain",
     "web.home": "web.objectives web.pages web.request store domain",
     "web.search.result_pages": "store",
     "web.search": "web.search.result_pages web.pages web.request store domain",
@@ -91,9 +93,8 @@ WEB: Mapping[str, str] = {
     ),
     # The app, its health and its webhooks.
     "web": (
-        "web.home web.search web.cycles web.objectives web.decisions web.pages web.rules web.connections web.first_run "
-        "web.api "
-        "web.request web.limits web.server runtime ingest store domain"
+        "web.home web.search web.settings web.cycles web.objectives web.forms web.decisions web.pages web.rules "
+        "web.connections web.first_run web.api web.request web.limits web.server runtime ingest store domain"
     ),
 }
 

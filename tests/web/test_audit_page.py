@@ -61,7 +61,7 @@ def test_the_page_shows_the_entries_newest_first_by_pages(ana: SessionClient, se
 
 def test_the_page_is_for_admins(ana: SessionClient, ben: SessionClient, anonymous: FlaskClient) -> None:
     """It names everybody who signed in."""
-    assert 'href="/audit"' in ana.read("/")
+    assert 'href="/audit"' in ana.read("/settings")
     assert 'href="/audit"' not in ben.read("/")
     assert ben.open("/audit").status_code == 403
     assert anonymous.get("/audit").status_code == 302

@@ -10,7 +10,7 @@ from sync_service.config_file.read.state import State, read_state
 from sync_service.domain.okrs.hints import key_result_hints
 from sync_service.domain.text import sentence
 from sync_service.store.engine.database import reading
-from sync_service.web.objectives.okr_form import Texts
+from sync_service.web.forms.draft import Texts
 from sync_service.web.request.audit_log import actor
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import current_caller

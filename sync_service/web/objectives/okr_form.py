@@ -10,9 +10,7 @@ from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.yaml_lines import read_yaml
 from sync_service.domain.people.check_in import CheckInRefused, one_line, read_number
 from sync_service.domain.text import in_full
-
-Texts = Mapping[str, str]
-"""A form: the text of each field; `yes` or nothing for a box to tick."""
+from sync_service.web.forms.draft import FormError, Texts
 
 OBJECTIVE = ("title", "cycle", "team", "owner", "parent", "counts", "weight", "roll_up")
 KEY_RESULT = (
@@ -40,14 +38,6 @@ LONGEST = 10_000
 
 _FIELD_OF = {"measure": "settings", "stay": "above"}
 """The field of the form that shows an error of a field of the file, where the names differ."""
-
-
-class FormError(ValueError):
-    """Fields that can't be read, each with why."""
-
-    def __init__(self, fields: Texts) -> None:
-        self.fields = fields
-        super().__init__("; ".join(f"{name}: {why}" for name, why in fields.items()))
 
 
 def read_texts(form: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

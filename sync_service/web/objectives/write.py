@@ -2,44 +2,25 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from sync_service.config_file.edit.edit_okrs import Item, NoItem, NotAllowed, exported_key_result, exported_objective
+from sync_service.config_file.edit.edit_okrs import Item, exported_key_result, exported_objective
 from sync_service.config_file.plan.apply import Plan
-from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.state import State
 from sync_service.domain.okrs.hints import objective_hints
-from sync_service.domain.okrs.merge import merge
-from sync_service.domain.text import sentence
 from sync_service.store.engine.database import reading
 from sync_service.store.views.objectives import current_cycle, cycle_views
+from sync_service.web.forms.draft import Draft, Texts, flash_saved, merged, sent_base, try_to_save
 from sync_service.web.objectives import okr_form
 from sync_service.web.objectives.okr_editor import editor, found_in, hints_on, state, writer
-from sync_service.web.objectives.okr_form import KIND_WORDS, FormError, Texts
+from sync_service.web.objectives.okr_form import KIND_WORDS
 from sync_service.web.request.context import services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded
 
 blueprint = Blueprint("objectives_write", __name__, url_prefix="/edit")
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A form as it is shown: its texts, what the person began from, errors and conflicts by field."""
-
-    texts: Texts
-    base: Texts
-    errors: Texts = field(default_factory=dict)
-    conflicts: Texts = field(default_factory=dict)
-
-
-class _Conflict(Exception):
-    def __init__(self, merged: Texts, conflicts: Texts, current: Texts) -> None:
-        self.merged, self.conflicts, self.current = merged, conflicts, current
-        super().__init__("somebody else changed the same fields")
 
 
 @blueprint.get("/objective")
@@ -82,10 +63,10 @@ def edit_objective(slug: str) -> ResponseReturnValue:
 @guarded(Guard.MEMBER)
 def save_objective(slug: str) -> ResponseReturnValue:
     """Save an objective. What somebody else saved meanwhile in other fields stays."""
-    texts, base = okr_form.read_texts(request.form, okr_form.OBJECTIVE), _base(okr_form.OBJECTIVE)
+    texts, base = okr_form.read_texts(request.form, okr_form.OBJECTIVE), sent_base(okr_form.OBJECTIVE)
 
     def edit(item: Item) -> Item:
-        return okr_form.objective_item(_merged(base, texts, okr_form.objective_texts(item)), item)
+        return okr_form.objective_item(merged(base, texts, okr_form.objective_texts(item)), item)
 
     def save() -> Plan:
         return editor().change_objective(slug, edit)
@@ -134,10 +115,10 @@ def edit_key_result(slug: str) -> ResponseReturnValue:
 @guarded(Guard.MEMBER)
 def save_key_result(slug: str) -> ResponseReturnValue:
     """Save a key result. What somebody else saved meanwhile in other fields stays."""
-    texts, base = okr_form.read_texts(request.form, okr_form.KEY_RESULT), _base(okr_form.KEY_RESULT)
+    texts, base = okr_form.read_texts(request.form, okr_form.KEY_RESULT), sent_base(okr_form.KEY_RESULT)
 
     def edit(item: Item) -> Item:
-        return okr_form.key_result_item(_merged(base, texts, okr_form.key_result_texts(item)), item)
+        return okr_form.key_result_item(merged(base, texts, okr_form.key_result_texts(item)), item)
 
     def save() -> Plan:
         return editor().change_key_result(slug, edit)
@@ -149,22 +130,6 @@ def _refuse(what: str) -> NoReturn:
     abort(403, f"Only its owner and admins change this {what}.")
 
 
-def _base(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the texts that the person began from, as the form was sent with them; what is no such form is empty."""
-    try:
-        found = json.loads(request.form.get("base", ""))
-    except ValueError:
-        return {}
-    return {name: str(found.get(name, "")) for name in names} if isinstance(found, dict) else {}
-
-
-def _merged(base: Texts, typed: Texts, current: Texts) -> Texts:
-    merged = merge(base, typed, current)
-    if merged.conflicts:
-        raise _Conflict(merged.fields, merged.conflicts, current)
-    return merged.fields
-
-
 def _save(
     save: Callable[[], Plan],
     texts: Texts,
@@ -174,25 +139,13 @@ def _save(
     slug: str | None = None,
 ) -> ResponseReturnValue:
     """Save and go to the page of the item; or show the form again with what was typed."""
-    try:
-        plan = save()
-    except NoItem as error:
-        abort(404, sentence(str(error)))
-    except NotAllowed as error:
-        abort(403, sentence(str(error)))
-    except FormError as error:
-        return show(Draft(texts, base, errors=error.fields)), 422
-    except InvalidFiles as error:
-        return show(Draft(texts, base, errors=okr_form.errors_of(error))), 422
-    except _Conflict as conflict:
-        return show(Draft(conflict.merged, conflict.current, conflicts=conflict.conflicts)), 409
+    plan = try_to_save(save, texts, base, okr_form.errors_of)
+    if not isinstance(plan, Plan):
+        draft, status = plan
+        return show(draft), status
     wake("relink_request", "recompute", "rule_revision")
     changed = [str(change.key) for change in plan.changes if change.section == section]
-    for warning in plan.warnings:
-        if any(one in warning for one in changed):
-            flash(sentence(warning), "warning")
-    flash("Saved." if plan.changes else "Nothing to change.", "success")
-    flash(request.path, "saved")
+    flash_saved(plan, changed)
     found = slug or changed[0]
     endpoint = "objectives_page.show" if section == "objectives" else "key_results.show"
     return redirect(url_for(endpoint, slug=found))

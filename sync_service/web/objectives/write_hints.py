@@ -9,9 +9,9 @@ from sync_service.domain.okrs.hints import objective_hints
 from sync_service.progress.previews.goal_preview import Goal, preview_goal
 from sync_service.store.engine.database import reading
 from sync_service.store.views.key_results import key_result_view
+from sync_service.web.forms.draft import FormError
 from sync_service.web.objectives import okr_form
 from sync_service.web.objectives.okr_editor import editor, found_in, hints_on, state
-from sync_service.web.objectives.okr_form import FormError
 from sync_service.web.request.context import services
 from sync_service.web.request.guards import Guard, guarded
 

@@ -35,6 +35,7 @@ class NavigationEntry:
     word: str
     icon: str
     guard: Guard
+    others: tuple[str, ...] = ()  # blueprints of pages that belong to it
 
 
 NAVIGATION = (
@@ -43,9 +44,18 @@ NAVIGATION = (
     NavigationEntry("rules.index", "Rules", "branch", Guard.VIEWER),
     NavigationEntry("connections.index", "Connections", "link", Guard.VIEWER),
     NavigationEntry("deliveries.index", "Deliveries", "inbox", Guard.ADMIN),
+    NavigationEntry("settings.show", "Settings", "settings", Guard.ADMIN, ("mailbox", "audit")),
+)
+
+SETTINGS = (
+    NavigationEntry("settings.show", "Organisation", "settings", Guard.ADMIN),
+    NavigationEntry("settings_lists.people", "People", "people", Guard.MEMBER),
+    NavigationEntry("settings_lists.teams", "Teams", "branch", Guard.VIEWER),
+    NavigationEntry("settings_lists.cycles", "Cycles", "clock", Guard.VIEWER),
     NavigationEntry("mailbox.index", "Mailbox", "mail", Guard.ADMIN),
     NavigationEntry("audit.index", "Audit", "pencil", Guard.ADMIN),
 )
+"""The pages that the entry Settings leads to."""
 
 
 def install(app: Flask) -> None:
@@ -71,6 +81,7 @@ def install(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=asset,
         navigation=navigation,
+        settings_entries=settings_entries,
         who=current_caller,
         may=may,
         owns=owns,
@@ -103,7 +114,16 @@ def _cache_versioned_files(response: Response) -> Response:
 
 def navigation() -> list[NavigationEntry]:
     """Return the navigation entries that the caller may open."""
-    return [entry for entry in NAVIGATION if entry.endpoint in current_app.view_functions and may(entry.guard)]
+    return _open_to_caller(NAVIGATION)
+
+
+def settings_entries() -> list[NavigationEntry]:
+    """Return the pages of settings that the caller may open."""
+    return _open_to_caller(SETTINGS)
+
+
+def _open_to_caller(entries: Sequence[NavigationEntry]) -> list[NavigationEntry]:
+    return [entry for entry in entries if entry.endpoint in current_app.view_functions and may(entry.guard)]
 
 
 def zone() -> ZoneInfo:

@@ -1,0 +1,1 @@
+"""Forms that are saved as a file is applied, merged with what somebody else saved meanwhile."""

@@ -1,0 +1,1 @@
+"""Pages of the organisation, its people, teams and cycles."""
