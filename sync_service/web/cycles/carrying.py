@@ -43,12 +43,20 @@ def carry_out(slug: str) -> ResponseReturnValue:
     except (NotCarried, InvalidFiles) as error:
         return _page(slug, request.form, wrong=sentence(str(error))), 409
     wake("relink_request", "recompute", "rule_revision")
-    made = [str(one.key) for one in plan.changes if one.section == "key_results" and one.before is None]
+    made = _made(plan)
     flash(f"Carried over: {counted(len(made), 'key result')}, {', '.join(made)}.", "success")
-    for warning in plan.warnings:
-        if any(one in warning for one in made):
-            flash(sentence(warning), "warning")
+    for warning in _warnings(plan):
+        flash(sentence(warning), "warning")
     return redirect(url_for("objectives.index", cycle=request.form["into"]))
+
+
+def _made(plan: Plan) -> list[str]:
+    return [str(one.key) for one in plan.changes if one.section == "key_results" and one.before is None]
+
+
+def _warnings(plan: Plan) -> list[str]:
+    """Return the warnings about the successors."""
+    return [warning for warning in plan.warnings if any(one in warning for one in _made(plan))]
 
 
 def _carrying(slug: str, form: "MultiDict[str, str]") -> CarryOver:
@@ -88,5 +96,6 @@ def _page(
         chosen=chosen,
         form=form,
         plan=plan,
+        warnings=_warnings(plan) if plan else (),
         wrong=wrong,
     )
