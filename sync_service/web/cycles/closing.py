@@ -1,7 +1,6 @@
 """The end of a cycle by page: make its numbers final, compute them once more, settle scores and outcomes."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -9,17 +8,17 @@ from flask.typing import ResponseReturnValue
 from sync_service.domain.cycles.outcomes import Outcome
 from sync_service.domain.text import counted, sentence
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
-from sync_service.store.engine.database import writing
+from sync_service.store.engine.database import reading
 from sync_service.store.views.cycles.closing import ClosingLine, ClosingView, closing_view
 from sync_service.web.cycles.cycle_page import read_cycle
 from sync_service.web.request.audit_log import actor
-from sync_service.web.request.context import services, wake
+from sync_service.web.request.context import compute_for_seconds, services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded
 
 blueprint = Blueprint("objectives_closing", __name__, url_prefix="/cycles/<slug>")
 
-Change = Callable[[Closer, ClosingView], str]
-"""Changes a cycle, and says what was done."""
+Change = Callable[[Closer, ClosingView], tuple[str, Sequence[int]]]
+"""Changes a cycle; returns what was done, in words, and the key results to compute, by their row ids."""
 
 
 @blueprint.post("/close")
@@ -27,9 +26,8 @@ Change = Callable[[Closer, ClosingView], str]
 def close(slug: str) -> ResponseReturnValue:
     """Make the numbers of a cycle final once its days of grace are over."""
 
-    def change(closer: Closer, view: ClosingView) -> str:
-        closer.close(view)
-        return "The numbers are final."
+    def change(closer: Closer, view: ClosingView) -> tuple[str, Sequence[int]]:
+        return "The numbers are final.", closer.close(view)
 
     return _changed(slug, change)
 
@@ -41,12 +39,12 @@ def settle(slug: str) -> ResponseReturnValue:
     named = request.form.get("key_result")
     chosen = _outcome(request.form.get(f"outcome:{named}", "")) if named else None
 
-    def change(closer: Closer, view: ClosingView) -> str:
+    def change(closer: Closer, view: ClosingView) -> tuple[str, Sequence[int]]:
         if named:
-            return f"{named}: settled as {closer.settle(view.slug, _line(view, named), chosen)}."
+            return f"{named}: settled as {closer.settle(view.slug, _line(view, named), chosen)}.", ()
         left = closer.settle_proposed(view)
         without = f" {counted(len(left), 'key result')} without data: choose each outcome." if left else ""
-        return f"Settled.{without}"
+        return f"Settled.{without}", ()
 
     return _changed(slug, change)
 
@@ -57,9 +55,10 @@ def refreeze(slug: str) -> ResponseReturnValue:
     """Compute a key result's final number once more that was stale or partly seen, or all of them."""
     named = request.form.get("key_result")
 
-    def change(closer: Closer, view: ClosingView) -> str:
-        found = closer.refreeze([_line(view, named)] if named else view.key_results)
-        return f"Computed again: {', '.join(found)}."
+    def change(closer: Closer, view: ClosingView) -> tuple[str, Sequence[int]]:
+        ids = closer.refreeze([_line(view, named)] if named else view.key_results)
+        slugs = (one.slug for one in view.key_results if one.id in ids)
+        return f"Computed again: {', '.join(slugs)}.", ids
 
     return _changed(slug, change)
 
@@ -77,17 +76,16 @@ def _line(view: ClosingView, slug: str) -> ClosingLine:
 
 def _changed(slug: str, change: Change) -> ResponseReturnValue:
     """Change a cycle as the caller, and go back to its page; it says what was done, or why that can't be done."""
-    caller, now = current_caller(), services().now()
-    settle_time = timedelta(seconds=services().settings.settle_seconds)
+    caller, now, engine = current_caller(), services().now(), services().engine
+    closer = Closer(engine=engine, by=caller.name if caller else "", actor=actor(), now=now)
+    with reading(engine) as tx:
+        view = closing_view(tx, read_cycle(tx, slug).slug, now) or abort(404, f"There is no cycle {slug}.")
     try:
-        with writing(services().engine) as tx:
-            name = caller.name if caller else ""
-            closer = Closer.begin(tx, by=name, actor=actor(), now=now, settle_time=settle_time)
-            view = closing_view(tx, read_cycle(tx, slug).slug, now) or abort(404, f"There is no cycle {slug}.")
-            done = change(closer, view)
+        done, ids = change(closer, view)
     except NotPossible as error:
         flash(sentence(str(error)), "error")
     else:
-        wake("write_back")
+        compute_for_seconds(ids)
+        wake("recompute", "write_back")
         flash(done, "success")
     return redirect(url_for("objectives_cycle.show", slug=slug, _anchor="closing"))

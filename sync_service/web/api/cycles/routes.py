@@ -13,7 +13,6 @@ from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.domain.cycles.outcomes import Outcome
 from sync_service.domain.text import sentence
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
-from sync_service.store.cycles import refreezes
 from sync_service.store.engine.database import reading
 from sync_service.store.views.cycles.closing import ClosingLine, ClosingView, closing_view
 from sync_service.web.api.cycles.models import (
@@ -28,15 +27,12 @@ from sync_service.web.api.openapi_docs import api_blueprint, responses
 from sync_service.web.api.pagination import json_response
 from sync_service.web.api.problems import not_found, problem
 from sync_service.web.request.audit_log import actor
-from sync_service.web.request.context import services, wake
+from sync_service.web.request.context import compute_for_seconds, services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded
 
 blueprint = api_blueprint(
     "api_cycles", __name__, Tag(name="Cycles", description="Scores and outcomes of a cycle, proposed and settled.")
 )
-
-SECONDS = 2.0
-"""How long a request computes key results itself."""
 
 
 class CyclePath(BaseModel):
@@ -133,19 +129,9 @@ def _changed(slug: str, change: Callable[[Closer, ClosingView], Sequence[int]]) 
         ids = change(closer, view)
     except NotPossible as error:
         abort(problem(409, sentence(str(error))))
-    _compute(ids)
+    compute_for_seconds(ids)
     wake("recompute", "write_back")
     return _shown(slug)
-
-
-def _compute(ids: Sequence[int]) -> None:
-    """Compute key results for some seconds; a worker goes on with the rest."""
-
-    def any_due() -> bool:
-        with reading(services().engine) as tx:
-            return bool(ids) and refreezes.any_due(tx, ids)
-
-    services().drains.drain_while("recompute", any_due, seconds=SECONDS)
 
 
 def _find(tx: Connection, slug: str) -> ClosingView:

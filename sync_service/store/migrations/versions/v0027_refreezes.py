@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "1.0026"
-down_revision = "1.0025"
+revision = "1.0027"
+down_revision = "1.0026"
 branch_labels = None
 depends_on = None
 
