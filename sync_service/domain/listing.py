@@ -19,7 +19,7 @@ MOST_KEPT = 100
 """The number of last cursors and pages that are kept, to notice a repetition."""
 
 REPEATED = "the list does not end: a page token came again"
-EMPTY = f"the list does not end: {MOST_EMPTY} pages in a row showed nothing new, but more to come"
+EMPTY = f"the list does not end: {MOST_EMPTY} pages in a row showed nothing new and said that more follows"
 LONG = f"the list is longer than {MOST_PAGES} pages"
 
 REASONS = (REPEATED, EMPTY, LONG)

@@ -329,7 +329,7 @@ def test_the_third_empty_page_of_a_changelog_that_promises_more_ends_it(
         harness.drain()
         read, outcome = harness.changes() == JIRA_CHANGES, harness.task().outcome
     assert read is is_read
-    assert ("3 pages in a row showed nothing new and promised more" in outcome) is not is_read
+    assert ("3 pages in a row showed nothing new and said that more follows" in outcome) is not is_read
 
 
 def test_a_long_timeline_is_read_in_pages(github_harness: HistoryHarness, hub: GitHub) -> None:

@@ -92,7 +92,7 @@ def full_disk() -> Iterator[None]:
 def test_a_status_file_that_can_not_be_read_shows_no_process(tmp_path: Path, written: bytes) -> None:
     """It is truncated, or another version wrote it: `okr-sync status` shows the rest."""
     with hold_instance_lock(tmp_path):
-        (tmp_path / "parts.json").write_bytes(written)
+        (tmp_path / "processes.json").write_bytes(written)
         with capture_logs() as logs:
             assert read_process_status(tmp_path) == []
     assert [one["log_level"] for one in logs] == ["warning"]
@@ -102,8 +102,8 @@ def test_a_status_file_of_a_newer_version_is_read_as_far_as_it_is_known(tmp_path
     """An update replaces the command while `up` still runs, or the other way round."""
     with hold_instance_lock(tmp_path):
         write_process_status(tmp_path, [RUNNING], now=NOW)
-        newer = (tmp_path / "parts.json").read_text().replace('"pid"', '"memory": 5, "pid"')
-        (tmp_path / "parts.json").write_text(newer)
+        newer = (tmp_path / "processes.json").read_text().replace('"pid"', '"memory": 5, "pid"')
+        (tmp_path / "processes.json").write_text(newer)
         views = read_process_status(tmp_path) or []
     assert [(one.name, one.since) for one in views] == [("web", NOW - timedelta(seconds=90))]
 

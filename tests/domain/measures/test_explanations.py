@@ -115,7 +115,7 @@ EARLY = day(20, 9)
                 Contribution(DROPPED),
             ],
             (
-                "1 of 2 issues met: cycle_time at_most 3, 1 of 3 by weight; 1 still open within the limit; "
+                "1 of 2 issues met: cycle_time is at most 3, 1 of 3 by weight; 1 still open within the limit; "
                 "2 unknown left out; 1 dropped left out"
             ),
         ),
