@@ -40,8 +40,8 @@ def under_way(tx: Transaction, key_result_id: int) -> bool:
 def read(tx: Transaction, ids: Sequence[int]) -> Mapping[int, Refreeze]:
     """Return the requests that wait or went wrong, by key result."""
     r = recompute
-    noted = sa.or_(r.c.refrozen_by.isnot(None), r.c.outcome != "")
-    rows = tx.execute(sa.select(r).where(among(tx, r.c.key_result_id, ids), noted))
+    asked = sa.or_(r.c.refrozen_by.isnot(None), r.c.outcome != "")
+    rows = tx.execute(sa.select(r).where(among(tx, r.c.key_result_id, ids), asked))
     return {row.key_result_id: Refreeze(None if row.buried_at else row.refrozen_by, row.outcome) for row in rows}
 
 
