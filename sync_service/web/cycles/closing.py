@@ -10,7 +10,6 @@ from sync_service.domain.text import counted, sentence
 from sync_service.progress.cycles.closing import Closer, NotPossible, line_of
 from sync_service.store.engine.database import reading
 from sync_service.store.views.cycles.closing import ClosingLine, ClosingView, closing_view
-from sync_service.web.cycles.cycle_page import read_cycle
 from sync_service.web.request.audit_log import actor
 from sync_service.web.request.context import compute_for_seconds, services, wake
 from sync_service.web.request.guards import Guard, current_caller, guarded
@@ -78,14 +77,18 @@ def _changed(slug: str, change: Change) -> ResponseReturnValue:
     """Change a cycle as the caller, and go back to its page; it says what was done, or why that can't be done."""
     caller, now, engine = current_caller(), services().now(), services().engine
     closer = Closer(engine=engine, by=caller.name if caller else "", actor=actor(), now=now)
-    with reading(engine) as tx:
-        view = closing_view(tx, read_cycle(tx, slug).slug, now) or abort(404, f"There is no cycle {slug}.")
     try:
-        done, ids = change(closer, view)
+        done, ids = change(closer, _read(slug))
     except NotPossible as error:
         flash(sentence(str(error)), "error")
     else:
         compute_for_seconds(ids)
         wake("recompute", "write_back")
-        flash(done, "success")
+        left = _read(slug).under_way if ids else None
+        flash(f"Under way: {left}." if left else done, "success")
     return redirect(url_for("objectives_cycle.show", slug=slug, _anchor="closing"))
+
+
+def _read(slug: str) -> ClosingView:
+    with reading(services().engine) as tx:
+        return closing_view(tx, slug, services().now()) or abort(404, f"There is no cycle {slug}.")

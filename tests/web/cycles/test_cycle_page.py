@@ -9,6 +9,7 @@ from flask import Flask
 from sync_service.runtime.wiring import Services
 from sync_service.store import tables
 from sync_service.store.engine.database import reading, writing
+from sync_service.web.cycles import closing
 from tests.support.example_okrs import Example
 from tests.support.services import Clock
 from tests.web.session_client import SessionClient, seen_words
@@ -197,3 +198,33 @@ def test_a_form_with_an_unknown_key_result_or_outcome_is_refused(
     close(boss)
     assert boss.submit(f"{PAGE}/settle", on=PAGE, **fields).status_code == status
     assert set(outcomes(services).values()) == {(None, None)}
+
+
+def test_the_pages_take_a_fixed_number_of_queries(boss: SessionClient, services: Services, over: Example) -> None:
+    """However many key results there are."""
+    counted: list[str] = []
+    sa.event.listen(services.engine, "before_cursor_execute", lambda *given: counted.append(given[2]))
+
+    def queries() -> list[int]:
+        for path in (PAGE, CARRY):  # once without counting: caches fill
+            boss.read(path)
+        counted.clear()
+        return [len(counted) for path in (PAGE, CARRY) if boss.read(path)]
+
+    before = queries()
+    k = tables.key_result
+    with writing(services.engine) as tx:
+        columns = [column for column in k.c if column is not k.c.id]
+        row = tx.execute(sa.select(*columns).where(k.c.id == over.key_results["KR-5"])).one()._mapping
+        for number in range(20):
+            tx.execute(sa.insert(k).values({**row, "slug": f"KR-1{number}"}))
+    assert queries() == before
+
+
+def test_what_takes_long_goes_on_after_the_answer(boss: SessionClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page says that it is under way, and not that it is done."""
+    monkeypatch.setattr(closing, "compute_for_seconds", lambda _: None)
+    close(boss)
+    words = boss.words(PAGE)
+    assert "Under way: 6 key results not final yet" in words
+    assert "The numbers are final." not in words

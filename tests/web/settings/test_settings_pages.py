@@ -1,5 +1,6 @@
 """Cycles, people, teams and the organisation on pages: as a file would write them, by admins alone."""
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -276,3 +277,22 @@ def test_a_page_edit_is_marked_as_one(ana: SessionClient, services: Services) ->
         t = tables.team.c
         edits = tx.execute(sa.select(t.page_edits).where(t.slug == "platform")).scalar_one()
     assert edits == {"name": "ana@example.com"}
+
+
+def test_the_lists_take_a_fixed_number_of_queries(ben: SessionClient, services: Services) -> None:
+    """However many people, teams and cycles there are."""
+    counted: list[str] = []
+    sa.event.listen(services.engine, "before_cursor_execute", lambda *given: counted.append(given[2]))
+
+    def queries() -> list[int]:
+        counted.clear()
+        return [len(counted) for path in LISTS.values() if ben.read(path)]
+
+    before = queries()
+    many = {
+        "teams": [{"slug": f"t{one}", "name": f"Team {one}"} for one in range(20)],
+        "people": [{"email": f"p{one}@example.com", "name": "P", "team": f"t{one}"} for one in range(20)],
+        "cycles": [{**NEW["cycle"], "slug": f"c{one}"} for one in range(20)],
+    }
+    ConfigApplier.of(services, actor="the tests").apply([("many.yaml", json.dumps(many).encode())], prune=False)
+    assert queries() == before
