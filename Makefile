@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 COVERAGE ?= 95
-WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
+WORKERS := -n 5 --dist loadfile --no-loadscope-reorder
 # Tests start hundreds of processes of ours: each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 

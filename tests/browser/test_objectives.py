@@ -10,6 +10,7 @@ from tests.browser.conftest import Site
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.only_in_test_all
 def test_the_list_follows_what_is_typed_and_the_address_keeps_it(page: Page, site: Site) -> None:
     """A reload shows the same."""
     site.sign_in(page, site.example.ben)
@@ -25,6 +26,7 @@ def test_the_list_follows_what_is_typed_and_the_address_keeps_it(page: Page, sit
     expect(page.get_by_role("searchbox", name="Search")).to_have_value("runbooks")
 
 
+@pytest.mark.only_in_test_all
 def test_a_team_that_is_closed_shows_its_objectives_when_it_is_opened(
     page: Page, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +70,7 @@ def test_an_objective_and_a_key_result_are_written_by_keyboard(page: Page, site:
     expect(page.get_by_role("heading", level=1)).to_have_text("Searches that end with a click up to 60 %")
 
 
+@pytest.mark.only_in_test_all
 def test_a_new_target_shows_its_value_before_it_is_saved(page: Page, site: Site) -> None:
     """And what is wrong with it."""
     site.sign_in(page, site.example.ana)
@@ -100,6 +103,7 @@ def test_what_was_typed_is_still_there_after_the_session_ended(page: Page, site:
     expect(page.get_by_text("What you typed before")).to_have_count(0)
 
 
+@pytest.mark.only_in_test_all
 def test_the_second_of_two_editors_sees_both_texts(page: Page, site: Site, page_errors: list[str]) -> None:
     """In the form, with what they typed."""
     site.sign_in(page, site.example.ana)

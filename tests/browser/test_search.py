@@ -40,6 +40,7 @@ def test_a_key_result_is_found_and_opened_by_keyboard(page: Page, site: Site) ->
     page.wait_for_url(f"{site.url}/key-results/KR-4")
 
 
+@pytest.mark.only_in_test_all
 def test_an_address_of_a_tracker_leads_to_what_the_issue_serves(page: Page, site: Site) -> None:
     """It is pasted; Ctrl+K opens the palette also while somebody types in a form."""
     site.sign_in(page, site.example.vera)
@@ -87,6 +88,7 @@ def test_keys_do_nothing_while_somebody_types(page: Page, site: Site) -> None:
     assert page.url.startswith(f"{site.url}/objectives")
 
 
+@pytest.mark.only_in_test_all
 def test_keys_open_the_main_pages_and_can_be_switched_off(page: Page, site: Site) -> None:
     """Ctrl+K stays; the choice holds on the next page too."""
     site.sign_in(page, site.example.vera)
@@ -124,6 +126,7 @@ def test_enter_before_the_results_opens_the_search_page(page: Page, site: Site) 
     expect(page.get_by_role("heading", name="Issues")).to_be_visible()
 
 
+@pytest.mark.only_in_test_all
 def test_an_ended_session_leads_to_sign_in_and_then_to_the_results(page: Page, site: Site) -> None:
     """The palette does not show the page to sign in."""
     site.sign_in(page, site.example.vera)
@@ -136,6 +139,7 @@ def test_an_ended_session_leads_to_sign_in_and_then_to_the_results(page: Page, s
     page.wait_for_url(re.compile(r"/sign-in\?next=(/|%2F)search"))
 
 
+@pytest.mark.only_in_test_all
 def test_the_search_page_finds_while_somebody_types(page: Page, site: Site) -> None:
     """Its address keeps the words."""
     site.sign_in(page, site.example.vera)
@@ -146,6 +150,7 @@ def test_the_search_page_finds_while_somebody_types(page: Page, site: Site) -> N
     page.wait_for_url(f"{site.url}/search?q=effortless")
 
 
+@pytest.mark.only_in_test_all
 def test_without_javascript_the_button_leads_to_the_search_page(page: Page, site: Site) -> None:
     """A form finds the same."""
     site.sign_in(page, site.example.vera)

@@ -190,7 +190,6 @@ def test_a_rule_about_ancestors_is_partly_seen_until_all_scopes_are_imported(cor
 
 
 @pytest.mark.slow
-@pytest.mark.both_databases
 def test_many_issues_below_an_ancestor_are_matched_in_chunks_and_not_one_by_one(core: CoreHarness) -> None:
     """1,200 issues three deep: far fewer statements than issues, and at most 250 issues in each chunk."""
     levels = [["PAY-2"], *([f"SHOP-{level}{number:04}" for number in range(400)] for level in (1, 2, 3))]

@@ -213,7 +213,7 @@ def clear(core: CoreHarness) -> None:
 
 
 @settings(
-    max_examples=60 if ALL else 8,
+    max_examples=60 if ALL else 3,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # another seed is no smaller example
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

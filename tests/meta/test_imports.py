@@ -241,6 +241,7 @@ def test_every_import_goes_downwards() -> None:
     assert wrong == []
 
 
+@pytest.mark.slow
 def test_no_module_imports_the_tests() -> None:
     """Tests import the code, not the other way round; benchmarks start the same real servers as the tests."""
     users = [name for name, file in modules(*OURS).items() if any(_top(one) == "tests" for one in imports(file))]

@@ -13,6 +13,8 @@ from tests.support.services import NOW, Clock, add, add_history
 from tests.web.rules_seed import add_rule
 from tests.web.session_client import SessionClient
 
+pytestmark = pytest.mark.slow
+
 
 def needs(person: SessionClient) -> str:
     """Return what needs a person, in words."""

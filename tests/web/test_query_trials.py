@@ -15,6 +15,8 @@ from tests.support.tracker_replies import answered, found, reply_with, unanswere
 from tests.web.rules_seed import add_labelled_issues, add_rule, stored_rule
 from tests.web.session_client import SessionClient, seen_words
 
+pytestmark = pytest.mark.slow
+
 PATH = "/rules/query/preview"
 QUERY = "repo:acme/checkout is:issue label:network"
 FORM = {"connection": "acme-github", "key_result": "KR-6", "query": QUERY}

@@ -14,6 +14,8 @@ from tests.support.example_okrs import Example
 from tests.support.services import Clock
 from tests.web.session_client import SessionClient, seen_words
 
+pytestmark = pytest.mark.slow
+
 PAGE = "/cycles/2026-q4"
 CARRY = f"{PAGE}/carry-over"
 

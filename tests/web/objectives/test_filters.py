@@ -13,6 +13,8 @@ from tests.support.example_okrs import Example
 from tests.support.services import NOW, add
 from tests.web.session_client import SessionClient
 
+pytestmark = pytest.mark.slow
+
 
 def shown(page: str) -> list[str]:
     """Return the key results on a page, in order."""

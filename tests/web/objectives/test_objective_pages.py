@@ -11,6 +11,8 @@ from tests.support.example_okrs import NASTY, Example
 from tests.support.services import add_history
 from tests.web.session_client import SessionClient
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_objective_has_a_page(vera: SessionClient) -> None:
     """It has the owner, the team, how its progress is computed, and its key results."""

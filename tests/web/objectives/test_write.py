@@ -18,6 +18,8 @@ from tests.support.example_okrs import NASTY, Example
 from tests.web.sent_forms import form_of
 from tests.web.session_client import SessionClient
 
+pytestmark = pytest.mark.slow
+
 NEW_OBJECTIVE = {"title": "Everybody finds what they need", "cycle": "2026-q4", "weight": "1", "roll_up": "weighted"}
 NEW_KEY_RESULT = {
     "title": "Searches that end with a click up to 60 %",

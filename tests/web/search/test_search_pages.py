@@ -14,6 +14,8 @@ from tests.support.services import add_issue
 from tests.web.rules_seed import add_rule
 from tests.web.session_client import SessionClient, seen_words
 
+pytestmark = pytest.mark.slow
+
 LINK = re.compile(r'<a class="(?:found-title|palette-option)[^>]*href="([^"]+)"')
 
 

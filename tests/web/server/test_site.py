@@ -133,6 +133,7 @@ async def never_ending() -> Mapping[str, Any]:
     return {"type": "http.request", "body": b"x", "more_body": True}
 
 
+@pytest.mark.slow
 def test_a_client_that_makes_us_hold_too_much_is_cut_off(echo: Echo, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer says that the request may be sent again."""
     monkeypatch.setattr(site_module, "MOST_HELD", 1000)

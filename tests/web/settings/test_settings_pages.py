@@ -22,6 +22,8 @@ from tests.support.services import Clock
 from tests.web.sent_forms import form_of
 from tests.web.session_client import SessionClient
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = b"""
 organisation:
   name: Acme
