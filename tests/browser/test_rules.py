@@ -111,6 +111,7 @@ def test_the_line_as_it_would_have_been_is_drawn_on_demand(
     page.get_by_label("count toward").select_option("KR-6")
     page.locator("#row-0-value").fill("network")
     preview = page.locator("#preview")
+    expect(preview).to_contain_text("4 issues of 5 match")  # a preview that is under way would replace the line
     preview.get_by_role("button", name="Show the line as it would have been").click()
     legend = preview.locator(".chart .u-legend")
     expect(legend).to_contain_text("as it is")
