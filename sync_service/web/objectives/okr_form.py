@@ -8,9 +8,10 @@ import yaml
 from sync_service.config_file.edit.edit_okrs import Item
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.yaml_lines import read_yaml
-from sync_service.domain.people.check_in import CheckInRefused, one_line, read_number
+from sync_service.domain.people.check_in import one_line
 from sync_service.domain.text import in_full
 from sync_service.web.forms.draft import FormError, Texts
+from sync_service.web.forms.field_texts import number_text, read_numbers, without_none
 
 OBJECTIVE = ("title", "cycle", "team", "owner", "parent", "counts", "weight", "roll_up")
 KEY_RESULT = (
@@ -62,13 +63,13 @@ def objective_texts(item: Item) -> dict[str, str]:
 
 def objective_item(texts: Texts, before: Item) -> Item:
     """Return the objective of a form; what the form does not have is as before. Raise `FormError`."""
-    numbers = _numbers(texts, ("weight",))
+    numbers = read_numbers(texts, ("weight",))
     written = {
         **{name: texts[name] or None for name in ("title", "cycle", "team", "owner", "parent", "roll_up")},
         "counts": bool(texts["counts"]),
         "weight": numbers["weight"],
     }
-    return _without_none({**before, **written, "title": texts["title"], "cycle": texts["cycle"]})
+    return without_none({**before, **written, "title": texts["title"], "cycle": texts["cycle"]})
 
 
 def key_result_texts(item: Item) -> dict[str, str]:
@@ -80,10 +81,10 @@ def key_result_texts(item: Item) -> dict[str, str]:
         **{name: str(item.get(name) or "") for name in ("title", "objective", "owner", "unit", "cadence")},
         "kind": kind,
         "settings": yaml.safe_dump(measure, allow_unicode=True, sort_keys=False).strip() if measure else "",
-        "start": _number_text(item.get("start")),
-        "target": _number_text(item.get("target")),
-        "above": _number_text(low),
-        "below": _number_text(high),
+        "start": number_text(item.get("start")),
+        "target": number_text(item.get("target")),
+        "above": number_text(low),
+        "below": number_text(high),
         "weight": in_full(float(item.get("weight", 1))),
         "apply": str(item.get("apply", "apply")),
         "rolls_up": "yes" if item.get("rolls_up", True) else "",
@@ -92,7 +93,7 @@ def key_result_texts(item: Item) -> dict[str, str]:
 
 def key_result_item(texts: Texts, before: Item) -> Item:
     """Return the key result of a form; what the form does not have is as before. Raise `FormError`."""
-    numbers = _numbers(texts, ("start", "target", "above", "below", "weight"))
+    numbers = read_numbers(texts, ("start", "target", "above", "below", "weight"))
     measure = {"kind": texts["kind"], **_settings(texts["settings"])}
     written = {
         **{name: texts[name] or None for name in ("owner", "cadence", "apply")},
@@ -103,7 +104,7 @@ def key_result_item(texts: Texts, before: Item) -> Item:
         "rolls_up": bool(texts["rolls_up"]),
         **{name: numbers[name] for name in ("start", "target", "weight")},
     }
-    return _without_none({**before, **written})
+    return without_none({**before, **written})
 
 
 def errors_of(error: InvalidFiles) -> dict[str, str]:
@@ -144,24 +145,3 @@ def _settings(text: str) -> dict[str, Any]:
         why = f"line {read.errors[0].line}: found {read.errors[0].found}" if read.errors else "found no mapping"
         raise FormError({"settings": f"{why}; allowed: one setting a line, like weight: points"})
     return {name: value for name, value in read.value.items() if name != "kind"}
-
-
-def _numbers(texts: Texts, names: tuple[str, ...]) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    wrong: dict[str, str] = {}
-    for name in names:
-        try:
-            found[name] = read_number(texts[name])
-        except CheckInRefused as refused:
-            wrong[name] = str(refused)
-    if wrong:
-        raise FormError(wrong)
-    return found
-
-
-def _number_text(value: float | None) -> str:
-    return "" if value is None else in_full(float(value))
-
-
-def _without_none(item: Mapping[str, Any]) -> Item:
-    return {name: value for name, value in item.items() if value is not None}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -53,9 +53,7 @@ def create_objective() -> ResponseReturnValue:
 def edit_objective(slug: str) -> ResponseReturnValue:
     """Show the form of an objective."""
     stored = state()
-    texts = okr_form.objective_texts(found_in(exported_objective, stored, slug))
-    if not writer().may_change_objective(stored["objectives"][slug]["owner"]):
-        _refuse("objective")
+    texts = okr_form.objective_texts(_own_objective(stored, slug))
     return _objective_page(Draft(texts, texts), stored, slug)
 
 
@@ -79,9 +77,7 @@ def save_objective(slug: str) -> ResponseReturnValue:
 def new_key_result(slug: str) -> ResponseReturnValue:
     """Show the form of a new key result of an objective."""
     stored = state()
-    found_in(exported_objective, stored, slug)
-    if not writer().may_change_objective(stored["objectives"][slug]["owner"]):
-        _refuse("objective")
+    _own_objective(stored, slug)
     texts = {**okr_form.key_result_texts({"objective": slug}), "slug": ""}
     return _key_result_page(Draft(texts, {}), stored, None)
 
@@ -106,7 +102,7 @@ def edit_key_result(slug: str) -> ResponseReturnValue:
     item = found_in(exported_key_result, stored, slug)
     owner = stored["objectives"][item["objective"]]["owner"]
     if not writer().may_change_key_result(item.get("owner"), owner):
-        _refuse("key result")
+        abort(403, "Only its owner, the owner of its objective and admins change this key result.")
     texts = okr_form.key_result_texts(item)
     return _key_result_page(Draft(texts, texts), stored, slug)
 
@@ -126,8 +122,12 @@ def save_key_result(slug: str) -> ResponseReturnValue:
     return _save(save, texts, base, lambda draft: _key_result_page(draft, state(), slug), "key_results", slug)
 
 
-def _refuse(what: str) -> NoReturn:
-    abort(403, f"Only its owner and admins change this {what}.")
+def _own_objective(stored: State, slug: str) -> Item:
+    """Return an objective that the caller may change; abort with 404 or 403 otherwise."""
+    item = found_in(exported_objective, stored, slug)
+    if not writer().may_change_objective(stored["objectives"][slug]["owner"]):
+        abort(403, "Only its owner and admins change this objective.")
+    return item
 
 
 def _save(

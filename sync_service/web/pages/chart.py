@@ -36,16 +36,9 @@ def build_chart(
     reconstructed = _before(view, line, min(point.at for point in points))
     until = min(max(now, points[-1].at), max(span.ends_at, points[-1].at))
     figures = {
-        "starts": seconds(span.starts_at),
-        "ends": seconds(span.ends_at),
-        "until": seconds(until),
-        "start": view.start,
-        "target": view.target if view.stay is None else bound(view.stay),
-        "unit": view.unit,
-        "zone": zone.key,
+        **frame(view, until, zone),
         "points": [_figure(point, value(point.value)) for point in points],
         "reconstructed": [_figure(point, value(point.value)) for point in reconstructed],
-        "target_text": view.goal,
     }
     wanted = f"to {view.goal}" if view.stay else f"from {value(view.start)} at the start to a target of {view.goal}"
     words = (
@@ -74,7 +67,21 @@ def _reconstructed_words(reconstructed: Sequence[Point], zone: ZoneInfo) -> str:
     return f"Before {seen.day} {seen:%b %Y} it is reconstructed from the times of its issues. "
 
 
-def bound(stay: Mapping[str, Any]) -> float:
+def frame(view: KeyResultView, until: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """Return the figures of a chart that are not about its lines: its cycle, the time until which it goes, the goal."""
+    return {
+        "starts": seconds(view.span.starts_at),
+        "ends": seconds(view.span.ends_at),
+        "until": seconds(until),
+        "start": view.start,
+        "target": view.target if view.stay is None else _bound(view.stay),
+        "unit": view.unit,
+        "zone": zone.key,
+        "target_text": view.goal,
+    }
+
+
+def _bound(stay: Mapping[str, Any]) -> float:
     """Return the bound that the chart draws as a line: of two, the upper one."""
     value: float = stay["within"][1] if "within" in stay else next(iter(stay.values()))
     return value

@@ -11,7 +11,7 @@ from sync_service.domain.measures.line import DayValue
 from sync_service.domain.text import amount, counted
 from sync_service.progress.previews.replayed_line import ReplayedLine
 from sync_service.store.views.key_results import KeyResultView
-from sync_service.web.pages.chart import bound, seconds
+from sync_service.web.pages.chart import frame, seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +36,10 @@ def build_line_chart(view: KeyResultView, line: ReplayedLine, now: datetime, zon
     ]
     differ = sum(real != replayed for _, real, replayed in days)
     figures = {
-        "starts": seconds(span.starts_at),
-        "ends": seconds(span.ends_at),
-        "until": seconds(until),
-        "start": view.start,
-        "target": view.target if view.stay is None else bound(view.stay),
-        "unit": view.unit,
-        "zone": zone.key,
+        **frame(view, until, zone),
         "points": _points(line.real, [text for _, text, _ in days], span.zone, until),
         "replayed": _points(line.replayed, [text for _, _, text in days], span.zone, until),
         "reconstructed": [],
-        "target_text": view.goal,
     }
     words = (
         f"Chart of {line.slug}: the value as it is, now {days[-1][1]}, and as it would have been, now {days[-1][2]}. "

@@ -7,9 +7,9 @@ from typing import Any
 from sync_service.config_file.edit.edit_okrs import Item
 from sync_service.config_file.read.errors import InvalidFiles
 from sync_service.config_file.read.settings_models import WEEKDAYS
-from sync_service.domain.people.check_in import CheckInRefused, one_line, read_number
-from sync_service.domain.text import in_full
-from sync_service.web.forms.draft import FormError, Texts
+from sync_service.domain.people.check_in import one_line
+from sync_service.web.forms.draft import Texts
+from sync_service.web.forms.field_texts import number_text, read_numbers, without_none
 
 LONGEST = 10_000
 """Most characters of a field that are read."""
@@ -75,7 +75,7 @@ def _person_item(texts: Texts, before: Item) -> Item:
         "role": texts["role"],
         "accounts": {kind: login for kind, login in accounts.items() if login} or None,
     }
-    return _without_none({**before, **written, "name": texts["name"]})
+    return without_none({**before, **written, "name": texts["name"]})
 
 
 def _team_texts(item: Item) -> dict[str, str]:
@@ -84,7 +84,7 @@ def _team_texts(item: Item) -> dict[str, str]:
 
 def _team_item(texts: Texts, before: Item) -> Item:
     written = {"parent": texts["parent"] or None, **_shared_fields(texts)}
-    return _without_none({**before, **written, "name": texts["name"]})
+    return without_none({**before, **written, "name": texts["name"]})
 
 
 def _organisation_texts(item: Item) -> dict[str, str]:
@@ -98,7 +98,7 @@ def _organisation_texts(item: Item) -> dict[str, str]:
 
 
 def _organisation_item(texts: Texts, before: Item) -> Item:
-    days = _numbers(texts, ("grace_days",))["grace_days"]
+    days = read_numbers(texts, ("grace_days",))["grace_days"]
     written = {
         "name": texts["name"] or None,
         "week_starts": texts["week_starts"] if texts["week_starts"] != "mon" else None,
@@ -106,7 +106,7 @@ def _organisation_item(texts: Texts, before: Item) -> Item:
         "allowed_domains": texts["allowed_domains"].replace(",", " ").split() or None,
         **_shared_fields(texts),
     }
-    return _without_none({**before, **written})
+    return without_none({**before, **written})
 
 
 def _shared_texts(item: Item) -> dict[str, str]:
@@ -115,47 +115,26 @@ def _shared_texts(item: Item) -> dict[str, str]:
     calendar: Mapping[str, Any] = item.get("calendar") or {}
     return {
         **{name: str(item.get(name) or "") for name in ("timezone", "cadence")},
-        **{name: _number_text(thresholds.get(name)) for name in ("at_risk", "behind")},
+        **{name: number_text(thresholds.get(name)) for name in ("at_risk", "behind")},
         **{name: str(calendar.get(name) or "") for name in ("country", "subdivision")},
         **{f"day_{one}": "yes" if one in calendar.get("days", ()) else "" for one in WEEKDAYS},
     }
 
 
 def _shared_fields(texts: Texts) -> dict[str, Any]:
-    numbers = _numbers(texts, ("at_risk", "behind"))
+    numbers = read_numbers(texts, ("at_risk", "behind"))
     days = [one for one in WEEKDAYS if texts[f"day_{one}"]]
     calendar = {"country": texts["country"] or None, "subdivision": texts["subdivision"] or None, "days": days or None}
     return {
         "timezone": texts["timezone"] or None,
         "cadence": texts["cadence"] or None,
-        "thresholds": _without_none({name: _whole(value) for name, value in numbers.items()}) or None,
-        "calendar": _without_none(calendar) or None,
+        "thresholds": without_none({name: _whole(value) for name, value in numbers.items()}) or None,
+        "calendar": without_none(calendar) or None,
     }
-
-
-def _numbers(texts: Texts, names: tuple[str, ...]) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    wrong: dict[str, str] = {}
-    for name in names:
-        try:
-            found[name] = read_number(texts[name])
-        except CheckInRefused as refused:
-            wrong[name] = str(refused)
-    if wrong:
-        raise FormError(wrong)
-    return found
-
-
-def _number_text(value: float | None) -> str:
-    return "" if value is None else in_full(float(value))
 
 
 def _whole(value: float | None) -> float | int | None:
     return int(value) if value is not None and value.is_integer() else value
-
-
-def _without_none(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if value is not None}
 
 
 FORMS: Mapping[str, SettingForm] = {
