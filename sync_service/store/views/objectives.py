@@ -4,7 +4,7 @@ The number of queries is fixed: the same for one key result and for two hundred.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -74,6 +74,7 @@ class ObjectiveView:
 
     `without_data` counts the key results and counting children without, `left_out` the key results that do not roll up.
     `team` is the team's slug; `parent` is None if the objective is not aligned.
+    `key_result_count` counts all its key results; pages may show some of them.
     """
 
     slug: str
@@ -85,6 +86,7 @@ class ObjectiveView:
     owner_name: str | None
     parent: ParentView | None
     key_results: tuple[KeyResultLine, ...]
+    key_result_count: int
     progress: float | None
     roll_up: str
     without_data: int
@@ -200,7 +202,7 @@ def _objectives() -> sa.Select[Any]:
     )
 
 
-def _objective(row: sa.Row[Any], lines: Iterable[KeyResultLine], rolled: RollUp) -> ObjectiveView:
+def _objective(row: sa.Row[Any], lines: Sequence[KeyResultLine], rolled: RollUp) -> ObjectiveView:
     return ObjectiveView(
         slug=row.slug,
         title=row.title,
@@ -211,6 +213,7 @@ def _objective(row: sa.Row[Any], lines: Iterable[KeyResultLine], rolled: RollUp)
         owner_name=row.name,
         parent=ParentView(row.parent, row.parent_title, row.parent_cycle) if row.parent else None,
         key_results=tuple(lines),
+        key_result_count=len(lines),
         progress=rolled.progress,
         roll_up=row.roll_up,
         without_data=rolled.without_data,

@@ -56,6 +56,7 @@ def test_objectives_without_key_results_are_found_by_words_and_team(vera: Sessio
 def test_mine_shows_what_the_reader_owns(ben: SessionClient, vera: SessionClient) -> None:
     """Whoever owns nothing sees a way back."""
     assert shown(ben.read("/objectives?mine=1")) == ["KR-2", "KR-3", "KR-4", "KR-5", "KR-6"]
+    assert "2 of 3 key results" in ben.words("/objectives?mine=1")
     assert "No matching objective" in vera.words("/objectives?mine=1")
 
 
